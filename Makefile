@@ -1,0 +1,108 @@
+#-------------------------------------------------------------------------
+#
+# mobilebert: MobileBERT inside PostgreSQL
+#
+#	make demo				everything, and a semantic search on real text
+#	make test				everything, and all tests
+#	make && make install	the extension alone
+#	make installcheck		pg_regress against a running server that has it
+#	make unit				a part of the tests: border, unit, sanitized, fuzz,
+#							server, readme
+#
+# PG_CONFIG names the server to build for.
+#
+#-------------------------------------------------------------------------
+
+EXTENSION = mobilebert
+EXTVERSION = 1.0
+MODULE_big = mobilebert
+
+ENGINE = $(basename $(notdir $(wildcard src/engine/*.c)))
+ADAPTER = $(basename $(notdir $(wildcard src/pg/*.c)))
+
+OBJS = $(ENGINE:%=src/engine/%.o) $(ADAPTER:%=src/pg/%.o)
+DATA = $(wildcard sql/mobilebert--*.sql)
+MODELS = minilm
+
+REGRESS = $(basename $(notdir $(filter-out sql/mobilebert--%,$(wildcard sql/*.sql))))
+REGRESS_OPTS = --inputdir=. --load-extension=mobilebert
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+PG_INCLUDE := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+
+# OpenBLAS without threads where there is such a build: a backend has one
+# thread.  The path is kept in the library, because another build of the same
+# name may stand first on the machine's search path.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BLAS_LIB := $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial)
+BLAS_INCLUDE := $(wildcard /usr/include/$(MULTIARCH)/openblas-serial)
+BLAS_LINK = $(if $(BLAS_LIB),-L$(BLAS_LIB) -Wl$(comma)-rpath$(comma)$(BLAS_LIB)) -lopenblas
+comma := ,
+
+# The server's headers are not ours to clean: no warnings about their macros.
+PG_CPPFLAGS = -isystem $(PG_INCLUDE) -DMOBILEBERT_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wall -Wextra
+# The server may have been built by gcc: its flags are not all known to clang.
+ifneq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
+PG_CFLAGS += -Wno-unknown-warning-option
+endif
+SHLIB_LINK = $(BLAS_LINK) -lutf8proc -lm -Wl,--version-script=src/exports.map
+
+EXTRA_CLEAN = src/exports.map build results regression.diffs regression.out tmp_check
+
+# Bitcode for inlining serves small functions that queries call by the million.
+override with_llvm = no
+
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+endif
+
+.DEFAULT_GOAL := all
+
+# Same results from every compiler: no fused multiply-add unless written.
+$(ENGINE:%=src/engine/%.o): override CFLAGS += -ffp-contract=off
+src/engine/gemm.o src/engine/kernels_ref.o src/engine/pooling.o: override CFLAGS += -O3
+src/engine/gemm.o: override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
+ifneq ($(filter x86_64%,$(MULTIARCH)),)
+src/engine/kernels_avx2.o: override CFLAGS += -O3 -mavx2 -mfma
+src/engine/kernels_avx512.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+endif
+
+$(OBJS): $(wildcard src/engine/*.h src/pg/*.h) Makefile
+
+# Only what SQL calls is visible outside of the library.
+$(shlib): src/exports.map
+src/exports.map: $(DATA)
+	{ echo '{ global: Pg_magic_func; _PG_init;'; \
+	  sed -n "s/.*'MODULE_PATHNAME', '\(mobilebert_[a-z0-9_]*\)'.*/\1; pg_finfo_\1;/p" $(DATA) | sort -u; \
+	  echo 'local: *; };'; } >$@
+
+# Models that import_model(name) finds.
+install: install-models
+.PHONY: install-models
+install-models:
+	for model in $(MODELS); do \
+	  (cd weights && find $$model -type d) | while read dir; do \
+	    $(MKDIR_P) '$(DESTDIR)$(datadir)/extension/mobilebert/'$$dir || exit 1; done; \
+	  (cd weights && find $$model -type f) | while read file; do \
+	    $(INSTALL_DATA) weights/$$file '$(DESTDIR)$(datadir)/extension/mobilebert/'$$file || exit 1; done; \
+	done
+
+uninstall: uninstall-models
+.PHONY: uninstall-models
+uninstall-models:
+	rm -rf '$(DESTDIR)$(datadir)/extension/mobilebert'
+
+# Neither needs a built extension, nor PostgreSQL to begin with: they install
+# what is missing, where they may.
+.PHONY: demo test
+demo:
+	MAKE='$(MAKE)' test/demo/demo.sh
+test:
+	MAKE='$(MAKE)' test/run.sh
+
+# Parts of the tests by themselves; see test/run.sh.
+.PHONY: border unit sanitized fuzz server readme
+border unit sanitized fuzz server readme:
+	MAKE='$(MAKE)' test/run.sh $@
