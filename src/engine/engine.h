@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * engine.h
+ *	  Everything the engine offers; the one header that src/pg includes.
+ *
+ * The engine is plain C over libc, with utf8proc in text.c only and BLAS in
+ * gemm.c only; it knows nothing of the server (a check in the Makefile holds
+ * that).  Start reading at tokenizer.h and forward.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_ENGINE_H
+#define MB_ENGINE_H
+
+#include "arena.h"
+#include "checkpoint.h"
+#include "config.h"
+#include "forward.h"
+#include "heads.h"
+#include "image.h"
+#include "json.h"
+#include "kernels.h"
+#include "model.h"
+#include "safetensors.h"
+#include "status.h"
+#include "tokenizer.h"
+
+#endif							/* MB_ENGINE_H */

@@ -1,0 +1,88 @@
+#-------------------------------------------------------------------------
+#
+# engine.mk
+#		Builds the engine without a server: unit tests and fuzz targets.
+#
+#	make -f test/engine.mk OUT=build/unit unit
+#	make -f test/engine.mk OUT=build/sanitized SANITIZE=address,undefined unit
+#	make -f test/engine.mk OUT=build/fuzz SANITIZE=address,undefined fuzz
+#	make -f test/engine.mk OUT=build/libfuzzer CC=clang-14 LIBFUZZER=1 \
+#		SANITIZE=address,undefined fuzz
+#
+# From the top directory; $(OUT) gets one program for each file of test/unit
+# and test/fuzz.  Fuzz targets are linked with test/fuzz/driver.c, which runs
+# them over the corpus and random mutations of it, or with LIBFUZZER=1 with
+# clang's libFuzzer.  With SANITIZE the first finding ends the program.
+#
+#-------------------------------------------------------------------------
+OUT ?= build/unit
+CC ?= gcc
+SANITIZE ?=
+LIBFUZZER ?=
+
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+# Debian has several OpenBLAS side by side; the one without threads is ours.
+BLAS_LIB := $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
+BLAS_INC := $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial \
+	/usr/include/$(MULTIARCH)/openblas-pthread /usr/include/openblas))
+
+# Two roundings where the source has two: gcc would contract them to one.
+CFLAGS = -std=gnu99 -O2 -g -fPIC -ffp-contract=off \
+	-Wall -Wextra -Wdeclaration-after-statement -Wvla -Wmissing-prototypes \
+	-Wpointer-arith
+CPPFLAGS = -Isrc/engine -Itest/unit $(BLAS_INC:%=-isystem %)
+LDFLAGS = $(BLAS_LIB:%=-L% -Wl,-rpath,%)
+LDLIBS = -lopenblas -lutf8proc -lm
+
+ifneq ($(SANITIZE),)
+CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+endif
+
+# Instruction sets: only these files, and they run only where cpu.c says so.
+ifneq ($(filter x86_64%,$(MULTIARCH)),)
+$(OUT)/kernels_avx2.o: CFLAGS += -mavx2 -mfma
+$(OUT)/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
+	-mavx512vl -mfma
+endif
+
+ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*.c))
+UNIT := $(patsubst test/unit/%.c,$(OUT)/%,$(wildcard test/unit/*.c))
+FUZZ := $(patsubst test/fuzz/%.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))
+
+ifneq ($(LIBFUZZER),)
+CFLAGS += -fsanitize=fuzzer-no-link
+FUZZ_MAIN = -fsanitize=fuzzer
+else
+FUZZ_MAIN = $(OUT)/driver.o
+endif
+
+unit: $(UNIT)
+fuzz: $(FUZZ)
+
+$(OUT)/%.o: src/engine/%.c | $(OUT)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+
+$(OUT)/%.o: test/fuzz/%.c | $(OUT)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+
+$(OUT)/%.o: test/unit/%.c | $(OUT)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+
+$(UNIT): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a
+	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
+
+$(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a \
+		$(filter-out -%,$(FUZZ_MAIN))
+	$(CC) $(CFLAGS) $< $(FUZZ_MAIN) $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) \
+		-o $@
+
+$(OUT)/libengine.a: $(ENGINE)
+	$(AR) rcs $@ $^
+
+$(OUT):
+	mkdir -p $@
+
+.PHONY: unit fuzz
+.SECONDARY:
+-include $(wildcard $(OUT)/*.d)
