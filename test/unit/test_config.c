@@ -1,0 +1,361 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_config.c
+ *	  config.json: defaults, types, derived sizes, refusals, and back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "config.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static mb_arena arena;
+static mb_error err;
+static mb_config config;
+
+static mb_json *
+parse(const char *text)
+{
+	mb_json    *root = NULL;
+
+	if (mb_json_parse(text, strlen(text), "doc", true, &arena, NULL, &root,
+					  &err) != MB_OK)
+		printf("# test document is not JSON: %s\n", err.message);
+	return root;
+}
+
+static mb_status
+read_config(const char *text)
+{
+	return mb_config_read(parse(text), &config, &err);
+}
+
+static void
+test_defaults(void)
+{
+	ok(read_config("{}") == MB_OK, "an empty object");
+	ok(config.vocab_size == 30522 && config.hidden_size == 512 &&
+	   config.layers == 24 && config.heads == 4 &&
+	   config.intermediate_size == 512 && config.max_positions == 512 &&
+	   config.type_vocab_size == 2 && config.embedding_size == 128 &&
+	   config.intra_bottleneck_size == 128 && config.feedforwards == 4 &&
+	   config.num_labels == 2 && config.pad_token_id == 0, "sizes");
+	ok(config.true_hidden_size == 128 && config.head_size == 32 &&
+	   config.attention_size == 128 && config.value_input_size == 512,
+	   "derived sizes");
+	ok(config.trigram_input && config.use_bottleneck &&
+	   !config.use_bottleneck_attention &&
+	   config.key_query_shared_bottleneck && config.classifier_activation &&
+	   config.tie_word_embeddings && !config.layer_norm, "flags");
+	ok(config.activation == MB_ACT_RELU && config.layer_norm_eps == 1e-12f &&
+	   config.problem == MB_PROBLEM_NONE &&
+	   config.architecture == MB_ARCH_UNKNOWN, "the rest");
+	ok(config.hidden_dropout_prob == 0 &&
+	   config.attention_probs_dropout_prob == 0.1 &&
+	   config.initializer_range == 0.02 && config.classifier_dropout < 0,
+	   "what has no effect");
+}
+
+static const char *const accepted[] = {
+	"{\"unknown\": [1], \"true_hidden_size\": 7}",
+	"{\"classifier_dropout\": null}",
+	"{\"classifier_dropout\": 0.1}",
+	"{\"problem_type\": null}",
+	"{\"id2label\": null}",
+	"{\"architectures\": null}",
+	"{\"architectures\": []}",
+	"{\"num_hidden_layers\": 0}",
+	"{\"trigram_input\": 0, \"tie_word_embeddings\": 1}",
+	"{\"layer_norm_eps\": 0}",
+	"{\"is_decoder\": false}",
+	"{\"model_type\": \"mobilebert\"}",
+	"{\"num_labels\": 0}",
+	"{\"id2label\": {}}",
+	"{\"vocab_size\": 16777216}",
+	"{\"use_bottleneck\": false, \"use_bottleneck_attention\": true}",
+	"{\"use_bottleneck\": false, \"key_query_shared_bottleneck\": false}",
+	"{\"key_query_shared_bottleneck\": false, \"intra_bottleneck_size\": 512}",
+	("{\"use_bottleneck_attention\": true,"
+	 " \"key_query_shared_bottleneck\": false}"),
+	"{\"embedding_size\": 1024}",
+	"{\"vocab_size\": null, \"vocab_size\": 10}"
+};
+
+/* What the message has to name. */
+static const struct
+{
+	const char *text;
+	mb_status	status;
+	const char *names;
+}			refused[] = {
+	{"[]", MB_ERR_DATA, "object"},
+	{"{\"hidden_size\": null}", MB_ERR_DATA, "hidden_size"},
+	{"{\"hidden_size\": \"512\"}", MB_ERR_DATA, "hidden_size"},
+	{"{\"hidden_size\": 512.0}", MB_ERR_DATA, "hidden_size"},
+	{"{\"hidden_size\": true}", MB_ERR_DATA, "hidden_size"},
+	{"{\"hidden_size\": 0}", MB_ERR_LIMIT, "hidden_size"},
+	{"{\"hidden_size\": -5}", MB_ERR_LIMIT, "hidden_size"},
+	{"{\"hidden_size\": 16777217}", MB_ERR_LIMIT, "hidden_size"},
+	{"{\"vocab_size\": 99999999999999999999}", MB_ERR_LIMIT, "vocab_size"},
+	{"{\"vocab_size\": 5, \"vocab_size\": null}", MB_ERR_DATA, "vocab_size"},
+	{"{\"num_hidden_layers\": 1001}", MB_ERR_LIMIT, "num_hidden_layers"},
+	{"{\"num_feedforward_networks\": 0}", MB_ERR_LIMIT,
+	"num_feedforward_networks"},
+	{"{\"num_attention_heads\": 3}", MB_ERR_DATA, "num_attention_heads"},
+	{"{\"num_attention_heads\": 129}", MB_ERR_DATA, "num_attention_heads"},
+	{"{\"num_attention_heads\": 0}", MB_ERR_LIMIT, "num_attention_heads"},
+	{"{\"type_vocab_size\": 0}", MB_ERR_LIMIT, "type_vocab_size"},
+	{"{\"pad_token_id\": null}", MB_ERR_DATA, "pad_token_id"},
+	{"{\"pad_token_id\": 30522}", MB_ERR_LIMIT, "pad_token_id"},
+	{"{\"pad_token_id\": -1}", MB_ERR_LIMIT, "pad_token_id"},
+	{"{\"trigram_input\": null}", MB_ERR_DATA, "trigram_input"},
+	{"{\"trigram_input\": 2}", MB_ERR_DATA, "trigram_input"},
+	{"{\"trigram_input\": \"true\"}", MB_ERR_DATA, "trigram_input"},
+	{"{\"layer_norm_eps\": null}", MB_ERR_DATA, "layer_norm_eps"},
+	{"{\"layer_norm_eps\": NaN}", MB_ERR_DATA, "layer_norm_eps"},
+	{"{\"layer_norm_eps\": -1}", MB_ERR_DATA, "layer_norm_eps"},
+	{"{\"layer_norm_eps\": 1e300}", MB_ERR_LIMIT, "layer_norm_eps"},
+	{"{\"hidden_dropout_prob\": null}", MB_ERR_DATA, "hidden_dropout_prob"},
+	{"{\"classifier_dropout\": \"x\"}", MB_ERR_DATA, "classifier_dropout"},
+	{"{\"hidden_act\": null}", MB_ERR_DATA, "hidden_act"},
+	{"{\"hidden_act\": \"prelu\"}", MB_ERR_UNSUPPORTED, "prelu"},
+	{"{\"hidden_act\": \"xielu\"}", MB_ERR_UNSUPPORTED, "xielu"},
+	{"{\"hidden_act\": \"ReLU\"}", MB_ERR_UNSUPPORTED, "ReLU"},
+	{"{\"hidden_act\": \"relu\\u0000\"}", MB_ERR_UNSUPPORTED, "relu"},
+	{"{\"normalization_type\": \"batch\"}", MB_ERR_UNSUPPORTED, "batch"},
+	{"{\"normalization_type\": null}", MB_ERR_DATA, "normalization_type"},
+	{"{\"problem_type\": \"x\"}", MB_ERR_UNSUPPORTED, "\"x\""},
+	{"{\"problem_type\": 1}", MB_ERR_DATA, "problem_type"},
+	{"{\"architectures\": \"x\"}", MB_ERR_DATA, "architectures"},
+	{"{\"architectures\": [1]}", MB_ERR_DATA, "architectures"},
+	{"{\"is_decoder\": true}", MB_ERR_UNSUPPORTED, "is_decoder"},
+	{"{\"model_type\": \"bert\"}", MB_ERR_UNSUPPORTED, "bert"},
+	{"{\"model_type\": null}", MB_ERR_DATA, "model_type"},
+	{"{\"num_labels\": null}", MB_ERR_DATA, "num_labels"},
+	{"{\"num_labels\": -1}", MB_ERR_LIMIT, "num_labels"},
+	{"{\"id2label\": [\"a\"]}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"a\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"-1\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"4294967296\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"0\": 1}}", MB_ERR_DATA, "id2label"},
+	{"{\"tie_word_embeddings\": null}", MB_ERR_DATA, "tie_word_embeddings"},
+	{"{\"key_query_shared_bottleneck\": false}", MB_ERR_DATA,
+	"intra_bottleneck_size"}
+};
+
+static void
+test_rules(void)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
+		ok(read_config(accepted[i]) == MB_OK, "accepted: %s", accepted[i]);
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		ok(read_config(refused[i].text) == refused[i].status &&
+		   strstr(err.message, refused[i].names) != NULL,
+		   "refused: %s: %s", refused[i].text, err.message);
+	read_config("{\"model_type\": \"bert\"}");
+	ok(strstr(err.hint, "weights/") != NULL, "hint for BERT");
+}
+
+static void
+test_names(void)
+{
+	static const struct
+	{
+		const char *name;
+		mb_activation activation;
+		const char *written;
+	}			table[] = {
+		{"relu", MB_ACT_RELU, "relu"}, {"gelu", MB_ACT_GELU, "gelu"},
+		{"gelu_python", MB_ACT_GELU, "gelu"},
+		{"gelu_new", MB_ACT_GELU_TANH, "gelu_new"},
+		{"gelu_accurate", MB_ACT_GELU_TANH, "gelu_new"},
+		{"gelu_pytorch_tanh", MB_ACT_GELU_TANH, "gelu_new"},
+		{"gelu_python_tanh", MB_ACT_GELU_TANH, "gelu_new"},
+		{"gelu_fast", MB_ACT_GELU_FAST, "gelu_fast"},
+		{"quick_gelu", MB_ACT_QUICK_GELU, "quick_gelu"},
+		{"gelu_10", MB_ACT_GELU_10, "gelu_10"},
+		{"silu", MB_ACT_SILU, "silu"}, {"swish", MB_ACT_SILU, "silu"},
+		{"relu6", MB_ACT_RELU6, "relu6"}, {"relu2", MB_ACT_RELU2, "relu2"},
+		{"leaky_relu", MB_ACT_LEAKY_RELU, "leaky_relu"},
+		{"mish", MB_ACT_MISH, "mish"}, {"sigmoid", MB_ACT_SIGMOID, "sigmoid"},
+		{"tanh", MB_ACT_TANH, "tanh"}, {"linear", MB_ACT_LINEAR, "linear"},
+		{"laplace", MB_ACT_LAPLACE, "laplace"}
+	};
+	char		text[200];
+	size_t		i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+	{
+		snprintf(text, sizeof(text), "{\"hidden_act\": \"%s\"}", table[i].name);
+		ok(read_config(text) == MB_OK &&
+		   config.activation == table[i].activation &&
+		   strcmp(mb_activation_name((mb_activation) config.activation),
+				  table[i].written) == 0, "activation %s", table[i].name);
+	}
+	ok(read_config("{\"architectures\": [\"BertModel\","
+				   "\"MobileBertForTokenClassification\"]}") == MB_OK &&
+	   config.architecture == MB_ARCH_TOKEN, "first MobileBERT class");
+	ok(read_config("{\"problem_type\": \"multi_label_classification\"}") ==
+	   MB_OK && config.problem == MB_PROBLEM_MULTI_LABEL, "problem type");
+	ok(mb_pooling_from_name("mean_sqrt_len_tokens") == MB_POOL_MEAN_SQRT_LEN &&
+	   mb_pooling_from_name("pooler") == MB_POOL_POOLER &&
+	   mb_pooling_from_name("Mean") == 0, "pooling names");
+}
+
+static void
+test_labels(void)
+{
+	ok(read_config("{\"id2label\": {\"0\":\"a\",\"10\":\"b\",\"2\":\"c\"},"
+				   "\"num_labels\": 7}") == MB_OK && config.num_labels == 3,
+	   "entries of id2label count, not num_labels");
+	ok(read_config("{\"id2label\": {\"0\":\"a\",\"0\":\"b\",\"00\":\"c\"}}") ==
+	   MB_OK && config.num_labels == 1, "an id counts once");
+	ok(read_config("{\"id2label\": {\"70000\":\"a\",\"65536\":\"b\","
+				   "\"65535\":\"b\",\"1048575\":\"b\"}}") == MB_OK &&
+	   config.num_labels == 4, "ids far apart");
+	ok(read_config("{\"num_labels\": 7}") == MB_OK && config.num_labels == 7,
+	   "num_labels alone");
+}
+
+static void
+test_derived(void)
+{
+	ok(read_config("{\"use_bottleneck\": false}") == MB_OK &&
+	   config.true_hidden_size == 512 && config.head_size == 128 &&
+	   config.value_input_size == 512, "without bottleneck");
+	ok(read_config("{\"use_bottleneck_attention\": true}") == MB_OK &&
+	   config.value_input_size == 128, "with bottleneck attention");
+	read_config("{}");
+	config.head_size = 31;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA, "check: derived size");
+	read_config("{}");
+	config.activation = 99;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA, "check: activation");
+	read_config("{}");
+	config.heads = 0;
+	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: no heads");
+	read_config("{}");
+	config.pad_token_id = -1;
+	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: pad token");
+	read_config("{}");
+	config.layer_norm_eps = NAN;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA, "check: epsilon");
+}
+
+static void
+test_writing(void)
+{
+	static const char *const documents[] = {
+		"{}",
+		"{\"layer_norm_eps\": 0.1, \"hidden_dropout_prob\": 0.3,"
+		" \"classifier_dropout\": 0.25, \"initializer_range\": 1e-7}",
+		"{\"architectures\": [\"MobileBertForMaskedLM\"], \"num_labels\": 5,"
+		" \"problem_type\": \"regression\", \"hidden_act\": \"laplace\","
+		" \"normalization_type\": \"layer_norm\", \"pad_token_id\": 12,"
+		" \"use_bottleneck\": false, \"tie_word_embeddings\": false,"
+		" \"num_hidden_layers\": 0, \"layer_norm_eps\": 3e-39}",
+		"{\"vocab_size\": 16777216, \"max_position_embeddings\": 16777216,"
+		" \"classifier_dropout\": 0.123456789012345678,"
+		" \"architectures\": [\"MobileBertForNextSentencePrediction\"],"
+		" \"layer_norm_eps\": 1.17549435e-38}"
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
+	{
+		mb_config	first;
+		char	   *text;
+
+		read_config(documents[i]);
+		first = config;
+		ok(mb_config_write(&first, &arena, &text, &err) == MB_OK &&
+		   read_config(text) == MB_OK &&
+		   memcmp(&first, &config, sizeof(first)) == 0,
+		   "written and read again, document %zu", i);
+		if (i == 0)
+		{
+			ok(strstr(text, "\"layer_norm_eps\": 1e-12,") != NULL &&
+			   strstr(text, "\"attention_probs_dropout_prob\": 0.1,") != NULL,
+			   "shortest decimals");
+			ok(mb_json_get(parse(text), "true_hidden_size")->number == 128 &&
+			   mb_json_get(parse(text), "head_size")->number == 32 &&
+			   mb_json_get(parse(text), "attention_size")->number == 128 &&
+			   mb_json_get(parse(text), "num_labels")->number == 2,
+			   "derived sizes are written");
+		}
+	}
+}
+
+static mb_status
+read_settings(const char *modules, const char *pooling, const char *sentence,
+			  mb_sentence_settings *settings)
+{
+	return mb_sentence_settings_read(modules ? parse(modules) : NULL,
+									 pooling ? parse(pooling) : NULL,
+									 sentence ? parse(sentence) : NULL,
+									 settings, &err);
+}
+
+static void
+test_sentence_settings(void)
+{
+	mb_sentence_settings s;
+
+	ok(read_settings(NULL, NULL, NULL, &s) == MB_OK &&
+	   s.pooling == MB_POOL_MEAN && s.max_seq_length == 0 && !s.normalize &&
+	   !s.do_lower_case, "defaults");
+	ok(read_settings("[{\"type\": \"sentence_transformers.models.Transformer\"},"
+					 "{\"type\": \"sentence_transformers.models.Pooling\"},"
+					 "{\"type\": \"sentence_transformers.models.Normalize\"}]",
+					 "{\"pooling_mode_cls_token\": true,"
+					 "\"pooling_mode_mean_tokens\": false}",
+					 "{\"max_seq_length\": 128, \"do_lower_case\": true}",
+					 &s) == MB_OK && s.pooling == MB_POOL_CLS &&
+	   s.max_seq_length == 128 && s.normalize && s.do_lower_case, "all files");
+	ok(read_settings(NULL, "{\"pooling_mode_cls_token\": true}", NULL,
+					 &s) == MB_OK && s.pooling == (MB_POOL_CLS | MB_POOL_MEAN),
+	   "mean is on unless switched off");
+	ok(read_settings(NULL, "{\"pooling_mode_max_tokens\": true,"
+					 "\"pooling_mode_mean_sqrt_len_tokens\": true,"
+					 "\"pooling_mode_weightedmean_tokens\": true,"
+					 "\"pooling_mode_lasttoken\": true}", NULL, &s) == MB_OK &&
+	   s.pooling == (MB_POOL_MAX | MB_POOL_MEAN | MB_POOL_MEAN_SQRT_LEN |
+					 MB_POOL_WEIGHTED_MEAN | MB_POOL_LAST_TOKEN), "many modes");
+	ok(read_settings(NULL, "{\"pooling_mode\": \"lasttoken\"}", NULL,
+					 &s) == MB_OK && s.pooling == MB_POOL_LAST_TOKEN, "by name");
+	ok(read_settings(NULL, NULL, "{\"max_seq_length\": null}", &s) == MB_OK &&
+	   s.max_seq_length == 0, "no length");
+	ok(read_settings(NULL, "{\"pooling_mode_mean_tokens\": false}", NULL,
+					 &s) == MB_ERR_DATA, "no mode");
+	ok(read_settings(NULL, "{\"pooling_mode\": \"pooler\"}", NULL,
+					 &s) == MB_ERR_UNSUPPORTED, "not a mode there");
+	ok(read_settings("[{\"type\": \"sentence_transformers.models.Dense\"}]",
+					 NULL, NULL, &s) == MB_ERR_UNSUPPORTED, "other module");
+	ok(read_settings("{}", NULL, NULL, &s) == MB_ERR_DATA &&
+	   read_settings("[1]", NULL, NULL, &s) == MB_ERR_DATA &&
+	   read_settings(NULL, "[]", NULL, &s) == MB_ERR_DATA &&
+	   read_settings(NULL, NULL, "[]", &s) == MB_ERR_DATA &&
+	   read_settings(NULL, NULL, "{\"max_seq_length\": 0}", &s) ==
+	   MB_ERR_LIMIT, "wrong types");
+}
+
+int
+main(void)
+{
+	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+	test_defaults();
+	test_rules();
+	test_names();
+	test_labels();
+	test_derived();
+	test_writing();
+	test_sentence_settings();
+	mb_arena_free(&arena);
+	return done_testing();
+}
