@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * decode.c
+ *	  Token ids back to text (spec tokenizer.md 7).
+ *
+ * Every replacement makes the text shorter, so all of them work in place, each
+ * in one pass over the text from the left.
+ *
+ * Depends on vocab.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "vocab.h"
+
+#include <string.h>
+
+/* Ids between two looks at cancel. */
+#define POLL_IDS 4096
+
+typedef struct replacement
+{
+	const char *from;
+	const char *to;
+	bool		decoder_only;	/* not in clean_up_tokenization_spaces */
+} replacement;
+
+/* In this order, each over the whole text. */
+static const replacement replacements[] = {
+	{" .", ".", false},
+	{" ?", "?", false},
+	{" !", "!", false},
+	{" ,", ",", false},
+	{" ' ", "'", false},
+	{" n't", "n't", false},
+	{" 'm", "'m", false},
+	{" do not", " don't", true},
+	{" 's", "'s", false},
+	{" 've", "'ve", false},
+	{" 're", "'re", false},
+};
+
+/* Replace without overlap, from the left; returns the new length. */
+static size_t
+replace(char *text, size_t length, const char *from, const char *to)
+{
+	size_t		from_length = strlen(from);
+	size_t		to_length = strlen(to);
+	size_t		out = 0;
+	size_t		i = 0;
+
+	while (i < length)
+	{
+		const char *found = memchr(text + i, from[0], length - i);
+		size_t		plain = found == NULL ? length - i :
+			(size_t) (found - text) - i;
+
+		if (plain > 0)
+		{
+			memmove(text + out, text + i, plain);
+			out += plain;
+			i += plain;
+		}
+		if (i == length)
+			break;
+		if (length - i >= from_length &&
+			memcmp(text + i, from, from_length) == 0)
+		{
+			memcpy(text + out, to, to_length);
+			out += to_length;
+			i += from_length;
+		}
+		else
+			text[out++] = text[i++];
+	}
+	return out;
+}
+
+static size_t
+clean_up(char *text, size_t length, bool decoder)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++)
+		if (decoder || !replacements[i].decoder_only)
+			length = replace(text, length, replacements[i].from,
+							 replacements[i].to);
+	return length;
+}
+
+/* The text of a token that is to appear, or NULL. */
+static const char *
+shown_token(const mb_tokenizer *tokenizer, int32_t id, bool skip_special,
+			size_t *length)
+{
+	if (skip_special && mb_token_special(tokenizer, id))
+		return NULL;
+	return mb_token_text(tokenizer, id, length);
+}
+
+/* Bytes that the text can have at most: tokens, and a space before each. */
+static bool
+measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
+		bool skip_special, size_t *size)
+{
+	size_t		i;
+
+	*size = 1;
+	for (i = 0; i < count; i++)
+	{
+		size_t		length;
+
+		if (shown_token(tokenizer, ids[i], skip_special, &length) != NULL &&
+			!mb_size_add(*size, length + 1, size))
+			return false;
+	}
+	return true;
+}
+
+/* Append one token; returns the new length of out. */
+static size_t
+append_token(const mb_blob *blob, char *out, size_t at, bool first,
+			 const char *token, size_t length)
+{
+	const char *prefix = blob->strings + blob->header->prefix_start;
+	size_t		prefix_length = blob->header->prefix_length;
+	size_t		start = at;
+
+	if (!first)
+	{
+		if (length >= prefix_length &&
+			memcmp(token, prefix, prefix_length) == 0)
+		{
+			token += prefix_length;
+			length -= prefix_length;
+		}
+		else
+			out[at++] = ' ';
+	}
+	memcpy(out + at, token, length);
+	at += length;
+	if (blob->header->flags & MB_BLOB_DECODER_CLEANUP)
+		at = start + clean_up(out + start, at - start, true);
+	return at;
+}
+
+mb_status
+mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
+		  bool skip_special_tokens, bool clean_up_spaces, mb_arena *arena,
+		  const mb_cancel *cancel, char **text, size_t *length, mb_error *err)
+{
+	mb_blob		blob;
+	size_t		size;
+	size_t		at = 0;
+	bool		first = true;
+	char	   *out;
+	size_t		i;
+
+	mb_blob_view(tokenizer, &blob);
+	if (!measure(tokenizer, ids, count, skip_special_tokens, &size))
+		return mb_fail(err, MB_ERR_LIMIT, "text of the tokens is too long");
+	out = mb_arena_alloc(arena, size, 1);
+	if (out == NULL)
+		return mb_fail(err, MB_ERR_MEMORY, "out of memory");
+	for (i = 0; i < count; i++)
+	{
+		size_t		token_length;
+		const char *token = shown_token(tokenizer, ids[i],
+										skip_special_tokens, &token_length);
+
+		if (i % POLL_IDS == 0 && mb_cancelled(cancel))
+			return mb_fail(err, MB_ERR_CANCELLED, "decoding was cancelled");
+		if (token == NULL)
+			continue;
+		at = append_token(&blob, out, at, first, token, token_length);
+		first = false;
+	}
+	if (clean_up_spaces)
+		at = clean_up(out, at, false);
+	if (!mb_utf8_valid(out, at))
+		return mb_fail(err, MB_ERR_DATA,
+					   "stored tokenizer is damaged: a token is not valid UTF-8");
+	out[at] = '\0';
+	*text = out;
+	*length = at;
+	return MB_OK;
+}
