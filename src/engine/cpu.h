@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * cpu.h
+ *	  Which instruction sets this processor and operating system offer.
+ *
+ * Depends on libc only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_CPU_H
+#define MB_CPU_H
+
+#include <stdbool.h>
+
+/* AVX2 and FMA. */
+extern bool mb_cpu_has_avx2(void);
+
+/* AVX-512 F, BW, DQ and VL, and AVX2 and FMA. */
+extern bool mb_cpu_has_avx512(void);
+
+#endif							/* MB_CPU_H */

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels.c
+ *	  Choosing the table of kernels.
+ *
+ * The only state of the engine is the pointer below, to a constant table.  It
+ * is set on first use; mb_kernels_choose() moves it for tests, measurements
+ * and a user's wish.
+ *
+ * Depends on kernels.h, cpu.h, gemm.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kernels.h"
+
+#include "cpu.h"
+#include "gemm.h"
+#include "kernels_isa.h"
+
+#include <string.h>
+
+typedef struct kernel_choice
+{
+	const char *name;			/* as given to mb_kernels_choose() */
+	const mb_kernels *table;
+	bool		(*usable) (void);
+} kernel_choice;
+
+static const mb_kernels *current = NULL;
+
+static bool
+always(void)
+{
+	return true;
+}
+
+/*
+ * Best first: "auto" takes the first usable one.  Before AVX2, x86-64 has no
+ * fused multiply-add: OpenBLAS's running sums there are further from the exact
+ * result than the bound on fidelity allows, plain C's partial sums are not.
+ */
+static const kernel_choice choices[] = {
+#if defined(__x86_64__)
+	{"avx512", &mb_kernels_avx512, mb_cpu_has_avx512},
+	{"avx512/openblas", &mb_kernels_avx512_openblas, mb_cpu_has_avx512},
+	{"avx512/ref", &mb_kernels_avx512_plain, mb_cpu_has_avx512},
+	{"avx2", &mb_kernels_avx2, mb_cpu_has_avx2},
+	{"avx2/openblas", &mb_kernels_avx2_openblas, mb_cpu_has_avx2},
+	{"avx2/ref", &mb_kernels_avx2_plain, mb_cpu_has_avx2},
+#endif
+#if !defined(__x86_64__)
+	{"ref/openblas", &mb_kernels_ref_openblas, always},
+#endif
+	{"ref", &mb_kernels_ref, always},
+#if defined(__x86_64__)
+	{"ref/openblas", &mb_kernels_ref_openblas, always},
+#endif
+	{"ref/ref", &mb_kernels_ref, always},
+};
+
+#define CHOICES (sizeof(choices) / sizeof(choices[0]))
+
+bool
+mb_kernels_choose(const char *name)
+{
+	bool		any;
+	size_t		i;
+
+	if (name == NULL)
+		return false;
+	any = strcmp(name, "auto") == 0;
+	for (i = 0; i < CHOICES; i++)
+	{
+		if (!any && strcmp(name, choices[i].name) != 0)
+			continue;
+		if (!choices[i].usable())
+			continue;
+		mb_gemm_prepare();
+		current = choices[i].table;
+		return true;
+	}
+	return false;
+}
+
+const mb_kernels *
+mb_kernels_current(void)
+{
+	if (current == NULL)
+		(void) mb_kernels_choose("auto");
+	return current;
+}

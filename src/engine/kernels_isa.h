@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels_isa.h
+ *	  The tables behind mb_kernels_choose(), some for each instruction set.
+ *
+ * The plain name stands for matrix products of the same instruction set (for
+ * "ref": plain C); the others take them from gemm.c's OpenBLAS or plain C.
+ *
+ * Depends on kernels.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_KERNELS_ISA_H
+#define MB_KERNELS_ISA_H
+
+#include "kernels.h"
+
+extern const mb_kernels mb_kernels_ref_openblas;
+
+#if defined(__x86_64__)
+extern const mb_kernels mb_kernels_avx2;
+extern const mb_kernels mb_kernels_avx2_openblas;
+extern const mb_kernels mb_kernels_avx2_plain;
+extern const mb_kernels mb_kernels_avx512;
+extern const mb_kernels mb_kernels_avx512_openblas;
+extern const mb_kernels mb_kernels_avx512_plain;
+#endif
+
+#endif							/* MB_KERNELS_ISA_H */

@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  A checkpoint ready to run: pointers to float32 tensors, and what every
+ *	  layer needs.
+ *
+ * An mb_model owns nothing: tensors lie in a weight image (image.h) or in a
+ * test's memory.  mb_model_bind only places pointers, so opening a mapped
+ * image costs microseconds.
+ *
+ * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
+ * Depends on config.h, checkpoint.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_MODEL_H
+#define MB_MODEL_H
+
+#include "arena.h"
+#include "checkpoint.h"
+#include "config.h"
+
+typedef struct mb_linear
+{
+	const float *weight;		/* [out, in]; NULL: absent */
+	const float *bias;			/* [out] */
+} mb_linear;
+
+/* NoNorm or LayerNorm, as the configuration says (model.md 2.2). */
+typedef struct mb_norm
+{
+	const float *weight;		/* [width] */
+	const float *bias;			/* [width] */
+} mb_norm;
+
+typedef struct mb_feedforward
+{
+	mb_linear	intermediate;	/* [I, T] */
+	mb_linear	output;			/* [T, I] */
+	mb_norm		norm;			/* [T] */
+} mb_feedforward;
+
+typedef struct mb_layer
+{
+	mb_linear	bottleneck_input;	/* [T, H]; use_bottleneck only */
+	mb_norm		bottleneck_input_norm;	/* [T] */
+	mb_linear	bottleneck_attention;	/* [T, H]; shared bottleneck only */
+	mb_norm		bottleneck_attention_norm;
+	mb_linear	query;			/* [A, T] */
+	mb_linear	key;			/* [A, T] */
+	mb_linear	value;			/* [A, value_input_size] */
+	mb_linear	attention_output;	/* [T, T] */
+	mb_norm		attention_norm; /* [T] */
+	mb_feedforward *feedforwards;	/* [F]: ffn.0 ... ffn.F-2, then the last */
+	mb_linear	bottleneck_output;	/* [H, T]; use_bottleneck only */
+	mb_norm		bottleneck_output_norm; /* [H] */
+} mb_layer;
+
+typedef struct mb_model
+{
+	mb_config	config;
+	uint32_t	parts;			/* bits 1 << mb_part */
+	const float *word_embeddings;	/* [V, E] */
+	const float *position_embeddings;	/* [P, H] */
+	const float *type_embeddings;	/* [Y, H] */
+	mb_linear	embedding_transformation;	/* [H, 3E] or [H, E] */
+	mb_norm		embedding_norm; /* [H] */
+	mb_layer   *layers;			/* [layers] */
+	mb_linear	pooler;			/* [H, H]; weight NULL: absent */
+	mb_linear	mlm_transform;	/* [H, H] */
+	mb_norm		mlm_norm;		/* [H], always a LayerNorm */
+	const float *mlm_decoder;	/* [V, E] */
+	const float *mlm_dense;		/* [H - E, V] */
+	const float *mlm_bias;		/* [V] */
+	mb_linear	nsp;			/* [2, H] */
+	mb_linear	classifier;		/* [K, H], or [1, H] for multiple choice */
+	mb_linear	qa;				/* [K, H] */
+} mb_model;
+
+/*
+ * tensors[slot] points to that slot's floats, or is NULL when absent; "parts"
+ * as mb_checkpoint_complete gave it.  Layer structs are allocated in arena.
+ */
+extern mb_status mb_model_bind(const mb_config *config, uint32_t parts,
+							   const float *const *tensors, mb_arena *arena,
+							   mb_model *model, mb_error *err);
+
+#endif							/* MB_MODEL_H */

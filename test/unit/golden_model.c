@@ -1,0 +1,894 @@
+/*-------------------------------------------------------------------------
+ *
+ * golden_model.c
+ *	  The encoder against Hugging Face's: hidden states, attention maps,
+ *	  poolings and poolers of many checkpoints.
+ *
+ *	  golden_model DIRECTORY [TABLE ...]
+ *	  golden_model --full CHECKPOINT DIRECTORY [TABLE ...]
+ *
+ * DIRECTORY has checkpoints/NAME (Hugging Face directories) and expected/ with
+ * hidden_states.jsonl, attentions.jsonl, embeddings.jsonl and spread.json; any
+ * of these files and of the weights may be compressed (".gz", read through
+ * gzip).  With --full it has expected.jsonl and spread.json of one large
+ * checkpoint.  TABLE is a table of kernels, all of this processor by default.
+ *
+ * spread.json says how far torch's float32 is from float64, for each
+ * checkpoint and field, as the largest absolute difference over all cases.
+ * Ours may be at most twice that from the same float64 numbers.  Calls that
+ * Hugging Face refuses must be refused.
+ *
+ * Text pairs come without token types in the expected files: those of the
+ * second text are the tokens after the first of the two separators.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "checkpoint.h"
+#include "config.h"
+#include "forward.h"
+#include "json.h"
+#include "kernels.h"
+#include "model.h"
+#include "safetensors.h"
+
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALLOWED 2.0
+#define PATH 1024
+#define MOST_FIELDS 2000
+#define MOST_MODELS 100
+#define MOST_FILES 64
+
+static mb_error error;
+
+/* Stop with a reason: what is wrong then is the test's data, or memory. */
+static void __attribute__((noreturn))
+give_up(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, error.message);
+	exit(1);
+}
+
+/* Files */
+
+typedef struct document
+{
+	char	   *text;
+	size_t		length;
+} document;
+
+static document
+read_stream(FILE *file)
+{
+	document	d = {NULL, 0};
+	size_t		room = 0;
+	size_t		n;
+
+	do
+	{
+		if (d.length + 65536 > room)
+		{
+			room = 2 * room + 2 * 65536;
+			d.text = realloc(d.text, room);
+			if (d.text == NULL)
+				give_up("memory");
+		}
+		n = fread(d.text + d.length, 1, 65536, file);
+		d.length += n;
+	} while (n > 0);
+	d.text[d.length] = '\0';
+	return d;
+}
+
+/* directory/name, or directory/name.gz; text NULL when there is neither. */
+static document
+read_file(const char *directory, const char *name)
+{
+	char		path[PATH];
+	document	d = {NULL, 0};
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "rb");
+	if (file != NULL)
+	{
+		d = read_stream(file);
+		fclose(file);
+		return d;
+	}
+	snprintf(path, sizeof(path), "%s/%s.gz", directory, name);
+	file = fopen(path, "rb");
+	if (file == NULL)
+		return d;
+	fclose(file);
+	snprintf(path, sizeof(path), "gzip -dc '%s/%s.gz'", directory, name);
+	file = popen(path, "r");
+	if (file == NULL)
+		give_up(path);
+	d = read_stream(file);
+	if (pclose(file) != 0)
+		give_up(path);
+	return d;
+}
+
+static mb_json *
+parse(const document *d, const char *what, mb_arena *arena)
+{
+	mb_json    *root;
+
+	if (mb_json_parse(d->text, d->length, what, true, arena, NULL, &root,
+					  &error) != MB_OK)
+		give_up(what);
+	return root;
+}
+
+/* Checkpoints */
+
+typedef struct checkpoint
+{
+	char		name[128];
+	mb_model	model;
+	mb_arena	arena;
+} checkpoint;
+
+/* One safetensors file of a checkpoint; its bytes stay for the widening. */
+typedef struct shard
+{
+	document	bytes;
+	mb_safetensors tensors;
+	size_t		data;			/* offset of the data */
+} shard;
+
+static void
+read_shard(const char *directory, const char *name, mb_arena *arena,
+		   shard *result)
+{
+	size_t		header;
+
+	result->bytes = read_file(directory, name);
+	if (result->bytes.text == NULL)
+		give_up(name);
+	if (mb_safetensors_header_length((const uint8_t *) result->bytes.text,
+									 result->bytes.length, name, &header,
+									 &error) != MB_OK ||
+		mb_safetensors_read(result->bytes.text + MB_SAFETENSORS_PREFIX, header,
+							result->bytes.length, name, arena, NULL,
+							&result->tensors, &error) != MB_OK)
+		give_up(name);
+}
+
+/* The files that model.safetensors.index.json names, or model.safetensors */
+static size_t
+read_shards(const char *directory, mb_arena *arena, shard *shards)
+{
+	document	index = read_file(directory, "model.safetensors.index.json");
+	const char *names[MOST_FILES];
+	size_t		count = 0;
+	const mb_json *entry;
+	size_t		i;
+
+	if (index.text == NULL)
+	{
+		read_shard(directory, "model.safetensors", arena, &shards[0]);
+		return 1;
+	}
+	entry = mb_json_get(parse(&index, "index", arena), "weight_map");
+	for (entry = entry->child; entry != NULL; entry = entry->next)
+	{
+		for (i = 0; i < count; i++)
+			if (strcmp(names[i], entry->text) == 0)
+				break;
+		if (i < count)
+			continue;
+		if (count == MOST_FILES)
+			give_up("too many files");
+		names[count] = entry->text;
+		read_shard(directory, entry->text, arena, &shards[count++]);
+	}
+	free(index.text);
+	return count;
+}
+
+/* Fill slots: match the names of all shards, check shapes, widen. */
+static void
+bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
+			size_t count)
+{
+	size_t		slots = mb_slot_count(config);
+	const float **tensors = mb_arena_zero(&c->arena, slots, sizeof(float *));
+	bool	   *present = mb_arena_zero(&c->arena, slots, sizeof(bool));
+	size_t		names = 0;
+	uint32_t	parts;
+	const char **list;
+	int32_t    *filled;
+	size_t		s;
+	size_t		i;
+	size_t		at = 0;
+
+	for (s = 0; s < count; s++)
+		names += shards[s].tensors.count;
+	list = mb_arena_alloc(&c->arena, names, sizeof(char *));
+	filled = mb_arena_alloc(&c->arena, names, sizeof(int32_t));
+	for (s = 0; s < count; s++)
+		for (i = 0; i < shards[s].tensors.count; i++)
+			list[at++] = shards[s].tensors.entries[i].name;
+	if (mb_checkpoint_match(config, list, names, &c->arena, filled,
+							&error) != MB_OK)
+		give_up(c->name);
+	for (s = 0, at = 0; s < count; s++)
+	{
+		for (i = 0; i < shards[s].tensors.count; i++, at++)
+		{
+			const mb_tensor_entry *entry = &shards[s].tensors.entries[i];
+			mb_slot		slot;
+			float	   *target;
+
+			if (filled[at] < 0)
+				continue;
+			mb_slot_get(config, filled[at], &slot);
+			if (mb_checkpoint_shape(&slot, entry->name, entry->rank,
+									entry->shape, &error) != MB_OK)
+				give_up(c->name);
+			target = mb_arena_alloc(&c->arena, mb_slot_elements(&slot),
+									sizeof(float));
+			mb_widen(entry->dtype, shards[s].bytes.text + entry->begin,
+					 mb_slot_elements(&slot), target);
+			tensors[filled[at]] = target;
+			present[filled[at]] = true;
+		}
+	}
+	if (mb_checkpoint_complete(config, present, &parts, &error) != MB_OK ||
+		mb_model_bind(config, parts, tensors, &c->arena, &c->model,
+					  &error) != MB_OK)
+		give_up(c->name);
+}
+
+static checkpoint *
+load_checkpoint(const char *directory, const char *name)
+{
+	checkpoint *c = calloc(1, sizeof(checkpoint));
+	shard		shards[MOST_FILES];
+	document	text = read_file(directory, "config.json");
+	mb_config	config;
+	size_t		count;
+	size_t		i;
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	mb_arena_init(&c->arena, &mb_libc_memory, SIZE_MAX);
+	if (text.text == NULL ||
+		mb_config_read(parse(&text, "config.json", &c->arena), &config,
+					   &error) != MB_OK)
+		give_up(directory);
+	free(text.text);
+	count = read_shards(directory, &c->arena, shards);
+	bind_shards(c, &config, shards, count);
+	for (i = 0; i < count; i++)
+		free(shards[i].bytes.text);
+	return c;
+}
+
+static checkpoint *
+find_checkpoint(const char *root, const char *name)
+{
+	static checkpoint *loaded[MOST_MODELS];
+	static size_t count = 0;
+	char		directory[PATH];
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(loaded[i]->name, name) == 0)
+			return loaded[i];
+	if (count == MOST_MODELS)
+		give_up("too many checkpoints");
+	snprintf(directory, sizeof(directory), "%s/checkpoints/%s", root, name);
+	return loaded[count++] = load_checkpoint(directory, name);
+}
+
+/* Largest errors, by checkpoint and field */
+
+typedef struct field
+{
+	char		checkpoint[64];
+	char		name[64];		/* "task/field" as in spread.json */
+	double		spread;
+	double		worst;
+} field;
+
+static field fields[MOST_FIELDS];
+static size_t field_count;
+static const mb_json *spread;	/* checkpoint -> field -> abs, rel, largest */
+
+static field *
+find_field(const char *name, const char *task, const char *key)
+{
+	char		path[64];
+	const mb_json *entry;
+	field	   *f;
+	size_t		i;
+
+	snprintf(path, sizeof(path), "%s/%s", task, key);
+	for (i = 0; i < field_count; i++)
+		if (strcmp(fields[i].checkpoint, name) == 0 &&
+			strcmp(fields[i].name, path) == 0)
+			return &fields[i];
+	entry = mb_json_get(mb_json_get(mb_json_get(spread, name), path), "abs");
+	if (entry == NULL || field_count == MOST_FIELDS)
+		give_up(path);
+	f = &fields[field_count++];
+	snprintf(f->checkpoint, sizeof(f->checkpoint), "%s", name);
+	snprintf(f->name, sizeof(f->name), "%s", path);
+	f->spread = entry->number;
+	f->worst = 0.0;
+	return f;
+}
+
+static void
+note(field *f, double got, const mb_json *expected)
+{
+	double		difference = fabs(got - expected->number);
+
+	if (expected->type != MB_JSON_NUMBER || !(difference <= f->worst))
+		f->worst = expected->type != MB_JSON_NUMBER || isnan(difference) ?
+			INFINITY : difference;
+}
+
+/* got[count] against an array; a different length is an infinite error */
+static void
+note_array(field *f, const float *got, size_t count, const mb_json *expected)
+{
+	const mb_json *entry;
+	size_t		i = 0;
+
+	if (expected == NULL || expected->type != MB_JSON_ARRAY ||
+		expected->length != count)
+	{
+		f->worst = INFINITY;
+		return;
+	}
+	for (entry = expected->child; entry != NULL; entry = entry->next)
+		note(f, got[i++], entry);
+}
+
+static double
+ratio(const field *f)
+{
+	return f->worst == 0.0 ? 0.0 : f->worst / f->spread;
+}
+
+static int
+by_ratio(const void *a, const void *b)
+{
+	double		x = ratio(a);
+	double		y = ratio(b);
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Running a case */
+
+typedef struct result
+{
+	const mb_model *model;
+	size_t		tokens;
+	float	   *hidden;			/* [layers + 1, tokens, H] */
+	float	   *attention;		/* [layers, heads, tokens, tokens] */
+} result;
+
+static mb_status
+keep_hidden(void *context, size_t layer, const float *states)
+{
+	result	   *r = context;
+	size_t		size = r->tokens * r->model->config.hidden_size;
+
+	memcpy(r->hidden + layer * size, states, size * sizeof(float));
+	return MB_OK;
+}
+
+static mb_status
+keep_attention(void *context, size_t layer, size_t sequence, size_t head,
+			   size_t first_query, size_t queries, const float *p)
+{
+	result	   *r = context;
+	size_t		map = layer * r->model->config.heads + head;
+
+	(void) sequence;
+	memcpy(r->attention + (map * r->tokens + first_query) * r->tokens, p,
+		   queries * r->tokens * sizeof(float));
+	return MB_OK;
+}
+
+typedef struct input
+{
+	size_t		starts[2];
+	int32_t    *ids;
+	int32_t    *types;
+	uint8_t    *mask;
+} input;
+
+static input
+make_input(size_t tokens, mb_arena *arena)
+{
+	input		in;
+
+	in.starts[0] = 0;
+	in.starts[1] = tokens;
+	in.ids = mb_arena_zero(arena, tokens, sizeof(int32_t));
+	in.types = mb_arena_zero(arena, tokens, sizeof(int32_t));
+	in.mask = mb_arena_alloc(arena, tokens, 1);
+	memset(in.mask, 1, tokens);
+	return in;
+}
+
+/* r->hidden and r->attention are the arena's; attention only when wanted. */
+static mb_status
+run(const mb_model *model, const input *in, bool attention, mb_arena *arena,
+	result *r)
+{
+	const mb_config *c = &model->config;
+	size_t		tokens = in->starts[1];
+	size_t		size = mb_forward_memory(model, tokens, tokens);
+	mb_batch	batch = {1, in->starts, in->ids, in->types, in->mask, NULL};
+	mb_observer observer = {r, keep_hidden, attention ? keep_attention : NULL};
+	const float *states;
+	void	   *workspace;
+	mb_status	status;
+
+	r->model = model;
+	r->tokens = tokens;
+	r->hidden = mb_arena_alloc(arena, (c->layers + 1) * tokens,
+							   c->hidden_size * sizeof(float));
+	r->attention = NULL;
+	if (attention)
+		r->attention = mb_arena_alloc(arena, (size_t) c->layers * c->heads,
+									  tokens * tokens * sizeof(float));
+	if (posix_memalign(&workspace, 64, size) != 0)
+		give_up("memory");
+	status = mb_forward(model, &batch, c->layers, &observer, NULL, workspace,
+						size, &states, &error);
+	free(workspace);
+	return status;
+}
+
+static void
+copy_integers(const mb_json *array, int32_t *target)
+{
+	const mb_json *entry;
+
+	for (entry = array->child; entry != NULL; entry = entry->next)
+		*target++ = (int32_t) entry->number;
+}
+
+/* What the tokenizer or the caller gave: ids, types and mask. */
+static input
+read_input(const mb_json *line, const mb_config *config, mb_arena *arena)
+{
+	const mb_json *inputs = mb_json_get(line, "inputs");
+	const mb_json *ids = mb_json_get(mb_json_get(line, "expected64"),
+									 "input_ids");
+	const mb_json *mask = mb_json_get(inputs, "attention_mask");
+	const mb_json *entry;
+	input		in = make_input(ids->length, arena);
+	size_t		end = ids->length;
+	size_t		i;
+
+	copy_integers(ids, in.ids);
+	if (mb_json_get(inputs, "token_type_ids") != NULL)
+		copy_integers(mb_json_get(inputs, "token_type_ids"), in.types);
+	if (mask != NULL)
+	{
+		for (i = 0, entry = mask->child; entry != NULL; entry = entry->next)
+			in.mask[i++] = entry->number != 0.0;
+		return in;
+	}
+	if (mb_json_get(mb_json_get(line, "options"), "pad_to") != NULL)
+		while (end > 0 && in.ids[end - 1] == config->pad_token_id)
+			in.mask[--end] = 0;
+	if (mb_json_get(inputs, "text_pair") != NULL)
+		for (i = end - 1; i > 0 && (i == end - 1 ||
+									in.ids[i] != in.ids[end - 1]); i--)
+			in.types[i] = 1;
+	return in;
+}
+
+/* Comparing, one function for each task */
+
+static void
+check_hidden(const checkpoint *c, const result *r, const mb_json *expected)
+{
+	size_t		width = c->model.config.hidden_size;
+	size_t		size = r->tokens * width;
+	field	   *states = find_field(c->name, "hidden_states", "hidden_states");
+	field	   *norms = find_field(c->name, "hidden_states", "norms");
+	const mb_json *layer = mb_json_get(expected, "hidden_states")->child;
+	const mb_json *norm = mb_json_get(expected, "norms")->child;
+	const mb_json *pooled = mb_json_get(expected, "pooler_output");
+	size_t		i;
+	size_t		j;
+
+	for (i = 0; i <= c->model.config.layers; i++)
+	{
+		const mb_json *row = mb_json_get(expected, "rows")->child;
+		const mb_json *value = layer->child;
+		double		sum = 0.0;
+
+		for (; row != NULL; row = row->next, value = value->next)
+			note_array(states, r->hidden + i * size +
+					   (size_t) row->number * width, width, value);
+		for (j = 0; j < size; j++)
+			sum += (double) r->hidden[i * size + j] * r->hidden[i * size + j];
+		note(norms, (float) sqrt(sum), norm);
+		layer = layer->next;
+		norm = norm->next;
+	}
+	if (pooled != NULL)
+	{
+		float	   *out = malloc(width * sizeof(float));
+
+		if (mb_pooler(&c->model, r->hidden + c->model.config.layers * size,
+					  out, &error) != MB_OK)
+			give_up(c->name);
+		note_array(find_field(c->name, "hidden_states", "pooler_output"), out,
+				   width, pooled);
+		free(out);
+	}
+}
+
+static void
+check_attention(const checkpoint *c, const result *r, const mb_json *expected)
+{
+	field	   *f = find_field(c->name, "attentions", "attentions");
+	const mb_json *layer = mb_json_get(expected, "attentions")->child;
+	const mb_json *head;
+	const mb_json *query;
+	const float *p = r->attention;
+
+	for (; layer != NULL; layer = layer->next)
+		for (head = layer->child; head != NULL; head = head->next)
+			for (query = head->child; query != NULL; query = query->next)
+			{
+				note_array(f, p, r->tokens, query);
+				p += r->tokens;
+			}
+	if (p != r->attention + (size_t) c->model.config.layers *
+		c->model.config.heads * r->tokens * r->tokens)
+		f->worst = INFINITY;
+}
+
+static void
+check_embeddings(const checkpoint *c, const result *r, const input *in,
+				 const mb_json *expected)
+{
+	static const struct
+	{
+		const char *key;
+		uint32_t	mode;
+	}			modes[] = {
+		{"mean", MB_POOL_MEAN}, {"cls", MB_POOL_CLS}, {"max", MB_POOL_MAX},
+		{"mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},
+		{"weightedmean", MB_POOL_WEIGHTED_MEAN},
+		{"lasttoken", MB_POOL_LAST_TOKEN}, {"pooler", MB_POOL_POOLER}
+	};
+	size_t		width = c->model.config.hidden_size;
+	const float *last = r->hidden + c->model.config.layers * r->tokens * width;
+	float	   *out = malloc(width * sizeof(float));
+	size_t		i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+	{
+		const mb_json *plain = mb_json_get(expected, modes[i].key);
+		char		key[64];
+
+		if (plain == NULL)
+			continue;
+		if (mb_pool(&c->model, modes[i].mode, last, r->tokens, in->mask, out,
+					&error) != MB_OK)
+			give_up(c->name);
+		note_array(find_field(c->name, "embeddings", modes[i].key), out, width,
+				   plain);
+		snprintf(key, sizeof(key), "%s_normalized", modes[i].key);
+		if (mb_json_get(expected, key) == NULL)
+			continue;
+		mb_normalize(out, width);
+		note_array(find_field(c->name, "embeddings", key), out, width,
+				   mb_json_get(expected, key));
+	}
+	free(out);
+}
+
+/*
+ * Python refused the call.  The ids are not in the file, but the reason is: a
+ * row of more tokens than positions, or a second type where there is one.
+ */
+static bool
+is_refused(const checkpoint *c, const char *message, mb_arena *arena)
+{
+	static const char too_long[] = "RuntimeError: The size of tensor a (";
+	size_t		tokens = 2;
+	mb_status	expected = MB_ERR_ARGUMENT;
+	mb_status	status;
+	result		r;
+	input		in;
+
+	if (strncmp(message, too_long, strlen(too_long)) == 0)
+	{
+		tokens = strtoul(message + strlen(too_long), NULL, 10);
+		expected = MB_ERR_LIMIT;
+	}
+	else if (strcmp(message, "IndexError: index out of range in self") != 0)
+		return false;
+	in = make_input(tokens, arena);
+	if (expected == MB_ERR_ARGUMENT)
+		in.types[1] = 1;
+	status = run(&c->model, &in, false, arena, &r);
+	return status == expected && error.message[0] != '\0';
+}
+
+/* One line of a file of cases. */
+static void
+check_line(const char *root, const document *line, mb_arena *arena,
+		   size_t *compared, size_t *refused)
+{
+	const mb_json *json = parse(line, "a case", arena);
+	const mb_json *expected = mb_json_get(json, "expected64");
+	const char *task = mb_json_get(json, "task")->text;
+	const mb_json *failure = mb_json_get(mb_json_get(json, "expected"),
+										 "error");
+	checkpoint *c = find_checkpoint(root,
+									mb_json_get(json, "checkpoint")->text);
+	bool		attention = strcmp(task, "attentions") == 0;
+	input		in;
+	result		r;
+
+	if (failure != NULL)
+	{
+		if (!is_refused(c, failure->text, arena))
+			ok(false, "%s is refused (%s)", mb_json_get(json, "id")->text,
+			   failure->text);
+		++*refused;
+		return;
+	}
+	in = read_input(json, &c->model.config, arena);
+	if (run(&c->model, &in, attention, arena, &r) != MB_OK)
+		give_up(mb_json_get(json, "id")->text);
+	if (attention)
+		check_attention(c, &r, expected);
+	else if (strcmp(task, "embeddings") == 0)
+		check_embeddings(c, &r, &in, expected);
+	else
+		check_hidden(c, &r, expected);
+	++*compared;
+}
+
+/* The large checkpoint: fields of full/expected.jsonl that the encoder makes */
+
+static int
+by_size(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Norm, largest and median size of each hidden state. */
+static void
+check_full_layers(const checkpoint *c, const result *r,
+				  const mb_json *expected)
+{
+	size_t		size = r->tokens * c->model.config.hidden_size;
+	const mb_json *norm = mb_json_get(expected, "layer_norms")->child;
+	const mb_json *largest = mb_json_get(expected, "layer_largest")->child;
+	const mb_json *median = mb_json_get(expected, "layer_median")->child;
+	float	   *sizes = malloc(size * sizeof(float));
+	size_t		layer;
+	size_t		i;
+
+	for (layer = 0; layer <= c->model.config.layers; layer++)
+	{
+		double		sum = 0.0;
+
+		for (i = 0; i < size; i++)
+		{
+			sizes[i] = fabsf(r->hidden[layer * size + i]);
+			sum += (double) sizes[i] * sizes[i];
+		}
+		qsort(sizes, size, sizeof(float), by_size);
+		note(find_field(c->name, "full", "layer_norms"), (float) sqrt(sum),
+			 norm);
+		note(find_field(c->name, "full", "layer_largest"), sizes[size - 1],
+			 largest);
+		note(find_field(c->name, "full", "layer_median"),
+			 sizes[(size - 1) / 2], median);
+		norm = norm->next;
+		largest = largest->next;
+		median = median->next;
+	}
+	free(sizes);
+}
+
+static void
+check_full_rows(const checkpoint *c, const result *r, const mb_json *expected)
+{
+	size_t		width = c->model.config.hidden_size;
+	size_t		size = r->tokens * width;
+	const float *last = r->hidden + c->model.config.layers * size;
+	const mb_json *row = mb_json_get(expected, "rows")->child;
+	const mb_json *value = mb_json_get(expected, "last_hidden_state")->child;
+	const mb_json *layer = mb_json_get(expected, "layer_rows")->child;
+	char		key[64];
+	float	   *out = malloc(width * sizeof(float));
+
+	for (; row != NULL; row = row->next, value = value->next)
+		note_array(find_field(c->name, "full", "last_hidden_state"),
+				   last + (size_t) row->number * width, width, value);
+	for (; layer != NULL; layer = layer->next)
+	{
+		const float *states = r->hidden + strtoul(layer->key, NULL, 10) * size;
+
+		snprintf(key, sizeof(key), "layer_rows.%s", layer->key);
+		note_array(find_field(c->name, "full", key), states, 64, layer->child);
+		note_array(find_field(c->name, "full", key),
+				   states + (r->tokens - 1) * width, 64, layer->child->next);
+	}
+	if (mb_pool(&c->model, MB_POOL_MEAN, last, r->tokens, NULL, out,
+				&error) != MB_OK)
+		give_up("mean");
+	note_array(find_field(c->name, "full", "mean"), out, width,
+			   mb_json_get(expected, "mean"));
+	mb_normalize(out, width);
+	note_array(find_field(c->name, "full", "mean_normalized"), out, width,
+			   mb_json_get(expected, "mean_normalized"));
+	free(out);
+}
+
+static void
+check_full_line(const checkpoint *c, const document *line, mb_arena *arena)
+{
+	const mb_json *json = parse(line, "a case", arena);
+	const mb_json *expected = mb_json_get(json, "expected64");
+	input		in = read_input(json, &c->model.config, arena);
+	result		r;
+
+	if (run(&c->model, &in, false, arena, &r) != MB_OK)
+		give_up(mb_json_get(json, "id")->text);
+	check_full_layers(c, &r, expected);
+	check_full_rows(c, &r, expected);
+}
+
+/* Whole files */
+
+static void
+check_file(const char *root, const char *name, const checkpoint *full,
+		   size_t *compared, size_t *refused)
+{
+	document	file = read_file(root, name);
+	char	   *at = file.text;
+	size_t		before = *compared;
+
+	if (at == NULL)
+		give_up(name);
+	while (*at != '\0')
+	{
+		char	   *end = strchr(at, '\n');
+		document	line = {at, end == NULL ? strlen(at) : (size_t) (end - at)};
+		mb_arena	arena;
+
+		mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+		if (full != NULL)
+		{
+			check_full_line(full, &line, &arena);
+			++*compared;
+		}
+		else
+			check_line(root, &line, &arena, compared, refused);
+		mb_arena_free(&arena);
+		at += line.length + (end != NULL);
+	}
+	ok(*compared > before, "%s: %zu cases compared", name, *compared - before);
+	free(file.text);
+}
+
+/* The table, largest ratio first, and a line of TAP for what is over. */
+static void
+report(const char *table, size_t compared, size_t refused)
+{
+	size_t		over = 0;
+	size_t		i;
+
+	qsort(fields, field_count, sizeof(field), by_ratio);
+	printf("# %-34s %-38s %10s %10s %6s\n", "checkpoint", "field", "error",
+		   "spread", "ratio");
+	for (i = 0; i < field_count; i++)
+	{
+		const field *f = &fields[i];
+
+		if (i < 20 || ratio(f) > ALLOWED)
+			printf("# %-34s %-38s %10.3g %10.3g %6.2f\n", f->checkpoint,
+				   f->name, f->worst, f->spread, ratio(f));
+		if (!(ratio(f) <= ALLOWED))
+		{
+			over++;
+			ok(false, "%s: %s %s within %.0f times torch's spread", table,
+			   f->checkpoint, f->name, ALLOWED);
+		}
+	}
+	ok(over == 0 && field_count > 0, "%s: %zu fields of %zu cases within %.0f "
+	   "times torch's spread, largest ratio %.2f, median %.2f", table,
+	   field_count, compared, ALLOWED, ratio(&fields[0]),
+	   ratio(&fields[field_count / 2]));
+	if (refused > 0)
+		ok(true, "%s: %zu calls that Python refuses are refused", table,
+		   refused);
+}
+
+static void
+check_table(const char *table, const char *root, const checkpoint *full)
+{
+	size_t		compared = 0;
+	size_t		refused = 0;
+
+	if (!mb_kernels_choose(table))
+	{
+		ok(true, "%s # SKIP not on this processor", table);
+		return;
+	}
+	field_count = 0;
+	if (full != NULL)
+		check_file(root, "expected.jsonl", full, &compared, &refused);
+	else
+	{
+		check_file(root, "expected/hidden_states.jsonl", NULL, &compared,
+				   &refused);
+		check_file(root, "expected/attentions.jsonl", NULL, &compared,
+				   &refused);
+		check_file(root, "expected/embeddings.jsonl", NULL, &compared,
+				   &refused);
+	}
+	report(table, compared, refused);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const all[] = {
+		"ref", "avx2", "avx512"
+	};
+	checkpoint *full = NULL;
+	const char *root;
+	mb_arena	arena;
+	document	text;
+	int			first = 1;
+	int			i;
+
+	if (argc > 3 && strcmp(argv[1], "--full") == 0)
+	{
+		full = load_checkpoint(argv[2], "full");
+		first = 3;
+	}
+	if (argc <= first)
+	{
+		printf("Bail out! usage: golden_model [--full CHECKPOINT] DIRECTORY "
+			   "[TABLE ...]\n");
+		return 1;
+	}
+	root = argv[first++];
+	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+	text = read_file(root, full != NULL ? "spread.json" :
+					 "expected/spread.json");
+	if (text.text == NULL)
+		give_up("spread.json");
+	spread = parse(&text, "spread.json", &arena);
+	if (full != NULL)
+		spread = mb_json_get(spread, "spread");
+	if (argc > first)
+		for (i = first; i < argc; i++)
+			check_table(argv[i], root, full);
+	else
+		for (i = 0; i < (int) (sizeof(all) / sizeof(all[0])); i++)
+			check_table(all[i], root, full);
+	return done_testing();
+}

@@ -1,0 +1,699 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_kernels.c
+ *	  Each table of kernels against double arithmetic and against the plain
+ *	  table, on every size from 1 to 70; and rows that keep their bits.
+ *
+ * Tables of instruction sets that this processor lacks are skipped by name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "gemm.h"
+#include "kernels.h"
+
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 70
+#define BLOCK MB_ROW_BLOCK
+
+static const char *const tables[] = {
+	"ref", "ref/openblas", "avx2", "avx2/openblas", "avx2/ref", "avx512",
+	"avx512/openblas", "avx512/ref"
+};
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+static uint64_t seed = 20251;
+
+/* Uniform in [-1, 1). */
+static float
+uniform(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (float) ((double) (seed >> 40) / (1 << 23) - 1.0);
+}
+
+static void
+fill(float *x, size_t count, float scale)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		x[i] = scale * uniform();
+}
+
+/* Distance of x from the exact y in units of the last place of float y. */
+static double
+ulps(float x, double y)
+{
+	int			exponent;
+	double		unit;
+
+	if (isnan(y) || isinf(y) || fabs(y) > 3.4028235e38)
+		return (isnan(y) && isnan(x)) || (float) y == x ? 0.0 : 1e30;
+	frexp(y, &exponent);
+	unit = ldexp(1.0, exponent - 24);
+	if (unit < ldexp(1.0, -149))
+		unit = ldexp(1.0, -149);
+	return fabs(x - y) / unit;
+}
+
+/* Activations */
+
+static double
+exact_activation(mb_activation kind, double x)
+{
+	double		gelu = 0.5 * x * erfc(-x * M_SQRT1_2);
+	double		root = sqrt(2.0 / M_PI);
+
+	switch (kind)
+	{
+		case MB_ACT_RELU:
+			return x > 0 ? x : 0;
+		case MB_ACT_GELU:
+			return gelu;
+		case MB_ACT_GELU_TANH:
+			return x / (1 + exp(-2 * root * (x + 0.044715 * x * x * x)));
+		case MB_ACT_GELU_FAST:
+			return x / (1 + exp(-2 * 0.7978845608 * x *
+								(1 + 0.044715 * x * x)));
+		case MB_ACT_QUICK_GELU:
+			return x / (1 + exp(-1.702 * x));
+		case MB_ACT_GELU_10:
+			return fmin(fmax(gelu, -10), 10);
+		case MB_ACT_SILU:
+			return x / (1 + exp(-x));
+		case MB_ACT_RELU6:
+			return fmin(fmax(x, 0), 6);
+		case MB_ACT_RELU2:
+			return x > 0 ? x * x : 0;
+		case MB_ACT_LEAKY_RELU:
+			return x < 0 ? 0.01 * x : x;
+		case MB_ACT_MISH:
+			return x * tanh(log1p(exp(x)));
+		case MB_ACT_SIGMOID:
+			return 1 / (1 + exp(-x));
+		case MB_ACT_TANH:
+			return tanh(x);
+		case MB_ACT_LINEAR:
+			return x;
+		case MB_ACT_LAPLACE:
+			return 0.5 * (1 + erf((x - 0.707107) / (0.282095 * M_SQRT2)));
+	}
+	return NAN;
+}
+
+/*
+ * Bounds: error <= relative * |exact| + absolute * max(|x|, 1), in units of
+ * 2^-24.  The gated functions lose relative digits where they nearly vanish,
+ * because the argument of exp is rounded; the absolute part covers that.
+ * Below the normal range any function may give zero.
+ */
+typedef struct bound
+{
+	mb_activation kind;
+	double		relative;
+	double		absolute;
+} bound;
+
+static const bound bounds[] = {
+	{MB_ACT_RELU, 0, 0},
+	{MB_ACT_GELU, 4, 1},
+	{MB_ACT_GELU_TANH, 4, 1},
+	{MB_ACT_GELU_FAST, 4, 1},
+	{MB_ACT_QUICK_GELU, 4, 1},
+	{MB_ACT_GELU_10, 4, 1},
+	{MB_ACT_SILU, 4, 0},
+	{MB_ACT_RELU6, 0, 0},
+	{MB_ACT_RELU2, 1, 0},
+	{MB_ACT_LEAKY_RELU, 2, 0},
+	{MB_ACT_MISH, 6, 0},
+	{MB_ACT_SIGMOID, 4, 0},
+	{MB_ACT_TANH, 4, 0},
+	{MB_ACT_LINEAR, 0, 0},
+	{MB_ACT_LAPLACE, 4, 2},
+};
+
+#define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
+#define DENSE 4096
+
+/* Worst error over its bound for points spread evenly over [-reach, reach]. */
+static double
+worst_activation(const mb_kernels *kernels, const bound *limit, double reach)
+{
+	static float x[DENSE];
+	static float y[DENSE];
+	double		worst = 0.0;
+	int			round;
+	size_t		i;
+
+	for (round = 0; round < 16; round++)
+	{
+		for (i = 0; i < DENSE; i++)
+			x[i] = y[i] = (float) (reach * (2.0 * (i + round / 16.0) / DENSE -
+											1.0));
+		kernels->activation(limit->kind, y, DENSE);
+		for (i = 0; i < DENSE; i++)
+		{
+			double		exact = exact_activation(limit->kind, x[i]);
+			double		size = fmax(fabs(x[i]), 1.0);
+			double		allowed = size * ldexp(1.0, -126) + ldexp(1.0, -24) *
+				(limit->relative * fabs(exact) + limit->absolute * size);
+
+			if (isnan(y[i]))
+				return 1e30;
+			worst = fmax(worst, fabs(y[i] - exact) / allowed);
+		}
+	}
+	return worst;
+}
+
+static void
+test_activations(const mb_kernels *kernels, const char *name)
+{
+	static const double reaches[] = {0.01, 1.5, 6.0, 20.0, 80.0, 2000.0};
+	size_t		b;
+	size_t		r;
+
+	for (b = 0; b < BOUNDS; b++)
+	{
+		double		worst = 0.0;
+
+		for (r = 0; r < sizeof(reaches) / sizeof(reaches[0]); r++)
+			worst = fmax(worst, worst_activation(kernels, &bounds[b],
+												 reaches[r]));
+		ok(worst <= 1.0, "%s: %s against double, %.2f of its bound", name,
+		   mb_activation_name(bounds[b].kind), worst);
+	}
+}
+
+/* exp, erf and tanh by themselves, in units of the last place */
+static void
+test_elementary(const mb_kernels *kernels, const char *name)
+{
+	static float x[DENSE];
+	static float y[DENSE];
+	double		tanh_worst = 0.0;
+	double		exp_worst = 0.0;
+	double		erf_worst = 0.0;
+	int			round;
+	size_t		i;
+
+	for (round = 0; round < 64; round++)
+	{
+		double		reach = ldexp(12.0, -round % 16);
+
+		fill(x, DENSE, (float) reach);
+		memcpy(y, x, sizeof(x));
+		kernels->activation(MB_ACT_TANH, y, DENSE);
+		for (i = 0; i < DENSE; i++)
+			tanh_worst = fmax(tanh_worst, ulps(y[i], tanh(x[i])));
+
+		/* far below 0 the logistic function is 1 / e^-x */
+		for (i = 0; i < DENSE; i++)
+			x[i] = y[i] = -60.0f - 12.0f * fabsf(uniform());
+		kernels->activation(MB_ACT_SIGMOID, y, DENSE);
+		for (i = 0; i < DENSE; i++)
+			exp_worst = fmax(exp_worst, ulps(y[i], exp(x[i])));
+
+		/* gelu of x >= 0 is x (1 + erf) / 2: 1 ulp of it is 1 of 1 + erf */
+		for (i = 0; i < DENSE; i++)
+			x[i] = y[i] = (float) (fabs(reach) * fabsf(uniform()));
+		kernels->activation(MB_ACT_GELU, y, DENSE);
+		for (i = 0; i < DENSE; i++)
+			erf_worst = fmax(erf_worst,
+							 ulps(y[i], exact_activation(MB_ACT_GELU, x[i])));
+	}
+	ok(tanh_worst <= 2.5, "%s: tanh within %.2f ulp", name, tanh_worst);
+	ok(exp_worst <= 2.5, "%s: 1 / exp within %.2f ulp", name, exp_worst);
+	ok(erf_worst <= 2.5, "%s: gelu above 0 within %.2f ulp", name, erf_worst);
+}
+
+/* What is not a number stays so, and the ends of the range are kept. */
+static void
+test_extremes(const mb_kernels *kernels, const char *name)
+{
+	static const mb_activation smooth[] = {
+		MB_ACT_RELU, MB_ACT_GELU, MB_ACT_GELU_TANH, MB_ACT_GELU_FAST,
+		MB_ACT_QUICK_GELU, MB_ACT_GELU_10, MB_ACT_SILU, MB_ACT_RELU6,
+		MB_ACT_RELU2, MB_ACT_LEAKY_RELU, MB_ACT_MISH, MB_ACT_SIGMOID,
+		MB_ACT_TANH, MB_ACT_LINEAR, MB_ACT_LAPLACE
+	};
+	bool		nan_kept = true;
+	bool		finite = true;
+	size_t		i;
+
+	for (i = 0; i < sizeof(smooth) / sizeof(smooth[0]); i++)
+	{
+		float		x[3] = {NAN, 1e18f, -1e18f};
+
+		kernels->activation(smooth[i], x, 3);
+		if (!isnan(x[0]))
+			nan_kept = ok(false, "%s: %s keeps NaN", name,
+						  mb_activation_name(smooth[i]));
+		if (!isfinite(x[1]) && smooth[i] != MB_ACT_RELU2)
+			finite = ok(false, "%s: %s of 1e18 is finite", name,
+						mb_activation_name(smooth[i]));
+		if (!isfinite(x[2]))
+			finite = ok(false, "%s: %s of -1e18 is finite", name,
+						mb_activation_name(smooth[i]));
+	}
+	ok(nan_kept, "%s: activations keep NaN", name);
+	ok(finite, "%s: activations of huge numbers are finite", name);
+}
+
+/* Row functions, every width */
+
+static double
+softmax_error(const mb_kernels *kernels, size_t width, bool masked)
+{
+	float		x[MOST + 1];
+	double		exact[MOST];
+	uint8_t		mask[MOST];
+	double		sum = 0.0;
+	double		worst = 0.0;
+	double		largest = -INFINITY;
+	size_t		i;
+
+	fill(x, MOST, 30.0f);
+	x[width] = 12345.0f;
+	for (i = 0; i < width; i++)
+		mask[i] = !masked || i % 3 != 1;
+	for (i = 0; i < width; i++)
+		if (mask[i])
+			largest = fmax(largest, x[i]);
+	for (i = 0; i < width; i++)
+		sum += exact[i] = mask[i] ? exp(x[i] - largest) : 0.0;
+	kernels->softmax(x, masked ? mask : NULL, width);
+	for (i = 0; i < width; i++)
+	{
+		if (!mask[i] && x[i] != 0.0f)
+			return 1e30;
+
+		/* x - largest is rounded once: up to 60 of relative error 2^-24 */
+		worst = fmax(worst, fabs(x[i] - exact[i] / sum) /
+					 (exact[i] / sum * 36.0 + 1e-30) * ldexp(1.0, 24));
+	}
+	return x[width] == 12345.0f ? worst : 1e30;
+}
+
+static void
+exact_norm(bool layer, const float *x, const float *r, const float *w,
+		   const float *b, size_t width, double *y)
+{
+	double		mean = 0.0;
+	double		square = 0.0;
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+	{
+		y[i] = r == NULL ? x[i] : (float) (x[i] + r[i]);
+		mean += y[i] / width;
+	}
+	for (i = 0; i < width; i++)
+		square += (y[i] - mean) * (y[i] - mean) / width;
+	for (i = 0; i < width; i++)
+	{
+		if (layer)
+			y[i] = (y[i] - mean) / sqrt(square + (double) 1e-5f);
+		y[i] = y[i] * w[i] + b[i];
+	}
+}
+
+static double
+norm_error(const mb_kernels *kernels, size_t width, bool layer, int aliased)
+{
+	float		x[MOST + 1];
+	float		r[MOST + 1];
+	float		w[MOST];
+	float		b[MOST];
+	float		z[MOST + 1];
+	double		exact[MOST];
+	float	   *y = aliased == 1 ? x : aliased == 2 ? r : z;
+	const float *other = aliased == 3 ? NULL : r;
+	double		worst = 0.0;
+	size_t		i;
+
+	fill(x, MOST, 3.0f);
+	for (i = 0; i < MOST; i++)
+		x[i] += 50.0f;
+	fill(r, MOST, 3.0f);
+	fill(w, MOST, 2.0f);
+	fill(b, MOST, 1.0f);
+	exact_norm(layer, x, other, w, b, width, exact);
+	y[width] = 12345.0f;
+	if (layer)
+		kernels->layer_norm(x, other, w, b, 1e-5f, y, width);
+	else
+		kernels->no_norm(x, other, w, b, y, width);
+	for (i = 0; i < width; i++)
+		worst = fmax(worst, fabs(y[i] - exact[i]) /
+					 (layer ? 8.0 : 110.0) * ldexp(1.0, 24));
+	return y[width] == 12345.0f ? worst : 1e30;
+}
+
+static void
+test_rows(const mb_kernels *kernels, const char *name)
+{
+	double		softmax = 0.0;
+	double		norm = 0.0;
+	size_t		width;
+	int			i;
+
+	for (width = 1; width <= MOST; width++)
+	{
+		softmax = fmax(softmax, softmax_error(kernels, width, false));
+		softmax = fmax(softmax, softmax_error(kernels, width, true));
+		for (i = 0; i < 8; i++)
+			norm = fmax(norm, norm_error(kernels, width, i & 1, i / 2));
+	}
+	ok(softmax <= 2.0, "%s: softmax of 1 to %d, %.2f of its unit", name, MOST,
+	   softmax);
+	ok(norm <= 2.0, "%s: norms of 1 to %d, %.2f of their unit", name, MOST,
+	   norm);
+}
+
+/* Reductions, every count */
+
+static void
+test_reductions(const mb_kernels *kernels, const char *name)
+{
+	double		worst = 0.0;
+	double		wide = 0.0;
+	float		a[3 * MOST];
+	float		b[3 * MOST];
+	size_t		count;
+	size_t		i;
+
+	for (count = 1; count <= 3 * MOST; count++)
+	{
+		double		ab = 0.0;
+		double		aa = 0.0;
+		double		bb = 0.0;
+		double		dd = 0.0;
+		double		size = 0.0;
+		float		sums[3];
+
+		fill(a, count, 2.0f);
+		fill(b, count, 2.0f);
+		for (i = 0; i < count; i++)
+		{
+			ab += (double) a[i] * b[i];
+			aa += (double) a[i] * a[i];
+			bb += (double) b[i] * b[i];
+			dd += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+			size += fabs((double) a[i] * b[i]);
+		}
+		kernels->dot3(a, b, count, sums);
+		worst = fmax(worst, fabs(kernels->inner_product(a, b, count) - ab) /
+					 size);
+		worst = fmax(worst, fabs(sums[0] - ab) / size);
+		worst = fmax(worst, fabs(sums[1] - aa) / aa);
+		worst = fmax(worst, fabs(sums[2] - bb) / bb);
+		worst = fmax(worst, fabs(kernels->l2_squared(a, b, count) - dd) / dd);
+		wide = fmax(wide, fabs(kernels->dot_wide(a, b, count) - ab) / size);
+	}
+	ok(worst < 2e-6, "%s: sums of products within %.1e", name, worst);
+	ok(wide < 1e-14, "%s: double sums of products within %.1e", name, wide);
+}
+
+/* Matrix products, every size */
+
+static double
+linear_error(const mb_kernels *kernels, size_t k, size_t n, bool with_bias)
+{
+	static float x[BLOCK * MOST];
+	static float w[MOST * MOST];
+	static float b[MOST];
+	static float y[BLOCK * (MOST + 3)];
+	double		worst = 0.0;
+	size_t		row;
+	size_t		j;
+	size_t		i;
+
+	fill(x, BLOCK * k, 1.0f);
+	fill(w, n * k, 1.0f);
+	fill(b, n, 1.0f);
+	for (i = 0; i < BLOCK * (n + 3); i++)
+		y[i] = NAN;
+	kernels->linear(x, BLOCK, w, with_bias ? b : NULL, y, n + 3, k, n);
+	for (row = 0; row < BLOCK; row++)
+	{
+		for (j = 0; j < n; j++)
+		{
+			double		exact = with_bias ? b[j] : 0.0;
+
+			for (i = 0; i < k; i++)
+				exact += (double) x[row * k + i] * w[j * k + i];
+			worst = fmax(worst, fabs(y[row * (n + 3) + j] - exact));
+		}
+		for (j = n; j < n + 3; j++)
+			if (!isnan(y[row * (n + 3) + j]))
+				return 1e30;
+	}
+	for (i = 0; i < BLOCK * n; i++)
+		y[i] = NAN;
+	kernels->linear(x, BLOCK, w, with_bias ? b : NULL, y, n, k, n);
+	for (i = 0; i < BLOCK * n; i++)
+		if (isnan(y[i]))
+			return 1e30;
+	return worst;
+}
+
+static double
+attention_error(const mb_kernels *kernels, size_t m, size_t n, size_t k)
+{
+	static float a[MOST * (MOST + 2)];
+	static float b[MOST * (MOST + 2)];
+	static float s[MOST * (MOST + 2)];
+	double		worst = 0.0;
+	size_t		i;
+	size_t		j;
+	size_t		t;
+
+	/* a [m, k] and b [n, k] for scores; s [m, n] */
+	fill(a, MOST * (MOST + 2), 1.0f);
+	fill(b, MOST * (MOST + 2), 1.0f);
+	kernels->scores(a, k + 1, b, k + 2, 0.25f, s, n + 1, m, n, k);
+	for (i = 0; i < m; i++)
+	{
+		for (j = 0; j < n; j++)
+		{
+			double		exact = 0.0;
+
+			for (t = 0; t < k; t++)
+				exact += 0.25 * a[i * (k + 1) + t] * b[j * (k + 2) + t];
+			worst = fmax(worst, fabs(s[i * (n + 1) + j] - exact));
+		}
+	}
+
+	/* a [m, k] and b [k, n] for the context */
+	kernels->context(a, k + 2, b, n + 1, s, n + 2, m, n, k);
+	for (i = 0; i < m; i++)
+	{
+		for (j = 0; j < n; j++)
+		{
+			double		exact = 0.0;
+
+			for (t = 0; t < k; t++)
+				exact += (double) a[i * (k + 2) + t] * b[t * (n + 1) + j];
+			worst = fmax(worst, fabs(s[i * (n + 2) + j] - exact));
+		}
+	}
+	return worst;
+}
+
+static void
+test_products(const mb_kernels *kernels, const char *name)
+{
+	double		linear = 0.0;
+	double		attention = 0.0;
+	size_t		i;
+
+	for (i = 1; i <= MOST; i++)
+	{
+		linear = fmax(linear, linear_error(kernels, i, MOST + 1 - i, i % 2));
+		linear = fmax(linear, linear_error(kernels, i, i, true));
+		linear = fmax(linear, linear_error(kernels, MOST, i, i % 3));
+		linear = fmax(linear, linear_error(kernels, i, 3, true));
+		attention = fmax(attention,
+						 attention_error(kernels, MOST + 1 - i, i,
+										 1 + i * 7 % MOST));
+	}
+	ok(linear < 1e-5, "%s: linear maps of 1 to %d within %.1e", name, MOST,
+	   linear);
+	ok(attention < 1e-5, "%s: attention products of 1 to %d within %.1e",
+	   name, MOST, attention);
+}
+
+/*
+ * A row in another place of the block, among other rows and with fewer rows
+ * asked for: same bits.  Sizes are those of real models and odd ones, on either side of what libraries treat as
+ * small, and beyond the depth at which they cut k.
+ */
+static bool
+row_keeps_bits(const mb_kernels *kernels, size_t k, size_t n)
+{
+	float	   *x = malloc(BLOCK * k * sizeof(float));
+	float	   *w = malloc(n * k * sizeof(float));
+	float	   *b = malloc(n * sizeof(float));
+	float	   *y = malloc(BLOCK * n * sizeof(float));
+	float	   *row = malloc(k * sizeof(float));
+	float	   *first = malloc(n * sizeof(float));
+	bool		same = true;
+	size_t		place;
+
+	fill(w, n * k, 1.0f);
+	fill(b, n, 1.0f);
+	fill(row, k, 1.0f);
+	for (place = 0; place < BLOCK && same; place++)
+	{
+		fill(x, BLOCK * k, place % 3 == 0 ? 0.0f : 1e6f);
+		memcpy(x + place * k, row, k * sizeof(float));
+		kernels->linear(x, BLOCK, w, b, y, n, k, n);
+		if (place == 0)
+			memcpy(first, y, n * sizeof(float));
+		same = memcmp(first, y + place * n, n * sizeof(float)) == 0;
+		kernels->linear(x, place + 1, w, b, y, n, k, n);
+		same = same &&
+			memcmp(first, y + place * n, n * sizeof(float)) == 0;
+	}
+	free(x);
+	free(w);
+	free(b);
+	free(y);
+	free(row);
+	free(first);
+	return same;
+}
+
+static void
+test_places(const mb_kernels *kernels, const char *name)
+{
+	static const size_t sizes[][2] = {
+		{1, 1}, {7, 5}, {16, 16}, {24, 40}, {33, 17}, {64, 63}, {96, 96},
+		{128, 128}, {128, 512}, {512, 128}, {384, 512}, {512, 384}, {511, 129},
+		{384, 384}, {1536, 96}, {1000, 33}
+	};
+	bool		same = true;
+	size_t		i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		if (row_keeps_bits(kernels, sizes[i][0], sizes[i][1]))
+			continue;
+		same = false;
+		printf("# %s: k %zu n %zu differs\n", name, sizes[i][0], sizes[i][1]);
+	}
+	ok(same, "%s: a row of a block has the same bits in any place", name);
+}
+
+/* mb_dense in parts equals the same columns of one product, within rounding */
+static void
+test_parts(const char *name)
+{
+	size_t		k = 700;
+	size_t		n = 1600;
+	float	   *x = malloc(BLOCK * k * sizeof(float));
+	float	   *w = malloc(n * k * sizeof(float));
+	float	   *b = malloc(n * sizeof(float));
+	float	   *y = malloc(BLOCK * n * sizeof(float));
+	double		worst = 0.0;
+	mb_linear	linear = {w, b};
+	mb_status	status;
+	size_t		j;
+	size_t		i;
+
+	fill(x, BLOCK * k, 1.0f);
+	fill(w, n * k, 1.0f);
+	fill(b, n, 1.0f);
+	status = mb_dense(&linear, x, BLOCK, y, k, n, NULL, NULL);
+	for (j = 0; j < n; j += 7)
+	{
+		size_t		row = j % BLOCK;
+		double		exact = b[j];
+
+		for (i = 0; i < k; i++)
+			exact += (double) x[row * k + i] * w[j * k + i];
+		worst = fmax(worst, fabs(y[row * n + j] - exact));
+	}
+	ok(status == MB_OK && worst < 1e-4, "%s: a map in parts within %.1e", name,
+	   worst);
+	free(x);
+	free(w);
+	free(b);
+	free(y);
+}
+
+/* The vector tables add up products in one order: same bits. */
+static void
+test_same_products(void)
+{
+	static float x[BLOCK * MOST];
+	static float w[MOST * MOST];
+	static float y[2][3][BLOCK * MOST];
+	static const char *const both[] = {"avx2", "avx512"};
+	bool		same = true;
+	size_t		i;
+	int			t;
+
+	if (!mb_kernels_choose("avx2") || !mb_kernels_choose("avx512"))
+	{
+		ok(true, "avx2 and avx512 # SKIP not on this processor");
+		return;
+	}
+	for (i = 1; i <= MOST && same; i++)
+	{
+		size_t		n = 1 + i * 11 % MOST;
+
+		fill(x, BLOCK * MOST, 1.0f);
+		fill(w, MOST * MOST, 1.0f);
+		memset(y, 0, sizeof(y));
+		for (t = 0; t < 2; t++)
+		{
+			mb_kernels_choose(both[t]);
+			mb_kernels_current()->linear(x, BLOCK, w, x, y[t][0], n, i, n);
+			mb_kernels_current()->scores(x, i, w, i, 0.3f, y[t][1], n, BLOCK,
+										 n, i);
+			mb_kernels_current()->context(x, i, w, n, y[t][2], n, BLOCK, n, i);
+		}
+		same = memcmp(y[0], y[1], sizeof(y[0])) == 0;
+	}
+	ok(same, "products of avx2 and avx512 have the same bits");
+}
+
+int
+main(void)
+{
+	size_t		i;
+
+	ok(!mb_kernels_choose("sse9") && !mb_kernels_choose(NULL),
+	   "unknown tables are refused");
+	ok(mb_kernels_choose("auto"), "auto is %s with %s",
+	   mb_kernels_current()->name, mb_kernels_current()->gemm_name);
+	for (i = 0; i < TABLES; i++)
+	{
+		const mb_kernels *kernels;
+
+		if (!mb_kernels_choose(tables[i]))
+		{
+			ok(true, "%s # SKIP not on this processor", tables[i]);
+			continue;
+		}
+		kernels = mb_kernels_current();
+		test_rows(kernels, tables[i]);
+		test_reductions(kernels, tables[i]);
+		test_activations(kernels, tables[i]);
+		test_elementary(kernels, tables[i]);
+		test_extremes(kernels, tables[i]);
+		test_products(kernels, tables[i]);
+		test_places(kernels, tables[i]);
+		test_parts(tables[i]);
+	}
+	test_same_products();
+	return done_testing();
+}
