@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * image.h
+ *	  The weight image: one model as one block of bytes that can be mapped.
+ *
+ * Layout: header, table of sections, then sections aligned to 64 bytes:
+ * tokenizer blob, config.json as imported, and each filled slot as float32 in
+ * slot order.  Nothing in it is a pointer.  An image is made for one layout
+ * version and one instruction set and carries the SHA-256 of what it was made
+ * from; anything else is stale and made anew.
+ *
+ * Writing: mb_image_plan() computes sizes; the caller writes the bytes of
+ * mb_image_head() at offset 0, each section at its offset, and the CRC of the
+ * data, in any order.  Reading: mb_image_open() checks head and sizes; the CRC
+ * over the data is separate because it costs a reading of the whole file.
+ *
+ * Depends on config.h, checkpoint.h, model.h, tokenizer.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_IMAGE_H
+#define MB_IMAGE_H
+
+#include "checkpoint.h"
+#include "config.h"
+#include "model.h"
+#include "tokenizer.h"
+
+#define MB_IMAGE_LAYOUT 1
+#define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
+
+typedef struct mb_image_plan
+{
+	size_t		head_size;		/* header and tables, multiple of 64 */
+	size_t		tokenizer_offset;
+	size_t		tokenizer_size;
+	size_t		document_offset;	/* config.json text */
+	size_t		document_size;
+	size_t		slots;
+	size_t	   *slot_offsets;	/* [slots]; 0: slot not filled */
+	size_t		total_size;
+} mb_image_plan;
+
+extern mb_status mb_image_plan_make(const mb_config *config,
+									const bool *present,
+									size_t tokenizer_size,
+									size_t document_size, mb_arena *arena,
+									mb_image_plan *plan, mb_error *err);
+
+/* Fill head[plan->head_size].  data_crc: CRC-32C of bytes [head_size, total). */
+extern void mb_image_head(const mb_image_plan *plan, const mb_config *config,
+						  const mb_sentence_settings *settings, uint32_t parts,
+						  const char *instruction_set,
+						  const uint8_t key[MB_IMAGE_KEY],
+						  uint32_t data_crc, void *head);
+
+typedef struct mb_image
+{
+	mb_config	config;
+	mb_sentence_settings settings;
+	uint32_t	parts;
+	uint32_t	data_crc;
+	size_t		head_size;
+	mb_tokenizer tokenizer;
+	mb_model	model;
+	const char *document;		/* config.json, not zero-terminated */
+	size_t		document_size;
+} mb_image;
+
+/*
+ * Check and bind.  Every mismatch (magic, layout, instruction set, key, size,
+ * head CRC, an offset outside) is MB_ERR_DATA: the caller makes a new image.
+ */
+extern mb_status mb_image_open(const void *bytes, size_t size,
+							   const char *instruction_set,
+							   const uint8_t key[MB_IMAGE_KEY],
+							   mb_arena *arena, mb_image *image,
+							   mb_error *err);
+
+/* CRC-32C (Castagnoli), continued from crc (start with 0). */
+extern uint32_t mb_crc32c(uint32_t crc, const void *bytes, size_t size);
+
+/* The same in plain C: the oracle, and the way of other processors. */
+extern uint32_t mb_crc32c_ref(uint32_t crc, const void *bytes, size_t size);
+
+#endif							/* MB_IMAGE_H */

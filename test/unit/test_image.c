@@ -1,0 +1,372 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_image.c
+ *	  CRC-32C; weight images written, opened, and damaged in many ways.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "image.h"
+#include "json.h"
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where image.c keeps the checksum of the head; test_layout() makes sure. */
+#define HEAD_CRC_OFFSET 260
+
+static mb_arena arena;
+static mb_error err;
+
+/* ----------
+ * CRC-32C
+ * ----------
+ */
+
+static void
+test_crc(void)
+{
+	static uint8_t bytes[5000];
+	size_t		wrong = 0;
+	size_t		i;
+	uint32_t	state = 1;
+
+	/* Vectors of RFC 3720, B.4, and the usual check value. */
+	ok(mb_crc32c(0, "123456789", 9) == 0xE3069283, "check value");
+	ok(mb_crc32c(0, bytes, 32) == 0x8A9136AA, "32 bytes of zero");
+	memset(bytes, 0xFF, 32);
+	ok(mb_crc32c(0, bytes, 32) == 0x62A8AB43, "32 bytes of ones");
+	for (i = 0; i < 32; i++)
+		bytes[i] = (uint8_t) i;
+	ok(mb_crc32c(0, bytes, 32) == 0x46DD794E, "ascending");
+	for (i = 0; i < 32; i++)
+		bytes[i] = (uint8_t) (31 - i);
+	ok(mb_crc32c(0, bytes, 32) == 0x113FDB5C, "descending");
+	ok(mb_crc32c(0, bytes, 0) == 0 && mb_crc32c(77, bytes, 0) == 77,
+	   "nothing");
+
+	for (i = 0; i < sizeof(bytes); i++)
+	{
+		state = state * 1664525 + 1013904223;
+		bytes[i] = (uint8_t) (state >> 24);
+	}
+	for (i = 0; i < 300; i++)
+	{
+		size_t		from = i % 17;
+		size_t		size = i * 13 % 4000;
+		uint32_t	whole = mb_crc32c_ref(0, bytes + from, size);
+		uint32_t	first = mb_crc32c(0, bytes + from, size / 3);
+
+		wrong += mb_crc32c(0, bytes + from, size) != whole;
+		wrong += mb_crc32c(first, bytes + from + size / 3,
+						   size - size / 3) != whole;
+	}
+	ok(wrong == 0, "both ways agree, also in pieces");
+}
+
+/* Memory for an image, not a byte more; it never fails here. */
+static uint8_t *
+image_memory(size_t size)
+{
+	void	   *result = NULL;
+
+	if (posix_memalign(&result, 64, size > 0 ? size : 1) != 0)
+		abort();
+	return result;
+}
+
+/* ----------
+ * A small image
+ * ----------
+ */
+
+static const char document[] =
+"{\"vocab_size\": 20, \"hidden_size\": 8, \"num_hidden_layers\": 2,"
+" \"num_attention_heads\": 2, \"intermediate_size\": 5,"
+" \"max_position_embeddings\": 7, \"embedding_size\": 8,"
+" \"intra_bottleneck_size\": 4, \"num_feedforward_networks\": 2}";
+
+static const char vocabulary[] =
+"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nof\nand\n##s\nto\n";
+
+static const uint8_t key[MB_IMAGE_KEY] = {1, 2, 3};
+
+static mb_config config;
+static mb_sentence_settings settings;
+static mb_image_plan plan;
+static uint8_t *image_bytes;	/* [plan.total_size], aligned to 64 */
+static bool *present;
+
+/* Element j of slot i, so that each can be told. */
+static float
+element(size_t slot, uint64_t j)
+{
+	return (float) (slot * 1000 + j % 1000);
+}
+
+static void
+prepare_config(void)
+{
+	mb_json    *root;
+
+	ok(mb_json_parse(document, strlen(document), "doc", false, &arena, NULL,
+					 &root, &err) == MB_OK &&
+	   mb_config_read(root, &config, &err) == MB_OK &&
+	   mb_sentence_settings_read(NULL, NULL, NULL, &settings, &err) == MB_OK,
+	   "configuration");
+}
+
+static void
+build_image(void)
+{
+	mb_tokenizer_files files;
+	void	   *blob = NULL;
+	size_t		blob_size = 0;
+	uint32_t	parts = 0;
+	size_t		i;
+
+	memset(&files, 0, sizeof(files));
+	files.vocab_txt.text = vocabulary;
+	files.vocab_txt.length = strlen(vocabulary);
+	ok(mb_tokenizer_build(&files, &arena, NULL, &blob, &blob_size,
+						  &err) == MB_OK, "tokenizer");
+
+	/* Everything but the NSP head; cls.predictions.dense has no elements. */
+	present = mb_arena_zero(&arena, mb_slot_count(&config), sizeof(bool));
+	for (i = 0; i < mb_slot_count(&config); i++)
+		present[i] = mb_slot_part(&config, i) != MB_PART_NSP &&
+			mb_slot_part(&config, i) != MB_PART_MLM_UNTIED;
+	ok(mb_checkpoint_complete(&config, present, &parts, &err) == MB_OK,
+	   "parts");
+	ok(mb_image_plan_make(&config, present, blob_size, strlen(document),
+						  &arena, &plan, &err) == MB_OK, "plan");
+
+	image_bytes = image_memory(plan.total_size);
+	memset(image_bytes, 0, plan.total_size);
+	memcpy(image_bytes + plan.tokenizer_offset, blob, blob_size);
+	memcpy(image_bytes + plan.document_offset, document, strlen(document));
+	for (i = 0; i < plan.slots; i++)
+	{
+		float	   *tensor = (float *) (image_bytes + plan.slot_offsets[i]);
+		uint64_t	j;
+
+		for (j = 0; plan.slot_offsets[i] != 0 &&
+			 j < mb_slot_size(&config, i); j++)
+			tensor[j] = element(i, j);
+	}
+	mb_image_head(&plan, &config, &settings, parts, "avx2", key,
+				  mb_crc32c(0, image_bytes + plan.head_size,
+							plan.total_size - plan.head_size), image_bytes);
+}
+
+static mb_status
+open_bytes(const void *bytes, size_t size, mb_image *image)
+{
+	return mb_image_open(bytes, size, "avx2", key, &arena, image, &err);
+}
+
+static void
+test_plan(void)
+{
+	size_t		end = plan.head_size;
+	bool		good = plan.head_size % 64 == 0 && plan.total_size % 64 == 0;
+	mb_image_plan huge;
+	size_t		i;
+
+	good = good && plan.tokenizer_offset == end &&
+		plan.document_offset >= end + plan.tokenizer_size;
+	end = plan.document_offset + plan.document_size;
+	for (i = 0; i < plan.slots; i++)
+	{
+		if (!present[i])
+		{
+			good = good && plan.slot_offsets[i] == 0;
+			continue;
+		}
+		good = good && plan.slot_offsets[i] >= end &&
+			plan.slot_offsets[i] % 64 == 0;
+		end = plan.slot_offsets[i] + mb_slot_size(&config, i) * sizeof(float);
+	}
+	ok(good && end <= plan.total_size && plan.total_size - end < 64,
+	   "sections are aligned, in order and apart");
+	ok(mb_image_plan_make(&config, present, SIZE_MAX - 100, 10, &arena, &huge,
+						  &err) == MB_ERR_LIMIT, "sizes overflow");
+	ok(mb_image_plan_make(&config, present, 10, SIZE_MAX, &arena, &huge,
+						  &err) == MB_ERR_LIMIT, "sizes overflow again");
+}
+
+static void
+test_open(void)
+{
+	mb_image	image;
+	mb_slot		slot;
+	size_t		index = (size_t) mb_slot_index(&config, "encoder.layer.1.ffn.0."
+											   "output.dense.weight");
+
+	if (!ok(open_bytes(image_bytes, plan.total_size, &image) == MB_OK,
+			"opened: %s", err.message))
+		return;
+	ok(memcmp(&image.config, &config, sizeof(config)) == 0 &&
+	   memcmp(&image.settings, &settings, sizeof(settings)) == 0,
+	   "configuration and settings");
+	ok(image.document_size == strlen(document) &&
+	   memcmp(image.document, document, strlen(document)) == 0, "document");
+	ok(mb_crc32c(0, image_bytes + image.head_size,
+				 plan.total_size - image.head_size) == image.data_crc,
+	   "checksum of the data");
+	ok(image.tokenizer.vocabulary_size == 10, "tokenizer");
+	mb_slot_get(&config, index, &slot);
+	ok(image.model.layers[1].feedforwards[0].output.weight[7] ==
+	   element(index, 7), "a weight");
+	ok(image.model.nsp.weight == NULL && image.model.qa.weight != NULL &&
+	   image.model.mlm_decoder == image.model.word_embeddings, "parts");
+}
+
+static void
+test_mismatch(void)
+{
+	mb_image	image;
+	uint8_t		other[MB_IMAGE_KEY] = {1, 2, 4};
+	size_t		taken = 0;
+	size_t		i;
+	uint8_t    *copy = image_memory(plan.total_size + 64);
+
+	ok(mb_image_open(image_bytes, plan.total_size, "avx512", key, &arena,
+					 &image, &err) == MB_ERR_DATA, "instruction set: %s",
+	   err.message);
+	ok(mb_image_open(image_bytes, plan.total_size, "avx2", other, &arena,
+					 &image, &err) == MB_ERR_DATA, "key: %s", err.message);
+	memcpy(copy, image_bytes, plan.total_size);
+	memset(copy + plan.total_size, 0, 64);
+	ok(open_bytes(copy, plan.total_size + 64, &image) == MB_ERR_DATA,
+	   "longer: %s", err.message);
+	memmove(copy + 4, copy, plan.total_size);
+	ok(open_bytes(copy + 4, plan.total_size, &image) == MB_ERR_ARGUMENT,
+	   "not aligned");
+	free(copy);
+
+	/* Exact sizes, so that a sanitizer sees a read beyond the end. */
+	for (i = 0; i < plan.total_size; i += i < 600 ? 1 : 997)
+	{
+		copy = image_memory(i);
+		memcpy(copy, image_bytes, i);
+		taken += open_bytes(copy, i, &image) != MB_ERR_DATA;
+		free(copy);
+	}
+	ok(taken == 0, "no prefix opens");
+
+	for (i = 0; i < plan.head_size; i++)
+	{
+		image_bytes[i] ^= 0x10;
+		taken += open_bytes(image_bytes, plan.total_size, &image) !=
+			MB_ERR_DATA;
+		image_bytes[i] ^= 0x10;
+	}
+	ok(taken == 0, "no damaged byte in %zu of the head passes (%zu)",
+	   plan.head_size, taken);
+	ok(open_bytes(image_bytes, plan.total_size, &image) == MB_OK,
+	   "whole again");
+}
+
+/* Give a changed head a right checksum. */
+static void
+sign_head(uint8_t *bytes)
+{
+	uint32_t	crc = 0;
+
+	memcpy(bytes + HEAD_CRC_OFFSET, &crc, sizeof(crc));
+	crc = mb_crc32c(0, bytes, plan.head_size);
+	memcpy(bytes + HEAD_CRC_OFFSET, &crc, sizeof(crc));
+}
+
+/* Sum over everything that an opened image points to. */
+static double
+touch(const mb_image *image)
+{
+	const mb_config *c = &image->config;
+	double		sum = 0;
+	size_t		i;
+
+	sum += image->model.word_embeddings[(size_t) c->vocab_size *
+										c->embedding_size - 1];
+	sum += image->model.position_embeddings[(size_t) c->max_positions *
+											c->hidden_size - 1];
+	for (i = 0; i < c->layers; i++)
+	{
+		const mb_layer *layer = &image->model.layers[i];
+
+		sum += layer->value.weight[(size_t) c->attention_size *
+								   c->value_input_size - 1];
+		sum += layer->feedforwards[c->feedforwards - 1]
+			.output.weight[(size_t) c->true_hidden_size *
+						   c->intermediate_size - 1];
+	}
+	if (image->model.classifier.weight != NULL)
+		sum += image->model.classifier.weight[0];
+	for (i = 0; i < image->document_size; i++)
+		sum += image->document[i];
+	return sum;
+}
+
+/* Changes with a right checksum: malice, not damage. */
+static void
+test_hostile(void)
+{
+	uint8_t    *copy = image_memory(plan.total_size);
+	uint32_t	state = 12345;
+	uint32_t	opened = 0;
+	double		sum = 0;
+	int			round;
+
+	memcpy(copy, image_bytes, plan.total_size);
+	sign_head(copy);
+	ok(memcmp(copy, image_bytes, plan.head_size) == 0,
+	   "the head's checksum is where this test thinks");
+
+	for (round = 0; round < 20000; round++)
+	{
+		mb_image	image;
+		mb_arena	own;
+		int			change;
+
+		memcpy(copy, image_bytes, plan.head_size);
+		for (change = 0; change <= round % 3; change++)
+		{
+			size_t		at;
+
+			state = state * 1664525 + 1013904223;
+			at = (state >> 8) % plan.head_size;
+			state = state * 1664525 + 1013904223;
+			copy[at] = (round % 2 == 0) ? (uint8_t) (state >> 24) :
+				(uint8_t) (copy[at] ^ 1 << (state >> 24 & 7));
+		}
+		sign_head(copy);
+		mb_arena_init(&own, &mb_libc_memory, 1 << 22);
+		if (mb_image_open(copy, plan.total_size, "avx2", key, &own, &image,
+						  &err) == MB_OK)
+		{
+			opened++;
+			sum += touch(&image);
+		}
+		mb_arena_free(&own);
+	}
+	ok(opened > 0 && opened < 20000, "%u of 20000 changed heads open, and can "
+	   "be read through (%g)", opened, sum);
+	free(copy);
+}
+
+int
+main(void)
+{
+	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+	test_crc();
+	prepare_config();
+	build_image();
+	test_plan();
+	test_open();
+	test_mismatch();
+	test_hostile();
+	free(image_bytes);
+	mb_arena_free(&arena);
+	return done_testing();
+}
