@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_config.c
+ *	  Any bytes as config.json and as the sentence-transformers files, and the
+ *	  list of tensors of what is accepted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "checkpoint.h"
+#include "config.h"
+#include "fuzz.h"
+
+/* A slot's name leads back to it. */
+static void
+check_slots(const mb_config *config)
+{
+	size_t		count = mb_slot_count(config);
+	size_t		step = count / 50 + 1;
+	size_t		i;
+
+	for (i = 0; i < count; i += step)
+	{
+		mb_slot		slot;
+
+		mb_slot_get(config, i, &slot);
+		CHECK(strlen(slot.name) < MB_SLOT_NAME_MAX - 1);
+		CHECK(slot.rank == 1 || slot.rank == 2);
+		CHECK(mb_slot_index(config, slot.name) == (ptrdiff_t) i);
+		CHECK(mb_slot_elements(&slot) == mb_slot_size(config, i));
+	}
+}
+
+/* What is written reads back as the same. */
+static void
+check_round_trip(const mb_config *config, mb_arena *arena)
+{
+	mb_config	again;
+	mb_error	err;
+	mb_json    *root;
+	char	   *text;
+
+	CHECK(mb_config_check(config, &err) == MB_OK);
+	CHECK(mb_config_write(config, arena, &text, &err) == MB_OK);
+	CHECK(mb_json_parse(text, strlen(text), "written", false, arena, NULL,
+						&root, &err) == MB_OK);
+	CHECK(mb_config_read(root, &again, &err) == MB_OK);
+	CHECK(memcmp(config, &again, sizeof(again)) == 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	mb_arena	arena;
+	mb_error	err;
+	mb_json    *root = NULL;
+	mb_config	config;
+	mb_sentence_settings settings;
+	mb_status	status;
+	int			which;
+
+	mb_arena_init(&arena, &mb_libc_memory, FUZZ_MEMORY);
+	if (mb_json_parse((const char *) data, size, "doc", true, &arena, NULL,
+					  &root, &err) == MB_OK)
+	{
+		status = mb_config_read(root, &config, &err);
+		if (status == MB_OK)
+		{
+			check_round_trip(&config, &arena);
+			check_slots(&config);
+		}
+		else
+			CHECK_ERROR(status, err);
+		for (which = 0; which < 3; which++)
+		{
+			status = mb_sentence_settings_read(which == 0 ? root : NULL,
+											   which == 1 ? root : NULL,
+											   which == 2 ? root : NULL,
+											   &settings, &err);
+			if (status == MB_OK)
+				CHECK(settings.pooling > 0 && settings.pooling < 64);
+			else
+				CHECK_ERROR(status, err);
+		}
+	}
+	mb_arena_free(&arena);
+	return 0;
+}
