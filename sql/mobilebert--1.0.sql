@@ -1,0 +1,843 @@
+/* mobilebert 1.0: the extension's objects */
+
+-- complain if the script is sourced in psql rather than by CREATE EXTENSION
+\echo Use "CREATE EXTENSION mobilebert" to load this file. \quit
+
+COMMENT ON SCHEMA mobilebert IS
+'MobileBERT inside the database: models, tokenizer, embeddings and text tasks';
+
+-- ---------------------------------------------------------------------------
+-- The registry: ordinary tables, transactional, dumped and replicated.  Only
+-- the functions below write them; users read the view mobilebert.models.
+-- Roles are kept by name: a restore must not fail where one is missing.
+-- Text that C code looks up is COLLATE "C".
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE mobilebert.model
+(
+	id uuid PRIMARY KEY,
+	name text COLLATE "C" NOT NULL UNIQUE,
+	owner name NOT NULL,
+	"precision" text COLLATE "C" NOT NULL,
+	parts int NOT NULL,
+	task_bits int NOT NULL,
+	tasks text[] NOT NULL,
+	architecture text,
+	layers int NOT NULL,
+	hidden_size int NOT NULL,
+	dimension int NOT NULL,
+	vocabulary_size int NOT NULL,
+	max_tokens int NOT NULL,
+	parameters bigint NOT NULL,
+	multiply_adds bigint NOT NULL,
+	size bigint NOT NULL,
+	labels text[],
+	sha256 bytea NOT NULL CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
+	image_key bytea NOT NULL CHECK (pg_catalog.octet_length(image_key) OPERATOR(pg_catalog.=) 32),
+	created_at timestamptz NOT NULL
+);
+CREATE INDEX model_image_key ON mobilebert.model (image_key);
+
+CREATE TABLE mobilebert.model_file
+(
+	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	file_name text COLLATE "C" NOT NULL,
+	content bytea NOT NULL,
+	PRIMARY KEY (model_id, file_name)
+);
+
+CREATE TABLE mobilebert.tensor
+(
+	sha256 bytea PRIMARY KEY CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
+	dtype text COLLATE "C" NOT NULL,
+	shape bigint[] NOT NULL,
+	bytes bigint NOT NULL
+);
+
+CREATE TABLE mobilebert.tensor_chunk
+(
+	sha256 bytea NOT NULL REFERENCES mobilebert.tensor ON DELETE CASCADE,
+	chunk_no int NOT NULL,
+	data bytea NOT NULL,
+	PRIMARY KEY (sha256, chunk_no)
+);
+ALTER TABLE mobilebert.tensor_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+ALTER TABLE mobilebert.model_file ALTER COLUMN content SET STORAGE EXTERNAL;
+
+CREATE TABLE mobilebert.model_tensor
+(
+	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	tensor_name text COLLATE "C" NOT NULL,
+	sha256 bytea NOT NULL REFERENCES mobilebert.tensor,
+	PRIMARY KEY (model_id, tensor_name)
+);
+CREATE INDEX model_tensor_sha256 ON mobilebert.model_tensor (sha256);
+
+CREATE TABLE mobilebert.model_grant
+(
+	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	grantee name NOT NULL,
+	PRIMARY KEY (model_id, grantee)
+);
+
+CREATE TABLE mobilebert.task_default
+(
+	task text COLLATE "C" PRIMARY KEY,
+	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE
+);
+
+COMMENT ON TABLE mobilebert.model IS
+'Registered models; written by import_model, drop_model and their kin, read through the view mobilebert.models';
+COMMENT ON TABLE mobilebert.model_file IS
+'Configuration and tokenizer files of a model, byte for byte as imported';
+COMMENT ON TABLE mobilebert.tensor IS
+'Tensors by the SHA-256 of type, shape and bytes; shared by the models that hold the same';
+COMMENT ON TABLE mobilebert.tensor_chunk IS
+'Bytes of the tensors in pieces of at most 1 MB, little-endian, row-major';
+COMMENT ON TABLE mobilebert.model_tensor IS
+'Which tensor fills which place of a model (names as in transformers'' MobileBertModel)';
+COMMENT ON TABLE mobilebert.model_grant IS
+'Who besides the owner may use a model, by name, so that a restore needs no role to exist; public stands for everybody';
+COMMENT ON TABLE mobilebert.task_default IS
+'Default model of a task in this database, set by set_default_model';
+
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.model', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.model_file', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.tensor', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.tensor_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.model_tensor', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.model_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('mobilebert.task_default', '');
+
+REVOKE ALL ON mobilebert.model, mobilebert.model_file, mobilebert.tensor,
+	mobilebert.tensor_chunk, mobilebert.model_tensor, mobilebert.model_grant,
+	mobilebert.task_default FROM PUBLIC;
+GRANT USAGE ON SCHEMA mobilebert TO PUBLIC;
+
+-- Any change of the registry, by whatever way (a restore, replication), makes
+-- every session look again.  Row triggers, because logical replication fires
+-- no others.
+CREATE FUNCTION mobilebert.registry_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'mobilebert_registry_changed' LANGUAGE C;
+COMMENT ON FUNCTION mobilebert.registry_changed() IS
+'Trigger on the registry''s tables: makes all sessions forget what they know of models';
+REVOKE ALL ON FUNCTION mobilebert.registry_changed() FROM PUBLIC;
+
+CREATE TRIGGER registry_changed
+AFTER INSERT OR UPDATE OR DELETE ON mobilebert.model
+FOR EACH ROW EXECUTE FUNCTION mobilebert.registry_changed();
+CREATE TRIGGER registry_truncated
+AFTER TRUNCATE ON mobilebert.model
+FOR EACH STATEMENT EXECUTE FUNCTION mobilebert.registry_changed();
+ALTER TABLE mobilebert.model ENABLE ALWAYS TRIGGER registry_changed;
+ALTER TABLE mobilebert.model ENABLE ALWAYS TRIGGER registry_truncated;
+COMMENT ON TRIGGER registry_changed ON mobilebert.model IS
+'Tells all sessions that a model came, changed or went';
+COMMENT ON TRIGGER registry_truncated ON mobilebert.model IS
+'Tells all sessions that a model came, changed or went';
+
+CREATE TRIGGER registry_changed
+AFTER INSERT OR UPDATE OR DELETE ON mobilebert.model_grant
+FOR EACH ROW EXECUTE FUNCTION mobilebert.registry_changed();
+CREATE TRIGGER registry_truncated
+AFTER TRUNCATE ON mobilebert.model_grant
+FOR EACH STATEMENT EXECUTE FUNCTION mobilebert.registry_changed();
+ALTER TABLE mobilebert.model_grant ENABLE ALWAYS TRIGGER registry_changed;
+ALTER TABLE mobilebert.model_grant ENABLE ALWAYS TRIGGER registry_truncated;
+COMMENT ON TRIGGER registry_changed ON mobilebert.model_grant IS
+'Tells all sessions that the right to use a model changed';
+COMMENT ON TRIGGER registry_truncated ON mobilebert.model_grant IS
+'Tells all sessions that the right to use a model changed';
+
+CREATE TRIGGER registry_changed
+AFTER INSERT OR UPDATE OR DELETE ON mobilebert.task_default
+FOR EACH ROW EXECUTE FUNCTION mobilebert.registry_changed();
+CREATE TRIGGER registry_truncated
+AFTER TRUNCATE ON mobilebert.task_default
+FOR EACH STATEMENT EXECUTE FUNCTION mobilebert.registry_changed();
+ALTER TABLE mobilebert.task_default ENABLE ALWAYS TRIGGER registry_changed;
+ALTER TABLE mobilebert.task_default ENABLE ALWAYS TRIGGER registry_truncated;
+COMMENT ON TRIGGER registry_changed ON mobilebert.task_default IS
+'Tells all sessions that a default model changed';
+COMMENT ON TRIGGER registry_truncated ON mobilebert.task_default IS
+'Tells all sessions that a default model changed';
+
+CREATE VIEW mobilebert.models WITH (security_barrier) AS
+SELECT m.name, m.owner, m.tasks, m.architecture, m.layers, m.hidden_size,
+	m.dimension, m.vocabulary_size, m.max_tokens, m.parameters, m.size,
+	m."precision", m.labels, pg_catalog.encode(m.sha256, 'hex') AS sha256,
+	m.created_at
+FROM mobilebert.model m
+WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
+		WHERE r.rolname OPERATOR(pg_catalog.=) m.owner
+			AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
+		WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND r.rolsuper)
+	OR EXISTS (SELECT FROM mobilebert.model_grant g
+		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
+			AND (g.grantee OPERATOR(pg_catalog.=) 'public'::pg_catalog.name
+				OR EXISTS (SELECT FROM pg_catalog.pg_roles r
+					WHERE r.rolname OPERATOR(pg_catalog.=) g.grantee
+						AND pg_catalog.pg_has_role(r.oid, 'USAGE'))));
+COMMENT ON VIEW mobilebert.models IS
+'Models that the current user may use: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
+GRANT SELECT ON mobilebert.models TO PUBLIC;
+
+CREATE TYPE mobilebert.model_info AS
+(
+	name text,
+	owner name,
+	tasks text[],
+	architecture text,
+	layers int,
+	hidden_size int,
+	dimension int,
+	vocabulary_size int,
+	max_tokens int,
+	parameters bigint,
+	size bigint,
+	"precision" text,
+	labels text[],
+	sha256 text,
+	created_at timestamptz
+);
+COMMENT ON TYPE mobilebert.model_info IS
+'A row of mobilebert.models, as import_model returns it';
+
+-- ---------------------------------------------------------------------------
+-- Models
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION mobilebert.import_model(name text)
+RETURNS mobilebert.model_info
+AS 'MODULE_PATHNAME', 'mobilebert_import_shipped'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.import_model(text) IS
+'Registers a model that is shipped with the extension (minilm); when the owner of the database does so it becomes the default of its tasks, where there is none yet';
+
+CREATE FUNCTION mobilebert.import_model(name text, path text, "precision" text DEFAULT 'fp32')
+RETURNS mobilebert.model_info
+AS 'MODULE_PATHNAME', 'mobilebert_import_directory'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.import_model(text, text, text) IS
+'Registers a Hugging Face MobileBERT directory on the server (config.json, tokenizer.json or vocab.txt, model.safetensors or shards); needs the rights of pg_read_server_files';
+
+CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights bytea,
+	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)
+RETURNS mobilebert.model_info
+AS 'MODULE_PATHNAME', 'mobilebert_import_bytea'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb) IS
+'Registers a model sent by the client: config.json, the text of tokenizer.json or vocab.txt, the bytes of model.safetensors; optionally tokenizer_config.json, and the sentence-transformers files as one object with the members modules, pooling and sentence_bert';
+
+CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights oid,
+	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)
+RETURNS mobilebert.model_info
+AS 'MODULE_PATHNAME', 'mobilebert_import_large_object'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb) IS
+'The same with the bytes of model.safetensors in a large object that the current user may read';
+
+CREATE FUNCTION mobilebert.drop_model(name text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_drop_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.drop_model(text) IS
+'Removes a model and those of its tensors that no other model shares; owner only';
+
+CREATE FUNCTION mobilebert.rename_model(old_name text, new_name text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_rename_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.rename_model(text, text) IS
+'Gives a model another name; owner only';
+
+CREATE FUNCTION mobilebert.grant_model(name text, role text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_grant_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.grant_model(text, text) IS
+'Lets a role (or public) use a model; owner only';
+
+CREATE FUNCTION mobilebert.revoke_model(name text, role text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_revoke_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.revoke_model(text, text) IS
+'Takes back the right to use a model from a role (or public: every imported model starts with it); owner only';
+
+CREATE FUNCTION mobilebert.set_default_model(task text, name text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_set_default_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.set_default_model(text, text) IS
+'Stores the default model of a task (embed, classify, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it; needs the rights of the database''s owner';
+
+CREATE FUNCTION mobilebert.default_model(task text) RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_default_model_name'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.default_model(text) IS
+'Name of the model that f(input) uses for a task: the setting mobilebert.default_model when that model can do the task, else the stored default, else NULL';
+
+CREATE FUNCTION mobilebert.model_config(name text) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'mobilebert_model_config'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.model_config(text) IS
+'Effective configuration: config.json with every default of transformers'' MobileBertConfig filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size';
+
+CREATE FUNCTION mobilebert.fingerprint(model text) RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_fingerprint'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.fingerprint(text) IS
+'SHA-256 of weights, configuration, tokenizer and precision in hexadecimal digits, to store beside vectors';
+
+CREATE FUNCTION mobilebert.prewarm(name text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'mobilebert_prewarm'
+LANGUAGE C VOLATILE PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.prewarm(text) IS
+'Makes the shared image of a model when it is missing and reads all of it; returns its bytes';
+
+CREATE FUNCTION mobilebert.memory_needed(name text, tokens int) RETURNS bigint
+AS 'MODULE_PATHNAME', 'mobilebert_memory_needed'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.memory_needed(text, int) IS
+'Bytes of working memory that one pass over so many tokens needs, beside the shared weights; compare with mobilebert.memory_limit';
+
+CREATE FUNCTION mobilebert.build_info(OUT name text, OUT value text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_build_info'
+LANGUAGE C STABLE PARALLEL SAFE ROWS 12;
+COMMENT ON FUNCTION mobilebert.build_info() IS
+'How the library was built and which kernels it uses here: versions, compiler, instruction set, matrix library';
+
+REVOKE ALL ON FUNCTION mobilebert.import_model(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mobilebert.import_model(text, text, text) TO pg_read_server_files;
+
+CREATE FUNCTION mobilebert.support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_support' LANGUAGE C STRICT STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.support(internal) IS
+'Planner support: what a call of the network costs, by the size of its model';
+REVOKE ALL ON FUNCTION mobilebert.support(internal) FROM PUBLIC;
+
+--
+-- Tokenizer (MobileBertTokenizerFast)
+--
+-- Every function that reads text has two forms: with the text alone it uses
+-- the default model and is STABLE, because the default can change; with the
+-- model named it is IMMUTABLE.  An option that is NULL has its default.
+--
+
+CREATE FUNCTION mobilebert.tokenize(input text)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'mobilebert_tokenize'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.tokenize(text) IS
+'Word pieces of a text, without special tokens, by the default model''s tokenizer (MobileBertTokenizer.tokenize)';
+
+CREATE FUNCTION mobilebert.tokenize(
+	input text,
+	model text,
+	split_special_tokens boolean DEFAULT NULL
+)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'mobilebert_tokenize'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.tokenize(text, text, boolean) IS
+'Word pieces of a text, without special tokens (MobileBertTokenizer.tokenize); split_special_tokens: take "[MASK]" and the like in the text as plain text';
+
+CREATE FUNCTION mobilebert.encode(input text)
+RETURNS integer[]
+AS 'MODULE_PATHNAME', 'mobilebert_encode'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.encode(text) IS
+'Token ids of a text with the template''s special tokens, by the default model''s tokenizer (MobileBertTokenizer.encode)';
+
+CREATE FUNCTION mobilebert.encode(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	add_special_tokens boolean DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	truncation text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	padding text DEFAULT NULL,
+	pad_to_multiple_of integer DEFAULT NULL,
+	truncation_side text DEFAULT NULL,
+	padding_side text DEFAULT NULL,
+	split_special_tokens boolean DEFAULT NULL
+)
+RETURNS integer[]
+AS 'MODULE_PATHNAME', 'mobilebert_encode'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.encode(text, text, text, boolean, integer, text, integer, text, integer, text, text, boolean) IS
+'Token ids of a text or pair of texts (MobileBertTokenizer.encode); truncation: none, longest_first (the default when max_length is given), only_first, only_second; padding: none, longest, max_length; sides: right, left';
+
+CREATE FUNCTION mobilebert.decode(ids integer[])
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_decode'
+LANGUAGE C STABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.decode(integer[]) IS
+'Text of token ids, by the default model''s tokenizer (MobileBertTokenizer.decode); ids without a token are dropped';
+
+CREATE FUNCTION mobilebert.decode(
+	ids integer[],
+	model text,
+	skip_special_tokens boolean DEFAULT NULL,
+	clean_up_tokenization_spaces boolean DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_decode'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.decode(integer[], text, boolean, boolean) IS
+'Text of token ids (MobileBertTokenizer.decode); ids without a token are dropped; skip_special_tokens is false by default, clean_up_tokenization_spaces as the model''s tokenizer says';
+
+CREATE FUNCTION mobilebert.tokens(
+	input text,
+	OUT window_no integer,
+	OUT token_no integer,
+	OUT token_id integer,
+	OUT token text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT word_no integer,
+	OUT sequence_no integer,
+	OUT type_id integer,
+	OUT special boolean,
+	OUT attention boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_tokens'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.tokens(text) IS
+'Tokens of a text by the default model''s tokenizer, with all that MobileBertTokenizerFast returns for them; offsets in characters of the text, end exclusive';
+
+CREATE FUNCTION mobilebert.tokens(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	add_special_tokens boolean DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	truncation text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	padding text DEFAULT NULL,
+	pad_to_multiple_of integer DEFAULT NULL,
+	truncation_side text DEFAULT NULL,
+	padding_side text DEFAULT NULL,
+	split_special_tokens boolean DEFAULT NULL,
+	OUT window_no integer,
+	OUT token_no integer,
+	OUT token_id integer,
+	OUT token text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT word_no integer,
+	OUT sequence_no integer,
+	OUT type_id integer,
+	OUT special boolean,
+	OUT attention boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_tokens'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.tokens(text, text, text, boolean, integer, text, integer, text, integer, text, text, boolean) IS
+'Tokens of a text or pair with all that MobileBertTokenizerFast returns; numbers from 0; what truncation cuts off follows as windows 1, 2, ...; word_no and sequence_no are NULL for template and padding tokens, offsets 0';
+
+CREATE FUNCTION mobilebert.tokens(
+	words text[],
+	OUT window_no integer,
+	OUT token_no integer,
+	OUT token_id integer,
+	OUT token text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT word_no integer,
+	OUT sequence_no integer,
+	OUT type_id integer,
+	OUT special boolean,
+	OUT attention boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_tokens_words'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.tokens(text[]) IS
+'Tokens of a text that comes split in words (is_split_into_words), by the default model''s tokenizer; word_no counts the array''s elements from 0 and offsets are relative to the word';
+
+CREATE FUNCTION mobilebert.tokens(
+	words text[],
+	model text,
+	pair text[] DEFAULT NULL,
+	add_special_tokens boolean DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	truncation text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	padding text DEFAULT NULL,
+	pad_to_multiple_of integer DEFAULT NULL,
+	truncation_side text DEFAULT NULL,
+	padding_side text DEFAULT NULL,
+	split_special_tokens boolean DEFAULT NULL,
+	OUT window_no integer,
+	OUT token_no integer,
+	OUT token_id integer,
+	OUT token text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT word_no integer,
+	OUT sequence_no integer,
+	OUT type_id integer,
+	OUT special boolean,
+	OUT attention boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_tokens_words'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.tokens(text[], text, text[], boolean, integer, text, integer, text, integer, text, text, boolean) IS
+'Tokens of a text or pair that comes split in words (is_split_into_words); word_no counts the array''s elements from 0 and offsets are relative to the word';
+
+CREATE FUNCTION mobilebert.count_tokens(input text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_count_tokens'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.count_tokens(text) IS
+'Number of tokens that the default model sees of a text, the template''s special tokens included';
+
+CREATE FUNCTION mobilebert.count_tokens(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	add_special_tokens boolean DEFAULT NULL
+)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_count_tokens'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.count_tokens(text, text, text, boolean) IS
+'Number of tokens of a text or pair of texts, uncut; the template''s special tokens are counted unless add_special_tokens is false';
+
+CREATE FUNCTION mobilebert.chunk(
+	input text,
+	OUT chunk_no integer,
+	OUT chunk text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT tokens integer
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_chunk'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
+
+COMMENT ON FUNCTION mobilebert.chunk(text) IS
+'Slices of a text that each fit in one window of the default model, never cut inside a word';
+
+CREATE FUNCTION mobilebert.chunk(
+	input text,
+	model text,
+	max_tokens integer DEFAULT NULL,
+	overlap integer DEFAULT NULL,
+	OUT chunk_no integer,
+	OUT chunk text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT tokens integer
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_chunk'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
+
+COMMENT ON FUNCTION mobilebert.chunk(text, text, integer, integer) IS
+'Slices of a text of at most max_tokens tokens each, the template''s included (default: the model''s limit), never cut inside a word and if possible at white space; neighbours share whole words of at most overlap tokens (default 0)';
+
+CREATE FUNCTION mobilebert.token_id(input text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_token_id'
+LANGUAGE C STABLE PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.token_id(text) IS
+'Id of a token in the default model''s vocabulary, NULL when it has no such token';
+
+CREATE FUNCTION mobilebert.token_id(input text, model text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_token_id'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.token_id(text, text) IS
+'Id of a token in the model''s vocabulary, NULL when it has no such token';
+
+CREATE FUNCTION mobilebert.token_text(id integer)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_token_text'
+LANGUAGE C STABLE PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.token_text(integer) IS
+'Token of an id in the default model''s vocabulary, NULL when there is none';
+
+CREATE FUNCTION mobilebert.token_text(id integer, model text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_token_text'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.token_text(integer, text) IS
+'Token of an id in the model''s vocabulary, NULL when there is none';
+
+CREATE FUNCTION mobilebert.vocabulary(
+	model text,
+	OUT token_id integer,
+	OUT token text,
+	OUT special boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_vocabulary'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000 ROWS 30000;
+
+COMMENT ON FUNCTION mobilebert.vocabulary(text) IS
+'All tokens of a model, added ones included, by id; special: flagged so among the added tokens; token is NULL when the database encoding lacks a character of it';
+
+--
+-- Model outputs (MobileBertModel)
+--
+
+CREATE FUNCTION mobilebert.embed(input text)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed(text) IS
+'Embedding of a text by the default model, pooled and normalised as its sentence-transformers files say; a text that is too long is cut, with one WARNING a statement (in a parallel query, one a process)';
+
+CREATE FUNCTION mobilebert.embed(
+	input text,
+	model text,
+	pooling text DEFAULT NULL,
+	normalized boolean DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL
+)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer) IS
+'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or several of them separated by commas; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error';
+
+CREATE FUNCTION mobilebert.embed(input text[])
+RETURNS SETOF real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_array'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed(text[]) IS
+'Embeddings of several texts by the default model, a row for each in order, packed in common passes; NULL for NULL';
+
+CREATE FUNCTION mobilebert.embed(
+	input text[],
+	model text,
+	pooling text DEFAULT NULL,
+	normalized boolean DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL
+)
+RETURNS SETOF real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_array'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed(text[], text, text, boolean, integer, text, integer) IS
+'Embeddings of several texts, a row for each in order, packed in common passes; each is bit for bit what embed(text) gives; NULL for NULL';
+
+CREATE FUNCTION mobilebert.embed(
+	input_ids integer[],
+	model text,
+	pooling text DEFAULT NULL,
+	normalized boolean DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	token_type_ids integer[] DEFAULT NULL,
+	attention_mask integer[] DEFAULT NULL
+)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_ids'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed(integer[], text, text, boolean, integer, integer[], integer[]) IS
+'Embedding of token ids as they are, as MobileBertModel takes them; types are 0 and the mask 1 by default; tokens with mask 0 are neither attended to nor pooled';
+
+CREATE FUNCTION mobilebert.hidden_states(
+	input text,
+	OUT layer integer,
+	OUT token_no integer,
+	OUT token text,
+	OUT state real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_hidden_states'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 500;
+
+COMMENT ON FUNCTION mobilebert.hidden_states(text) IS
+'Hidden states of the default model: a row of hidden_size numbers for each layer (0: the embeddings) and token; a text that is too long is read in windows';
+
+CREATE FUNCTION mobilebert.hidden_states(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	OUT layer integer,
+	OUT token_no integer,
+	OUT token text,
+	OUT state real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_hidden_states'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500;
+
+COMMENT ON FUNCTION mobilebert.hidden_states(text, text, text, integer, text, integer) IS
+'Hidden states of MobileBertModel: rows by layer (0: the embeddings; option layer: that one, negative from the end) and token; overflow: window (default; stride tokens of overlap, each token once, a pair is windowed over its first text), truncate, error';
+
+CREATE FUNCTION mobilebert.hidden_states(
+	input_ids integer[],
+	model text,
+	token_type_ids integer[] DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	attention_mask integer[] DEFAULT NULL,
+	OUT layer integer,
+	OUT token_no integer,
+	OUT token text,
+	OUT state real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_hidden_states_ids'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500;
+
+COMMENT ON FUNCTION mobilebert.hidden_states(integer[], text, integer[], integer, integer[]) IS
+'Hidden states of MobileBertModel for token ids as they are; types are 0 and the mask 1 by default';
+
+CREATE FUNCTION mobilebert.attentions(
+	input text,
+	OUT layer integer,
+	OUT head integer,
+	OUT token_no integer,
+	OUT weights real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_attentions'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 5000;
+
+COMMENT ON FUNCTION mobilebert.attentions(text) IS
+'Attentions of the default model: for each layer, head and token its weights over all tokens, which add up to 1; a text that is too long is an error';
+
+CREATE FUNCTION mobilebert.attentions(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	head integer DEFAULT NULL,
+	OUT layer integer,
+	OUT head integer,
+	OUT token_no integer,
+	OUT weights real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_attentions'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000;
+
+COMMENT ON FUNCTION mobilebert.attentions(text, text, text, integer, integer) IS
+'Attentions of MobileBertModel: for each layer, head and token its weights over all tokens; numbers from 0, a negative layer counts from the end; a text that is too long is an error';
+
+CREATE FUNCTION mobilebert.attentions(
+	input_ids integer[],
+	model text,
+	token_type_ids integer[] DEFAULT NULL,
+	layer integer DEFAULT NULL,
+	head integer DEFAULT NULL,
+	attention_mask integer[] DEFAULT NULL,
+	OUT layer integer,
+	OUT head integer,
+	OUT token_no integer,
+	OUT weights real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_attentions_ids'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000;
+
+COMMENT ON FUNCTION mobilebert.attentions(integer[], text, integer[], integer, integer, integer[]) IS
+'Attentions of MobileBertModel for token ids as they are; a token with mask 0 gets no weight';
+
+CREATE FUNCTION mobilebert.logits(
+	input text,
+	OUT token_no integer,
+	OUT logits real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_logits'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.logits(text) IS
+'Raw output of the default model: its last hidden state for each token (MobileBertModel''s last_hidden_state), or the logits of its head when it has just one';
+
+CREATE FUNCTION mobilebert.logits(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	head text DEFAULT NULL,
+	OUT token_no integer,
+	OUT logits real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_logits'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 50;
+
+COMMENT ON FUNCTION mobilebert.logits(text, text, text, text) IS
+'Raw output of a head, before any softmax: ner, answer and fill_mask give a row for each token, classify, next_sentence and choose one row with token_no 0, base (MobileBertModel''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks and a text that is too long are errors';
+
+CREATE FUNCTION mobilebert.similarity(a text, b text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_similarity'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION mobilebert.similarity(text, text) IS
+'Cosine of the angle between the embeddings of two texts by the default model, -1 to 1; a text that is too long is an error';
+
+CREATE FUNCTION mobilebert.similarity(a text, b text, model text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_similarity'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION mobilebert.similarity(text, text, text) IS
+'Cosine of the angle between the embeddings of two texts, -1 to 1; a text that is too long is an error';
+
+--
+-- Vectors
+--
+
+CREATE FUNCTION mobilebert.cosine_similarity(a real[], b real[])
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_cosine_similarity'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.cosine_similarity(real[], real[]) IS
+'Cosine of the angle between two vectors of the same length, -1 to 1; NaN when one of them is zero';
+
+CREATE FUNCTION mobilebert.inner_product(a real[], b real[])
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.inner_product(real[], real[]) IS
+'Sum of the products of the elements of two vectors of the same length';
+
+CREATE FUNCTION mobilebert.l2_distance(a real[], b real[])
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_l2_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.l2_distance(real[], real[]) IS
+'Euclidean distance of two vectors of the same length';

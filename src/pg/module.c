@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.c
+ *	  Loading of the library.
+ *
+ * Nothing needs preloading: a backend that calls a function loads the library,
+ * defines the settings and registers what the caches listen to.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg.h"
+
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "mobilebert",.version = MOBILEBERT_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	mobilebert_guc_init();
+	mobilebert_model_cache_init();
+	mobilebert_result_cache_init();
+}
