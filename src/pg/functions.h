@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * functions.h
+ *	  What the SQL functions (fn_*.c) share beyond pg.h: reading arguments
+ *	  (options.c) and turning texts into rows of a pass (sequences.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_FUNCTIONS_H
+#define MOBILEBERT_FUNCTIONS_H
+
+#include "pg.h"
+
+#include "utils/array.h"
+
+/*
+ * options.c
+ */
+
+/* A legal value of an option, and its name. */
+typedef struct MobilebertChoice
+{
+	const char *name;			/* NULL ends a list */
+	int			value;
+} MobilebertChoice;
+
+/* The value of a named choice; NULL text gives the default. */
+extern int	mobilebert_choice(const char *option, text *value,
+							  const MobilebertChoice *choices, int otherwise);
+
+/*
+ * The model a function is to use: argument n, or the default model when the
+ * function was called in the form without arguments after n - 1.  A NULL there
+ * is an error: the form with a model is IMMUTABLE and cannot depend on a
+ * default that may change.
+ */
+extern const MobilebertModel *mobilebert_model_argument(FunctionCallInfo fcinfo,
+														int n, mb_task task);
+
+/* An integer option that must be at least low; false when it is NULL. */
+extern bool mobilebert_size_option(FunctionCallInfo fcinfo, int n,
+								   const char *option, int low, size_t *value);
+
+/*
+ * Values of an int[] argument of one dimension without nulls; they lie in the
+ * array.  "what" names the argument in messages.
+ */
+extern const int32 *mobilebert_int_values(ArrayType *array, const char *what,
+										  size_t *count);
+
+/*
+ * The token of an id as a text datum; 0 for an id without a token, and for a
+ * token with a character that the database encoding lacks.
+ */
+extern Datum mobilebert_token_datum(const mb_tokenizer *tokenizer, int32 id);
+
+/*
+ * sequences.c
+ */
+
+/* A text, or a pair of them, ready to be cut into windows of a model. */
+typedef struct MobilebertInput
+{
+	const MobilebertModel *model;
+	mb_memory	memory;
+	mb_arena	arena;			/* pieces */
+	mb_arena	window_arena;	/* the window at hand */
+	mb_pieces	first;
+	mb_pieces	second;
+	bool		pair;
+	size_t		tokens;			/* of the whole, template included */
+	bool		truncated;		/* to the model's limit, and noted */
+	size_t		room;			/* pieces of "first" in one window */
+	size_t		stride;
+	size_t		windows;		/* >= 1 */
+} MobilebertInput;
+
+/*
+ * One row of a pass: a whole input or one window of it.  Tokens [keep_from,
+ * keep_to) are the ones it stands for: together the windows of an input keep
+ * each of its tokens once, in order.
+ */
+typedef struct MobilebertSequence
+{
+	size_t		length;
+	const int32 *ids;
+	const int32 *types;
+	size_t		keep_from;
+	size_t		keep_to;
+} MobilebertSequence;
+
+/*
+ * Tokenise and apply the overflow policy; memory comes from the current
+ * context.  An error when a pass over the longest window would need more than
+ * mobilebert.memory_limit.  A pair is windowed over its first text, the second staying whole.
+ * stride must fit the model (see mobilebert_stride).
+ */
+extern void mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
+								  const MobilebertModel *model,
+								  text *first, text *second,
+								  MobilebertOverflow overflow, size_t stride);
+
+/* Window n; its arrays last until the next call. */
+extern void mobilebert_input_window(MobilebertInput *in, size_t n,
+									MobilebertSequence *sequence);
+extern void mobilebert_input_free(MobilebertInput *in);
+
+/* Option "stride": tokens that neighbouring windows share; default 0. */
+extern size_t mobilebert_stride(FunctionCallInfo fcinfo, int n,
+								const MobilebertModel *model);
+
+/*
+ * A pass in the making: sequences packed one after another.  Everything lies
+ * in the current context of mobilebert_pass_init and grows as needed.
+ */
+typedef struct MobilebertPass
+{
+	const MobilebertModel *model;
+	size_t		sequences;
+	size_t		tokens;
+	size_t		longest;
+	size_t	   *starts;			/* [sequences + 1] */
+	int32	   *ids;			/* [tokens] */
+	int32	   *types;			/* [tokens] */
+	size_t		sequences_room;
+	size_t		tokens_room;
+	ErrorData  *failure;		/* an observer returned MB_ERR_IO for this */
+} MobilebertPass;
+
+extern void mobilebert_pass_init(MobilebertPass *pass,
+								 const MobilebertModel *model);
+extern void mobilebert_pass_add(MobilebertPass *pass, size_t length,
+								const int32 *ids, const int32 *types);
+extern void mobilebert_pass_clear(MobilebertPass *pass);
+
+/*
+ * Would a pass with one more sequence stay within mobilebert.batch_tokens and
+ * mobilebert.memory_limit?
+ */
+extern bool mobilebert_pass_fits(const MobilebertPass *pass, size_t length);
+
+/*
+ * Run the first "layers" layers over the pass.  Returns the workspace, to be
+ * released by the caller when it is done with *states [tokens, H].
+ */
+extern void *mobilebert_pass_run(const MobilebertPass *pass,
+								 const uint8 *mask, size_t layers,
+								 const mb_observer *observer,
+								 const float **states);
+
+/* hidden_states[layer] of an option; negative counts from the end. */
+extern size_t mobilebert_layer(FunctionCallInfo fcinfo, int n, size_t count,
+							   size_t otherwise);
+
+/*
+ * Raw ids as a row: the arrays input_ids, token_type_ids and attention_mask of
+ * arguments ids, types and mask.  The mask is NULL when it was not given.  More
+ * ids than the model has positions are an error.
+ */
+typedef struct MobilebertIds
+{
+	size_t		length;
+	const int32 *ids;
+	const int32 *types;
+	const uint8 *mask;
+} MobilebertIds;
+
+extern void mobilebert_ids_read(FunctionCallInfo fcinfo,
+								const MobilebertModel *model, int ids,
+								int types, int mask, MobilebertIds *result);
+
+#endif							/* MOBILEBERT_FUNCTIONS_H */

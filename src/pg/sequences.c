@@ -1,0 +1,411 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequences.c
+ *	  From texts and id arrays to the rows of a packed pass.
+ *
+ * A text (or pair) is tokenised once; what is too long for the model is
+ * refused, cut, or read in several windows.  Windows are encoded one at a time
+ * when they are asked for, so a long text costs its pieces and one window.
+ *
+ * Who keeps a token that lies in two windows: the one in which it stands
+ * farther from the edge; at equal distance the earlier one.  With windows
+ * [s0, e0) and [s1, e1), s0 < s1, that gives all pieces before
+ * (e0 - 1 + s1) / 2 + 1 to the first.  The template's tokens count once: those
+ * before the text in the first window, those after it in the last.
+ *
+ * Depends on pg.h, functions.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "functions.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+static void input_tokenise(MobilebertInput *in, text *value,
+						   mb_pieces *pieces);
+pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
+static void input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
+						   MobilebertOverflow overflow, size_t stride);
+static void check_memory(const MobilebertModel *model, size_t tokens);
+static size_t window_start(const MobilebertInput *in, size_t n);
+static size_t window_end(const MobilebertInput *in, size_t n);
+static size_t window_keep_from(const MobilebertInput *in, size_t n);
+static const uint8 *mask_read(ArrayType *array, size_t length);
+static void *grow(void *array, size_t *room, size_t need, size_t size);
+
+/*
+ * Texts
+ */
+
+static void
+input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
+{
+	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
+	MobilebertText t;
+	mb_error	err;
+
+	mobilebert_text_read(value, &t);
+	mobilebert_check(mb_tokenize(tokenizer, t.utf8, t.length,
+								 tokenizer->split_special_tokens,
+								 &in->arena, &mobilebert_cancel,
+								 pieces, &err), &err);
+	if (t.map != NULL)
+		pfree(t.map);
+	pfree((char *) t.utf8);
+}
+
+static void
+input_refuse(const MobilebertInput *in, size_t limit)
+{
+	if (in->pair)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("pair of texts is too long for model \"%s\"",
+						in->model->name),
+				 errdetail("It has %zu tokens, and the model takes %zu.",
+						   in->tokens, limit),
+				 errhint("Shorten the texts; mobilebert.chunk() cuts a text in pieces that fit.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("text is too long for model \"%s\"", in->model->name),
+			 errdetail("It has %zu tokens, and the model takes %zu.",
+					   in->tokens, limit),
+			 errhint("Where there is an option overflow, overflow => 'truncate' cuts the text and overflow => 'window' reads it in windows; mobilebert.chunk() cuts a text in pieces that fit.")));
+}
+
+/* The text has more tokens than one window of the model. */
+static void
+input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
+			   MobilebertOverflow overflow, size_t stride)
+{
+	size_t		limit = mobilebert_max_tokens(in->model);
+	size_t		fixed = in->tokens - in->first.count;
+
+	switch (overflow)
+	{
+		case OVERFLOW_ERROR:
+			input_refuse(in, limit);
+			break;
+		case OVERFLOW_TRUNCATE:
+			in->truncated = true;
+			mobilebert_note_truncated(fcinfo, in->tokens, limit);
+			break;
+		case OVERFLOW_WINDOW:
+			if (fixed >= limit || stride >= limit - fixed)
+				input_refuse(in, limit);
+			in->room = limit - fixed;
+			in->stride = stride;
+			in->windows = 1 + (in->first.count - in->room +
+							   (in->room - stride) - 1) / (in->room - stride);
+			break;
+	}
+}
+
+/* Refuse a sequence before anything is allocated for its pass. */
+static void
+check_memory(const MobilebertModel *model, size_t tokens)
+{
+	mobilebert_workspace_check(mb_forward_memory(&model->image.model, tokens,
+												 tokens));
+}
+
+void
+mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
+					  const MobilebertModel *model, text *first, text *second,
+					  MobilebertOverflow overflow, size_t stride)
+{
+	const mb_tokenizer *tokenizer = &model->image.tokenizer;
+	size_t		limit = mobilebert_max_tokens(model);
+
+	memset(in, 0, sizeof(*in));
+	in->model = model;
+	in->pair = second != NULL;
+	in->memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
+	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
+
+	input_tokenise(in, first, &in->first);
+	if (in->pair)
+		input_tokenise(in, second, &in->second);
+	in->tokens = in->first.count + in->second.count +
+		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
+	in->room = in->first.count;
+	in->windows = 1;
+	if (in->tokens > limit)
+		input_overflow(in, fcinfo, overflow, stride);
+	check_memory(model, Min(in->tokens, limit));
+}
+
+/* Window n covers pieces [window_start, window_end) of the first text. */
+static size_t
+window_start(const MobilebertInput *in, size_t n)
+{
+	return n * (in->room - in->stride);
+}
+
+static size_t
+window_end(const MobilebertInput *in, size_t n)
+{
+	return Min(window_start(in, n) + in->room, in->first.count);
+}
+
+/* The first piece that window n keeps. */
+static size_t
+window_keep_from(const MobilebertInput *in, size_t n)
+{
+	if (n == 0)
+		return 0;
+	if (n >= in->windows)
+		return in->first.count;
+	return (window_end(in, n - 1) + window_start(in, n) - 1) / 2 + 1;
+}
+
+void
+mobilebert_input_window(MobilebertInput *in, size_t n,
+						MobilebertSequence *sequence)
+{
+	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
+	mb_encode_options options;
+	mb_encoding *encoding;
+	mb_pieces	pieces = in->first;
+	mb_error	err;
+	size_t		count;
+	size_t		start = 0;
+	size_t		lead = 0;
+
+	mb_arena_free(&in->window_arena);
+	mb_encode_defaults(tokenizer, &options);
+	if (in->truncated)
+	{
+		options.truncation = MB_TRUNCATE_LONGEST_FIRST;
+		options.max_length = mobilebert_max_tokens(in->model);
+	}
+	else if (in->windows > 1)
+	{
+		start = window_start(in, n);
+		pieces.ids += start;
+		pieces.starts += start;
+		pieces.ends += start;
+		pieces.words += start;
+		pieces.count = window_end(in, n) - start;
+	}
+	mobilebert_check(mb_encode(tokenizer, &pieces,
+							   in->pair ? &in->second : NULL, &options,
+							   &in->window_arena, &mobilebert_cancel,
+							   &encoding, &count, NULL, &err), &err);
+
+	sequence->length = encoding->length;
+	sequence->ids = encoding->ids;
+	sequence->types = encoding->types;
+	while (lead < encoding->length && encoding->sequences[lead] != 0)
+		lead++;
+	sequence->keep_from = n == 0 ? 0 :
+		lead + (window_keep_from(in, n) - start);
+	sequence->keep_to = n + 1 == in->windows ? encoding->length :
+		lead + (window_keep_from(in, n + 1) - start);
+}
+
+void
+mobilebert_input_free(MobilebertInput *in)
+{
+	mb_arena_free(&in->window_arena);
+	mb_arena_free(&in->arena);
+}
+
+size_t
+mobilebert_stride(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
+{
+	size_t		limit = mobilebert_max_tokens(model);
+	size_t		fixed = model->image.tokenizer.template_single;
+	size_t		stride = 0;
+
+	mobilebert_size_option(fcinfo, n, "stride", 0, &stride);
+	if (stride > 0 && (fixed >= limit || stride >= limit - fixed))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for option \"stride\": %zu", stride),
+				 errdetail("Windows of model \"%s\" hold %zu tokens, %zu of them the template's; the stride must be smaller than what is left.",
+						   model->name, limit, fixed)));
+	return stride;
+}
+
+/*
+ * Arrays of ids
+ */
+
+static const uint8 *
+mask_read(ArrayType *array, size_t length)
+{
+	const int32 *values;
+	uint8	   *bytes;
+	size_t		count;
+	size_t		i;
+
+	values = mobilebert_int_values(array, "attention_mask", &count);
+	if (count != length)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("array \"attention_mask\" must have as many elements as \"input_ids\", %zu and not %zu",
+						length, count)));
+	bytes = palloc(length);
+	for (i = 0; i < length; i++)
+	{
+		if (values[i] != 0 && values[i] != 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value in array \"attention_mask\": %d",
+							values[i]),
+					 errdetail("Legal values are 0 and 1.")));
+		bytes[i] = (uint8) values[i];
+	}
+	return bytes;
+}
+
+void
+mobilebert_ids_read(FunctionCallInfo fcinfo, const MobilebertModel *model,
+					int ids, int types, int mask, MobilebertIds *result)
+{
+	uint32		positions = model->image.config.max_positions;
+	size_t		length;
+
+	result->ids = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(ids),
+										"input_ids", &result->length);
+	result->types = NULL;
+	result->mask = NULL;
+	if (result->length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("array \"input_ids\" must not be empty")));
+	if (result->length > positions)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("input is too long for model \"%s\"", model->name),
+				 errdetail("It has %zu tokens, and the model has %u positions.",
+						   result->length, positions)));
+	check_memory(model, result->length);
+
+	if (ARG_IS_GIVEN(types))
+	{
+		result->types = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(types),
+											  "token_type_ids", &length);
+		if (length != result->length)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("array \"token_type_ids\" must have as many elements as \"input_ids\", %zu and not %zu",
+							result->length, length)));
+	}
+	if (ARG_IS_GIVEN(mask))
+		result->mask = mask_read(PG_GETARG_ARRAYTYPE_P(mask), result->length);
+}
+
+/*
+ * Passes
+ */
+
+/* Room for need elements; the array is in the context it was made in. */
+static void *
+grow(void *array, size_t *room, size_t need, size_t size)
+{
+	size_t		more = *room;
+
+	if (need <= *room)
+		return array;
+	while (more < need)
+		more *= 2;
+	if (!AllocHugeSizeIsValid(more * size))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("pass of %zu tokens is too large", need)));
+	*room = more;
+	return repalloc_huge(array, more * size);
+}
+
+void
+mobilebert_pass_init(MobilebertPass *pass, const MobilebertModel *model)
+{
+	memset(pass, 0, sizeof(*pass));
+	pass->model = model;
+	pass->sequences_room = 16;
+	pass->tokens_room = 512;
+	pass->starts = palloc((pass->sequences_room + 1) * sizeof(size_t));
+	pass->ids = palloc(pass->tokens_room * sizeof(int32));
+	pass->types = palloc(pass->tokens_room * sizeof(int32));
+	pass->starts[0] = 0;
+}
+
+void
+mobilebert_pass_clear(MobilebertPass *pass)
+{
+	pass->sequences = 0;
+	pass->tokens = 0;
+	pass->longest = 0;
+}
+
+bool
+mobilebert_pass_fits(const MobilebertPass *pass, size_t length)
+{
+	size_t		tokens = pass->tokens + length;
+
+	if (pass->sequences == 0)
+		return true;			/* alone, or not at all */
+	if (tokens > (size_t) mobilebert_batch_tokens)
+		return false;
+	return mb_forward_memory(&pass->model->image.model, tokens,
+							 Max(pass->longest, length)) / 1024 <
+		(size_t) mobilebert_memory_limit;
+}
+
+void
+mobilebert_pass_add(MobilebertPass *pass, size_t length, const int32 *ids,
+					const int32 *types)
+{
+	size_t		room = pass->tokens_room;
+	size_t		sequences_room = pass->sequences_room + 1;
+
+	pass->ids = grow(pass->ids, &room, pass->tokens + length, sizeof(int32));
+	pass->types = grow(pass->types, &pass->tokens_room,
+					   pass->tokens + length, sizeof(int32));
+	pass->starts = grow(pass->starts, &sequences_room, pass->sequences + 2,
+						sizeof(size_t));
+	pass->sequences_room = sequences_room - 1;
+
+	memcpy(pass->ids + pass->tokens, ids, length * sizeof(int32));
+	if (types != NULL)
+		memcpy(pass->types + pass->tokens, types, length * sizeof(int32));
+	else
+		memset(pass->types + pass->tokens, 0, length * sizeof(int32));
+	pass->tokens += length;
+	pass->longest = Max(pass->longest, length);
+	pass->sequences++;
+	pass->starts[pass->sequences] = pass->tokens;
+}
+
+void *
+mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
+					size_t layers, const mb_observer *observer,
+					const float **states)
+{
+	const mb_model *model = &pass->model->image.model;
+	size_t		size = mb_forward_memory(model, pass->tokens, pass->longest);
+	void	   *workspace;
+	mb_batch	batch;
+	mb_status	status;
+	mb_error	err;
+
+	CHECK_FOR_INTERRUPTS();
+	workspace = mobilebert_workspace(size);
+	batch.sequences = pass->sequences;
+	batch.starts = pass->starts;
+	batch.ids = pass->ids;
+	batch.types = pass->types;
+	batch.mask = mask;
+	batch.pad_after = NULL;
+	status = mb_forward(model, &batch, layers, observer, &mobilebert_cancel,
+						workspace, size, states, &err);
+	if (status != MB_OK && pass->failure != NULL)
+		ReThrowError(pass->failure);
+	mobilebert_check(status, &err);
+	return workspace;
+}
