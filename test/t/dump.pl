@@ -1,0 +1,196 @@
+#-------------------------------------------------------------------------
+#
+# dump.pl
+#		The registry is ordinary data: dumped and restored, backed up, and
+#		replicated to a hot standby, with the same embeddings bit for bit.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Mobilebert;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('dump', streaming => 1);
+my $place = PostgreSQL::Test::Utils::tempdir();
+my $tiny = golden('one-layer-one-head');
+
+value(
+	$node, q{
+	CREATE ROLE clerk;
+	CREATE ROLE guest;
+	SELECT mobilebert.import_model('main', '} . golden('store-sharded') . q{');
+	SELECT mobilebert.set_default_model('embed', 'main');
+	SELECT mobilebert.import_model('tiny', '} . $tiny . q{');
+	SELECT mobilebert.import_model('again', '} . $tiny . q{');
+	SELECT mobilebert.import_model('lines', '} . golden('tok-only-vocab') . q{');
+	SELECT mobilebert.revoke_model('tiny', 'public');
+	SELECT mobilebert.grant_model('tiny', 'guest');
+	SELECT mobilebert.set_default_model('ner', 'lines');
+	GRANT pg_read_server_files TO clerk;
+	SET ROLE clerk;
+	SELECT mobilebert.import_model('clerks', '} . golden('store-f16') . q{');
+	RESET ROLE;
+	CREATE TABLE passages (id int, body text,
+		vector real[] GENERATED ALWAYS AS
+			(mobilebert.embed(body, 'main')) STORED);
+	INSERT INTO passages VALUES
+		(1, 'We the people'), (2, 'Ask not what your country can do'),
+		(3, 'Ünïcödé, 中文 and 🙂'), (4, ''), (5, NULL);
+	CREATE INDEX ON passages (mobilebert.count_tokens(body, 'main'))});
+
+# What must be the same everywhere.
+my @questions = (
+	q{SELECT name || ' ' || owner || ' ' || sha256 || ' ' || tasks::text
+		FROM mobilebert.models ORDER BY name},
+	q{SELECT name, mobilebert.fingerprint(name) FROM mobilebert.models
+		ORDER BY name},
+	q{SELECT name, md5(mobilebert.embed('the same text', name)::text)
+		FROM mobilebert.models ORDER BY name},
+	q{SELECT id, md5(vector::text), vector = mobilebert.embed(body, 'main')
+		FROM passages ORDER BY id},
+	q{SELECT t, mobilebert.default_model(t)
+		FROM unnest('{embed,ner,answer}'::text[]) t},
+	q{SELECT grantee, count(*) FROM mobilebert.model_grant GROUP BY 1
+		ORDER BY grantee::text COLLATE "C"},
+	q{SELECT name, mobilebert.model_config(name) FROM mobilebert.models
+		ORDER BY name});
+
+sub answers
+{
+	my ($where, $database) = @_;
+
+	return join("\n", map { value($where, $_, $database) } @questions);
+}
+
+my $expected = answers($node);
+like($expected, qr/clerks/, 'models of two owners');
+
+# --------------------------------------------------------------------------
+# pg_dump
+# --------------------------------------------------------------------------
+
+my $fresh = PostgreSQL::Test::Cluster->new('fresh');
+$fresh->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
+$fresh->start;
+# no role guest here: what it may use is restored all the same
+value($fresh, 'CREATE ROLE clerk');
+value($fresh, 'CREATE DATABASE custom; CREATE DATABASE plain');
+
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$place/custom", 'postgres' ],
+	'pg_dump in custom form');
+$fresh->command_ok(
+	[ 'pg_restore', '--exit-on-error', '-d', 'custom', "$place/custom" ],
+	'pg_restore into a fresh cluster');
+is(answers($fresh, 'custom'), $expected, 'same answers');
+
+$node->command_ok([ 'pg_dump', '-f', "$place/plain", 'postgres' ],
+	'pg_dump as text');
+$fresh->command_ok(
+	[ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$place/plain", 'plain' ],
+	'read by psql');
+is(answers($fresh, 'plain'), $expected, 'same answers');
+fails_like(
+	$fresh, q{SET ROLE clerk; SELECT mobilebert.embed('x', 'tiny')},
+	'42501', 'permission denied for model "tiny"',
+	'grants are restored', 'plain');
+is( value(
+		$fresh,
+		q{SELECT mobilebert.drop_model('tiny'), mobilebert.drop_model('again')},
+		'plain'),
+	'|', 'restored models can be dropped');
+is( value(
+		$fresh,
+		q{SELECT count(*) FROM mobilebert.tensor t
+			WHERE NOT EXISTS (SELECT FROM mobilebert.model_tensor m
+				WHERE m.sha256 = t.sha256)}, 'plain'),
+	0,
+	'with their tensors');
+
+# pg_dump knows nothing of a table's need for a model while its generated
+# columns are computed; where tables may come before schema mobilebert (by
+# name, or with several jobs), the registry's data is restored first
+value($node, 'CREATE DATABASE early');
+value(
+	$node, q{
+	CREATE EXTENSION mobilebert;
+	SELECT mobilebert.import_model('main', '} . $tiny . q{');
+	CREATE SCHEMA archive;
+	CREATE TABLE archive.passages (body text, vector real[] GENERATED ALWAYS AS
+		(mobilebert.embed(body, 'main')) STORED);
+	INSERT INTO archive.passages VALUES ('some'), ('words')}, 'early');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$place/early", 'early' ],
+	'pg_dump of generated columns in a schema that comes first');
+value($fresh, 'CREATE DATABASE early');
+for my $step (
+	[ '--section=pre-data' ],
+	[ '--section=data', '-n', 'mobilebert' ],
+	[ '--section=data', '-N', 'mobilebert', '-j', '2' ],
+	[ '--section=post-data' ])
+{
+	$fresh->command_ok(
+		[
+			'pg_restore', '--exit-on-error', '-d', 'early', @$step,
+			"$place/early"
+		],
+		"pg_restore @$step");
+}
+my $vectors = 'SELECT body, vector FROM archive.passages ORDER BY body';
+is(value($fresh, $vectors, 'early'), value($node, $vectors, 'early'),
+	'same vectors');
+unharmed($fresh);
+$fresh->stop;
+
+# --------------------------------------------------------------------------
+# Base backup and hot standby
+# --------------------------------------------------------------------------
+
+ok(-d $node->data_dir . '/pgsql_tmp_mobilebert', 'there are images');
+$node->backup('base');
+ok(!-e $node->backup_dir . '/base/pgsql_tmp_mobilebert',
+	'a base backup leaves them out');
+
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby);
+is(value($standby, 'SELECT pg_is_in_recovery()'), 't', 'a hot standby');
+is(answers($standby), $expected, 'same answers on it');
+fails_like($standby, q{SELECT mobilebert.drop_model('tiny')},
+	'25006', 'read-only', 'it cannot change the registry');
+fails_like($standby, "SELECT mobilebert.import_model('x', '$tiny')",
+	'25006', 'read-only', 'nor import');
+
+my $there = session($standby);
+my $use = q{SELECT md5(mobilebert.embed('words', '%s')::text)};
+my $result = ask($there, sprintf($use, 'tiny'));
+like($result, qr/^\w{32}$/, 'a session on the standby');
+value($node, q{SELECT mobilebert.drop_model('tiny')});
+$node->wait_for_catchup($standby);
+like(
+	ask($there, sprintf($use, 'tiny')),
+	qr/model "tiny" does not exist/,
+	'notices a drop on the primary');
+value($node, "SELECT mobilebert.import_model('newer', '$tiny')");
+$node->wait_for_catchup($standby);
+is(ask($there, sprintf($use, 'newer')), $result, 'and an import');
+value($node, q{SELECT mobilebert.revoke_model('newer', 'public')});
+$node->wait_for_catchup($standby);
+like(
+	ask($there, q{SET ROLE clerk; } . sprintf($use, 'newer')),
+	qr/permission denied/,
+	'and a revoked right');
+$there->quit;
+
+$standby->promote;
+is(value($standby, sprintf($use, 'newer')), $result, 'after promotion');
+is(value($standby, q{SELECT mobilebert.drop_model('newer')}),
+	'', 'it may change the registry');
+unharmed($standby);
+unharmed($node);
+
+done_testing();
