@@ -1,0 +1,158 @@
+#!/usr/bin/perl
+#-------------------------------------------------------------------------
+#
+# readme.pl
+#		Runs the SQL examples of a Markdown file and compares their output.
+#
+#	perl test/readme.pl README.md
+#
+# Prints TAP.  Examples are the code blocks fenced with ```sql, run in the
+# order of the file, in one session and a database of their own.  A block that
+# directly follows, fenced with ``` or ```text, is the output that psql has to
+# give (without command tags); without one the example has to run without an error.  Numbers with a
+# fraction may differ by a thousandth of their size, since kernels for
+# different processors round differently; blanks at the ends of lines and the
+# length of rules do not count.  A line
+#
+#	<!-- not run: REASON -->
+#
+# above an example leaves it out.  The connection is taken from PGHOST and its
+# kin.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $database = 'readme';
+my $mark = '-- end of example';
+
+# The examples of a text as hashes: line, sql, output (undef), skip (undef).
+sub examples
+{
+	my ($text) = @_;
+	my (@found, $reason, $block, $language);
+	my ($number, $adjacent) = (0, 0);
+
+	foreach my $line (split /\n/, $text)
+	{
+		$number++;
+		if (defined $block)
+		{
+			if ($line !~ /^```\s*$/)
+			{
+				$block .= "$line\n";
+				next;
+			}
+			if ($language eq 'sql')
+			{
+				push @found,
+				  { line => $number, sql => $block, skip => $reason };
+				$adjacent = 1;
+				$reason = undef;
+			}
+			elsif ($adjacent && $language =~ /^(?:text)?$/)
+			{
+				$found[-1]{output} = $block;
+				$adjacent = 0;
+			}
+			$block = undef;
+		}
+		elsif ($line =~ /^```\s*(\w*)/)
+		{
+			$language = $1;
+			$block = '';
+		}
+		elsif ($line =~ /^<!-- not run: (.*?) -->/)
+		{
+			$reason = $1;
+		}
+		elsif ($line =~ /\S/)
+		{
+			$adjacent = 0;
+		}
+	}
+	return @found;
+}
+
+# Output in a form that can be compared: a list of words and numbers.
+sub parts
+{
+	my ($text) = @_;
+
+	$text =~ s/-{3,}/---/g;
+	return grep { length } split /\s+|(?<=[{(,|])|(?=[})|,])/, $text;
+}
+
+sub same_part
+{
+	my ($a, $b) = @_;
+	my $number = qr/^-?\d+\.\d+(?:e[-+]?\d+)?$/;
+
+	return 1 if $a eq $b;
+	return 0 unless $a =~ $number && $b =~ $number;
+	return abs($a - $b) <= 1e-3 * (abs($b) > 1e-3 ? abs($b) : 1e-3);
+}
+
+sub same_output
+{
+	my ($got, $expected) = @_;
+	my @got = parts($got);
+	my @expected = parts($expected);
+
+	return 0 unless @got == @expected;
+	return !grep { !same_part($got[$_], $expected[$_]) } 0 .. $#got;
+}
+
+sub run
+{
+	my (@command) = @_;
+	my $quoted = join ' ', map { "'" . s/'/'\\''/gr . "'" } @command;
+
+	return scalar `$quoted 2>&1`;
+}
+
+my $file = shift @ARGV or die "usage: readme.pl FILE\n";
+open my $fh, '<', $file or die "cannot read $file: $!\n";
+my @examples = examples(do { local $/; <$fh> });
+
+ok(@examples > 0, "$file has examples");
+
+# One session for all: each example is followed by a line that marks its end.
+my $directory = tempdir(CLEANUP => 1);
+open my $script, '>', "$directory/script.sql" or die "cannot write: $!\n";
+foreach my $example (@examples)
+{
+	print $script $example->{sql} unless defined $example->{skip};
+	print $script "\n\\echo $mark\n";
+}
+close $script;
+
+run('psql', '-X', '-q', '-d', 'postgres', '-c', "CREATE DATABASE $database");
+my $all = run('psql', '-X', '-q', '-d', $database, '-f',
+	"$directory/script.sql");
+$all =~ s/^psql:\S+: //gm;
+my @outputs = split /^\Q$mark\E\n/m, $all, -1;
+
+foreach my $example (@examples)
+{
+	my $got = shift @outputs // '';
+	my $name = "example that ends at line $example->{line}";
+
+  SKIP:
+	{
+		skip "$name: $example->{skip}", 1 if defined $example->{skip};
+		if (defined $example->{output})
+		{
+			ok(same_output($got, $example->{output}), $name)
+			  or diag("expected:\n$example->{output}got:\n$got");
+		}
+		else
+		{
+			ok($got !~ /\bERROR:|\bFATAL:/, $name) or diag($got);
+		}
+	}
+}
+run('psql', '-X', '-q', '-d', 'postgres', '-c', "DROP DATABASE $database");
+done_testing();

@@ -1,0 +1,165 @@
+#!/bin/sh
+#-------------------------------------------------------------------------
+#
+# run.sh
+#		Runs the tests; "make test" calls it.
+#
+#	test/run.sh [PART...]
+#
+# PART is one or more of
+#
+#	border		the border between engine and server, and the layout
+#	unit		the engine without a server, golden data included
+#	sanitized	the same with the address and undefined-behaviour sanitizers,
+#				golden comparison of whole models aside
+#	fuzz		a short run of each fuzz target, sanitized
+#	regress		pg_regress
+#	server		test/t, each with servers of its own
+#	readme		the examples of README.md
+#
+# and without any, all of them.  Each test program becomes one small script in
+# build/suite, and one run of prove goes through them and counts; flags for
+# it are taken from PROVE_FLAGS.  The exit status is that of prove.
+#
+# The server's parts install the extension into a private copy of PostgreSQL
+# (cluster.sh) and run there.  Root may call this: the servers, and all tests,
+# then run as an ordinary user in a copy of the tree.
+#
+#-------------------------------------------------------------------------
+set -eu
+cd "$(dirname "$0")/.."
+. test/cluster.sh
+
+make=${MAKE:-make}
+engine="$make -s -f test/engine.mk"
+suite=build/suite
+parts=${*:-border unit sanitized fuzz regress server readme}
+number=0
+
+# item NAME COMMAND: adds a test script; they run in the order of adding.
+item()
+{
+	number=$((number + 1))
+	script=$suite/$(printf '%02d' $number)-$1
+	printf '#!/bin/sh\n%s\n' "$2" >"$script"
+	chmod +x "$script"
+}
+
+# wanted PART...: has one of them been asked for?
+wanted()
+{
+	for one in "$@"; do
+		case " $parts " in
+			*" $one "*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# programs DIRECTORY PATTERN...: names of the C programs there, sorted
+programs()
+{
+	directory=$1
+	shift
+	for pattern in "$@"; do
+		for file in "$directory"/$pattern.c; do
+			test ! -e "$file" || basename "$file" .c
+		done
+	done
+}
+
+add_border()
+{
+	# Tests may run in a copy, where git knows nothing.
+	git ls-files >build/tracked 2>/dev/null || true
+	item border 'exec perl test/border.pl --tracked build/tracked mobilebert.so'
+}
+
+add_unit()
+{
+	$engine OUT=build/unit unit
+	for name in $(programs test/unit 'test_*'); do
+		item "unit-${name#test_}" "exec build/unit/$name"
+	done
+	test ! -e test/golden/model ||
+		item golden-model 'exec build/unit/golden_model test/golden/model'
+}
+
+add_sanitized()
+{
+	$engine OUT=build/sanitized SANITIZE=address,undefined unit
+	for name in $(programs test/unit 'test_*'); do
+		item "sanitized-${name#test_}" "exec build/sanitized/$name"
+	done
+}
+
+add_fuzz()
+{
+	$engine OUT=build/fuzz SANITIZE=address,undefined fuzz
+	for name in $(programs test/fuzz 'fuzz_*'); do
+		item "fuzz-${name#fuzz_}" "exec perl test/fuzz.pl build/fuzz/$name"
+	done
+}
+
+add_server()
+{
+	for file in test/t/*.pl; do
+		test ! -e "$file" ||
+			item "server-$(basename "$file" .pl)" "exec perl -Itest/t $file"
+	done
+}
+
+# copy_tree: continues in a copy that CLUSTER_USER can read and write.
+copy_tree()
+{
+	mkdir "$CLUSTER/tree"
+	tar -cf - --exclude=./.git . | tar -xf - -C "$CLUSTER/tree"
+	chown -R "$CLUSTER_USER" "$CLUSTER/tree"
+	cd "$CLUSTER/tree"
+}
+
+finish()
+{
+	status=$?
+	trap - EXIT
+	cd /
+	cluster_end
+	exit $status
+}
+
+for part in $parts; do
+	case $part in
+		border|unit|sanitized|fuzz|regress|server|readme) ;;
+		*) echo "run.sh: there is no part \"$part\"" >&2; exit 2 ;;
+	esac
+done
+
+test/deps.sh test
+echo "== building"
+! wanted border regress server readme || $make -s all
+rm -rf $suite
+mkdir -p $suite
+! wanted border || add_border
+! wanted unit || add_unit
+! wanted sanitized || add_sanitized
+! wanted fuzz || add_fuzz
+! wanted regress || item regress 'exec perl test/regress.pl'
+! wanted server || add_server
+! wanted readme || item readme 'exec perl test/readme.pl README.md'
+
+trap finish EXIT
+trap 'exit 130' INT TERM
+cluster_begin
+if wanted regress server readme; then
+	echo "== installing into a private copy of PostgreSQL"
+	pg_private "${PG_CONFIG:-pg_config}"
+	$make -s install PG_CONFIG="$PG_CONFIG" >"$CLUSTER/install.log" 2>&1 ||
+		{ cat "$CLUSTER/install.log" >&2; exit 1; }
+	test -z "$CLUSTER_USER" || chown -R "$CLUSTER_USER" "$CLUSTER/pg"
+fi
+! wanted regress readme || cluster_start
+test -z "$CLUSTER_USER" || copy_tree
+
+echo "== testing${PG_CONFIG:+ with $("$PG_CONFIG" --version)}"
+# shellcheck disable=SC2086
+as_user prove --exec '' ${PROVE_FLAGS:-} $suite/*
