@@ -101,6 +101,11 @@ COMMENT ON TABLE mobilebert.model_grant IS
 COMMENT ON TABLE mobilebert.task_default IS
 'Default model of a task in this database, set by set_default_model';
 
+COMMENT ON INDEX mobilebert.model_image_key IS
+'Finds whether a weight image still has a model';
+COMMENT ON INDEX mobilebert.model_tensor_sha256 IS
+'Finds the models that share a tensor';
+
 SELECT pg_catalog.pg_extension_config_dump('mobilebert.model', '');
 SELECT pg_catalog.pg_extension_config_dump('mobilebert.model_file', '');
 SELECT pg_catalog.pg_extension_config_dump('mobilebert.tensor', '');
@@ -181,6 +186,21 @@ WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
 						AND pg_catalog.pg_has_role(r.oid, 'USAGE'))));
 COMMENT ON VIEW mobilebert.models IS
 'Models that the current user may use: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
+COMMENT ON COLUMN mobilebert.models.name IS 'Name that functions take as model';
+COMMENT ON COLUMN mobilebert.models.owner IS 'Role that imported it and may drop, rename and grant it';
+COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose';
+COMMENT ON COLUMN mobilebert.models.architecture IS 'Class named first in config.json, NULL when none is';
+COMMENT ON COLUMN mobilebert.models.layers IS 'num_hidden_layers';
+COMMENT ON COLUMN mobilebert.models.hidden_size IS 'hidden_size: width of a token''s hidden state';
+COMMENT ON COLUMN mobilebert.models.dimension IS 'Elements of what embed(input) returns';
+COMMENT ON COLUMN mobilebert.models.vocabulary_size IS 'vocab_size: rows of the word table';
+COMMENT ON COLUMN mobilebert.models.max_tokens IS 'Tokens of one window at most, [CLS] and [SEP] included';
+COMMENT ON COLUMN mobilebert.models.parameters IS 'Number of weights, heads included';
+COMMENT ON COLUMN mobilebert.models.size IS 'Bytes of the weights as stored; tensors shared with other models count for each';
+COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32';
+COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL without one';
+COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
+COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
 GRANT SELECT ON mobilebert.models TO PUBLIC;
 
 CREATE TYPE mobilebert.model_info AS
