@@ -15,6 +15,13 @@
 
 #include "kernels.h"
 
+/*
+ * A softmax weight of e to less than this is 0.  It could not be seen beside
+ * the largest, and subnormal weights make processors two hundred times slower:
+ * e^-70 over 2^24 tokens is still a normal number.
+ */
+#define SOFTMAX_LEAST (-70.0f)
+
 extern const mb_kernels mb_kernels_ref_openblas;
 
 #if defined(__x86_64__)

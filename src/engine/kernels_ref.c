@@ -33,7 +33,10 @@ softmax_ref(float *x, const uint8_t *mask, size_t width)
 			largest = x[i];
 	for (i = 0; i < width; i++)
 	{
-		x[i] = mask == NULL || mask[i] ? expf(x[i] - largest) : 0.0f;
+		float		d = x[i] - largest;
+
+		x[i] = (mask == NULL || mask[i]) && !(d < SOFTMAX_LEAST) ?
+			expf(d) : 0.0f;
 		sum += x[i];
 	}
 	total = (float) sum;

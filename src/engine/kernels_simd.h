@@ -349,8 +349,10 @@ softmax_simd(float *x, const uint8_t *mask, size_t width)
 	for (i = 0; i < width; i += VW)
 	{
 		size_t		n = STEP(width, i);
-		vf			e = exp_v(load(x + i, n) - largest);
+		vf			d = load(x + i, n) - largest;
+		vf			e = exp_v(v_max(v_set1(SOFTMAX_LEAST), d));
 
+		e = v_choose(v_less(d, v_set1(SOFTMAX_LEAST)), v_set1(0.0f), e);
 		e = v_choose(attended(mask, i, n), e, v_set1(0.0f));
 		low += w_low(e);
 		high += w_high(e);
