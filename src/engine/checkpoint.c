@@ -724,6 +724,9 @@ mb_checkpoint_complete(const mb_config *config, const bool *present,
 		*parts &= ~(1u << MB_PART_POOLER);
 	if (config->tie_word_embeddings || (*parts & 1u << MB_PART_MLM) == 0)
 		*parts &= ~(1u << MB_PART_MLM_UNTIED);
+	if (config->embedding_size > config->hidden_size &&
+		mb_checkpoint_stray(config, MB_PART_MLM))
+		*parts &= ~(1u << MB_PART_MLM | 1u << MB_PART_MLM_UNTIED);
 	if ((*parts & 1u << MB_PART_MLM) != 0 &&
 		config->embedding_size > config->hidden_size)
 		return mb_fail(err, MB_ERR_DATA,

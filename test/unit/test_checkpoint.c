@@ -390,6 +390,10 @@ test_complete(void)
 	read_config("{\"embedding_size\": 513}");
 	ok(complete(BIT(BASE)) == BIT(BASE) &&
 	   complete(BIT(BASE) | BIT(MLM)) == 0, "E > H: %s", err.message);
+	read_config("{\"embedding_size\": 513, \"architectures\": "
+				"[\"MobileBertForTokenClassification\"]}");
+	ok(complete(BIT(BASE) | BIT(MLM)) == BIT(BASE),
+	   "E > H: a stray head is not looked at");
 	read_config("{\"num_labels\": 0}");
 	ok(complete(ALL_PARTS) == (ALL_PARTS & ~BIT(MLM_UNTIED) &
 							   ~BIT(CLASSIFIER) & ~BIT(QA)), "no labels");
