@@ -27,7 +27,7 @@
 #define MAX_SIZE (1 << 24)		/* any width, table or vocabulary */
 #define MAX_LAYERS 1000
 #define MAX_FEEDFORWARDS 1000
-#define MAX_LABELS (1 << 20)
+#define MAX_LABELS 65536
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -512,39 +512,25 @@ label_id(const mb_json *member, uint32_t *id)
 	return true;
 }
 
-/*
- * How many different ids the keys have ("1" and "01" are one), in constant
- * memory: one reading of the list for each window of ids up to the largest.
- * MAX_LABELS bounds the windows.
- */
+/* How many different ids the keys have: "1" and "01" are one. */
 static uint32_t
-count_labels(const mb_json *labels, uint32_t largest)
+count_labels(const mb_json *labels)
 {
-	enum
-	{
-		WINDOW = 65536
-	};
-	uint8_t		seen[WINDOW / 8];
+	uint8_t		seen[MAX_LABELS / 8] = {0};
 	uint32_t	count = 0;
-	uint32_t	first;
+	const mb_json *member;
 
-	for (first = 0; first <= largest; first += WINDOW)
+	for (member = labels->child; member != NULL; member = member->next)
 	{
-		const mb_json *member;
+		uint32_t	id;
+		uint8_t		bit;
 
-		memset(seen, 0, sizeof(seen));
-		for (member = labels->child; member != NULL; member = member->next)
-		{
-			uint32_t	id;
-			uint8_t		bit;
-
-			if (!label_id(member, &id) || id < first || id - first >= WINDOW)
-				continue;
-			bit = (uint8_t) (1 << ((id - first) % 8));
-			if ((seen[(id - first) / 8] & bit) == 0)
-				count++;
-			seen[(id - first) / 8] |= bit;
-		}
+		if (!label_id(member, &id))
+			continue;
+		bit = (uint8_t) (1 << (id % 8));
+		if ((seen[id / 8] & bit) == 0)
+			count++;
+		seen[id / 8] |= bit;
 	}
 	return count;
 }
@@ -555,7 +541,6 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 {
 	const mb_json *labels = mb_json_get(root, "id2label");
 	const mb_json *member;
-	uint32_t	largest = 0;
 
 	if (labels == NULL || labels->type == MB_JSON_NULL)
 		return read_size(root, "num_labels", 0, MAX_LABELS,
@@ -576,10 +561,8 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 		if (member->type != MB_JSON_STRING)
 			return mb_fail(err, MB_ERR_DATA,
 						   "label %u of \"id2label\" must be a string", id);
-		if (id > largest)
-			largest = id;
 	}
-	config->num_labels = count_labels(labels, largest);
+	config->num_labels = count_labels(labels);
 	return MB_OK;
 }
 
