@@ -35,8 +35,10 @@ PG_INCLUDE := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
 # thread.  The path is kept in the library, because another build of the same
 # name may stand first on the machine's search path.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 BLAS_LIB := $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial)
-BLAS_INCLUDE := $(wildcard /usr/include/$(MULTIARCH)/openblas-serial)
+BLAS_INCLUDE := $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial \
+	/usr/include/openblas))
 BLAS_LINK = $(if $(BLAS_LIB),-L$(BLAS_LIB) -Wl$(comma)-rpath$(comma)$(BLAS_LIB)) -lopenblas
 comma := ,
 
@@ -64,7 +66,7 @@ endif
 $(ENGINE:%=src/engine/%.o): override CFLAGS += -ffp-contract=off
 src/engine/gemm.o src/engine/kernels_ref.o src/engine/pooling.o: override CFLAGS += -O3
 src/engine/gemm.o: override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
-ifneq ($(filter x86_64%,$(MULTIARCH)),)
+ifneq ($(filter x86_64%,$(MACHINE)),)
 src/engine/kernels_avx2.o: override CFLAGS += -O3 -mavx2 -mfma
 src/engine/kernels_avx512.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 endif

@@ -21,6 +21,7 @@ SANITIZE ?=
 LIBFUZZER ?=
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 # Debian has several OpenBLAS side by side; the one without threads is ours.
 BLAS_LIB := $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
 BLAS_INC := $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial \
@@ -40,7 +41,7 @@ CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
-ifneq ($(filter x86_64%,$(MULTIARCH)),)
+ifneq ($(filter x86_64%,$(MACHINE)),)
 $(OUT)/kernels_avx2.o: CFLAGS += -mavx2 -mfma
 $(OUT)/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
 	-mavx512vl -mfma
