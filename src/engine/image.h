@@ -69,7 +69,9 @@ typedef struct mb_image
 
 /*
  * Check and bind.  Every mismatch (magic, layout, instruction set, key, size,
- * head CRC, an offset outside) is MB_ERR_DATA: the caller makes a new image.
+ * head CRC, an offset outside) is an error, MB_ERR_DATA or, for what another
+ * version wrote, MB_ERR_UNSUPPORTED: the caller makes a new image.
+ * MB_ERR_MEMORY says nothing about the image.
  */
 extern mb_status mb_image_open(const void *bytes, size_t size,
 							   const char *instruction_set,

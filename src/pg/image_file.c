@@ -506,10 +506,15 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 
 	PG_TRY();
 	{
+		mb_status	status;
+
 		mb_arena_init(&arena, &memory, SIZE_MAX);
-		if (mb_image_open(base, (size_t) st.st_size,
-						  mb_kernels_current()->name, model->image_key,
-						  &arena, image, &err) != MB_OK)
+		status = mb_image_open(base, (size_t) st.st_size,
+							   mb_kernels_current()->name, model->image_key,
+							   &arena, image, &err);
+		if (status == MB_ERR_MEMORY)
+			mobilebert_raise(&err);
+		if (status != MB_OK)
 			ereport(LOG,
 					(errmsg("weight image \"%s\" is made anew", path),
 					 errdetail("%s", mobilebert_message(err.message))));
