@@ -22,8 +22,8 @@
 /* Tokens of the vocabulary in one block; their sums are on the stack. */
 #define VOCABULARY_BLOCK 512
 
-/* Rows of a dense layer between two looks for a cancel. */
-#define DENSE_BLOCK 256
+/* Multiply-adds of a dense layer between two looks for a cancel. */
+#define DENSE_STEP ((size_t) 1 << 20)
 
 /* The dense layer of a task; NULL when the task has none, or the model. */
 static const mb_linear *
@@ -90,11 +90,12 @@ dense_row(const mb_linear *linear, const float *x, size_t k, float *out,
 		  size_t n, const mb_cancel *cancel, mb_error *err)
 {
 	const mb_kernels *kernels = mb_kernels_current();
+	size_t		rows = 1 + DENSE_STEP / (k + 1);
 	size_t		i;
 
 	for (i = 0; i < n; i++)
 	{
-		if (i % DENSE_BLOCK == 0 && mb_cancelled(cancel))
+		if (i % rows == 0 && mb_cancelled(cancel))
 			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
 		out[i] = (float) (kernels->dot_wide(x, linear->weight + i * k, k) +
 						  linear->bias[i]);

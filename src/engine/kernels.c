@@ -3,8 +3,8 @@
  * kernels.c
  *	  Choosing the table of kernels.
  *
- * The only state of the engine is the pointer below, to a constant table.  It
- * is set on first use; mb_kernels_choose() moves it for tests, measurements
+ * The pointer below, to a constant table, is set on first use (beside it the
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for tests, measurements
  * and a user's wish.
  *
  * Depends on kernels.h, cpu.h, gemm.h.

@@ -87,8 +87,8 @@ extern const mb_kernels *mb_kernels_current(void);
  * "auto", "ref", "avx2" or "avx512", or, for tests and measurements, one of the
  * last three with its matrix product named: "ref/openblas", "avx2/openblas",
  * "avx512/ref" and so on.  Alone, each has its own product.  "auto" is the best
- * of them; where there is only "ref", with OpenBLAS.  False when this CPU (or
- * build) has no such table, and then nothing changes.
+ * of them; on processors other than x86-64 "ref" with OpenBLAS.  False when this
+ * CPU (or build) has no such table, and then nothing changes.
  */
 extern bool mb_kernels_choose(const char *name);
 

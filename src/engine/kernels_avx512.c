@@ -3,8 +3,8 @@
  * kernels_avx512.c
  *	  The kernels for x86-64 processors with AVX-512: sixteen floats.
  *
- * Compiled with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma; nothing here
- * may run before mb_cpu_has_avx512() has said yes.  kernels_simd.h says what
+ * Compiled with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma;
+ * nothing here may run before mb_cpu_has_avx512() has said yes.  kernels_simd.h says what
  * the v_ and w_ functions do.
  *
  * Depends on kernels_simd.h.
