@@ -233,6 +233,7 @@ build_trie(compiler *c, const trie_entry *entries, size_t count, bool link,
 		   built_trie *trie)
 {
 	size_t		limit = 1;
+	size_t		work = 0;		/* nodes and entries since a look at cancel */
 	trie_span  *spans;
 	uint32_t	node;
 	size_t		i;
@@ -260,7 +261,11 @@ build_trie(compiler *c, const trie_entry *entries, size_t count, bool link,
 	for (node = 0; node < trie->count; node++)
 	{
 		expand_node(entries, trie, spans, node);
-		if (node % POLL_NODES == 0 && mb_cancelled(c->cancel))
+		work += 1 + spans[node].high - spans[node].low;
+		if (work < POLL_NODES)
+			continue;
+		work = 0;
+		if (mb_cancelled(c->cancel))
 			return mb_fail(c->err, MB_ERR_CANCELLED,
 						   "building the tokenizer was cancelled");
 	}

@@ -14,8 +14,9 @@
 
 #include <string.h>
 
-/* Ids between two looks at cancel. */
-#define POLL_IDS 4096
+/* Ids, or bytes of text, between two looks at cancel. */
+#define POLL_IDS 16384
+#define POLL_BYTES 65536
 
 typedef struct replacement
 {
@@ -39,30 +40,42 @@ static const replacement replacements[] = {
 	{" 're", "'re", false},
 };
 
-/* Replace without overlap, from the left; returns the new length. */
-static size_t
-replace(char *text, size_t length, const char *from, const char *to)
+/*
+ * Replace without overlap, from the left; *length becomes the new length.
+ * False when cancelled.
+ */
+static bool
+replace(char *text, size_t *length, const char *from, const char *to,
+		const mb_cancel *cancel)
 {
 	size_t		from_length = strlen(from);
 	size_t		to_length = strlen(to);
 	size_t		out = 0;
 	size_t		i = 0;
+	size_t		next_poll = POLL_BYTES;
 
-	while (i < length)
+	while (i < *length)
 	{
-		const char *found = memchr(text + i, from[0], length - i);
-		size_t		plain = found == NULL ? length - i :
-			(size_t) (found - text) - i;
+		size_t		left = *length - i;
+		size_t		span = left > POLL_BYTES ? POLL_BYTES : left;
+		const char *found = memchr(text + i, from[0], span);
+		size_t		plain = found == NULL ? span : (size_t) (found - text) - i;
 
+		if (i >= next_poll)
+		{
+			next_poll = i + POLL_BYTES;
+			if (mb_cancelled(cancel))
+				return false;
+		}
 		if (plain > 0)
 		{
 			memmove(text + out, text + i, plain);
 			out += plain;
 			i += plain;
 		}
-		if (i == length)
-			break;
-		if (length - i >= from_length &&
+		if (found == NULL)
+			continue;
+		if (*length - i >= from_length &&
 			memcmp(text + i, from, from_length) == 0)
 		{
 			memcpy(text + out, to, to_length);
@@ -72,19 +85,21 @@ replace(char *text, size_t length, const char *from, const char *to)
 		else
 			text[out++] = text[i++];
 	}
-	return out;
+	*length = out;
+	return true;
 }
 
-static size_t
-clean_up(char *text, size_t length, bool decoder)
+static bool
+clean_up(char *text, size_t *length, bool decoder, const mb_cancel *cancel)
 {
 	size_t		i;
 
 	for (i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++)
-		if (decoder || !replacements[i].decoder_only)
-			length = replace(text, length, replacements[i].from,
-							 replacements[i].to);
-	return length;
+		if ((decoder || !replacements[i].decoder_only) &&
+			!replace(text, length, replacements[i].from, replacements[i].to,
+					 cancel))
+			return false;
+	return true;
 }
 
 /* The text of a token that is to appear, or NULL. */
@@ -97,10 +112,17 @@ shown_token(const mb_tokenizer *tokenizer, int32_t id, bool skip_special,
 	return mb_token_text(tokenizer, id, length);
 }
 
+static mb_status
+cancelled(mb_error *err)
+{
+	return mb_fail(err, MB_ERR_CANCELLED, "decoding was cancelled");
+}
+
 /* Bytes that the text can have at most: tokens, and a space before each. */
-static bool
+static mb_status
 measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
-		bool skip_special, size_t *size)
+		bool skip_special, const mb_cancel *cancel, size_t *size,
+		mb_error *err)
 {
 	size_t		i;
 
@@ -109,11 +131,14 @@ measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 	{
 		size_t		length;
 
+		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
+			return cancelled(err);
 		if (shown_token(tokenizer, ids[i], skip_special, &length) != NULL &&
 			!mb_size_add(*size, length + 1, size))
-			return false;
+			return mb_fail(err, MB_ERR_LIMIT,
+						   "text of the tokens is too long");
 	}
-	return true;
+	return MB_OK;
 }
 
 /* Append one token; returns the new length of out. */
@@ -139,7 +164,12 @@ append_token(const mb_blob *blob, char *out, size_t at, bool first,
 	memcpy(out + at, token, length);
 	at += length;
 	if (blob->header->flags & MB_BLOB_DECODER_CLEANUP)
-		at = start + clean_up(out + start, at - start, true);
+	{
+		/* one token is short enough not to be polled */
+		length = at - start;
+		(void) clean_up(out + start, &length, true, NULL);
+		at = start + length;
+	}
 	return at;
 }
 
@@ -151,32 +181,46 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 	mb_blob		blob;
 	size_t		size;
 	size_t		at = 0;
+	size_t		work = 0;		/* bytes and ids since the last look at cancel */
 	bool		first = true;
+	mb_status	status;
 	char	   *out;
 	size_t		i;
 
 	mb_blob_view(tokenizer, &blob);
-	if (!measure(tokenizer, ids, count, skip_special_tokens, &size))
-		return mb_fail(err, MB_ERR_LIMIT, "text of the tokens is too long");
+	if (mb_cancelled(cancel))
+		return cancelled(err);
+	status = measure(tokenizer, ids, count, skip_special_tokens, cancel, &size,
+					 err);
+	if (status != MB_OK)
+		return status;
 	out = mb_arena_alloc(arena, size, 1);
 	if (out == NULL)
 		return mb_fail(err, MB_ERR_MEMORY, "out of memory");
 	for (i = 0; i < count; i++)
 	{
-		size_t		token_length;
+		size_t		token_length = 0;
 		const char *token = shown_token(tokenizer, ids[i],
 										skip_special_tokens, &token_length);
 
-		if (i % POLL_IDS == 0 && mb_cancelled(cancel))
-			return mb_fail(err, MB_ERR_CANCELLED, "decoding was cancelled");
+		work += token_length + 1;
+		if (work >= POLL_BYTES)
+		{
+			work = 0;
+			if (mb_cancelled(cancel))
+				return cancelled(err);
+		}
 		if (token == NULL)
 			continue;
 		at = append_token(&blob, out, at, first, token, token_length);
 		first = false;
 	}
-	if (clean_up_spaces)
-		at = clean_up(out, at, false);
-	if (!mb_utf8_valid(out, at))
+	if (clean_up_spaces && !clean_up(out, &at, false, cancel))
+		return cancelled(err);
+	status = mb_utf8_check(out, at, cancel);
+	if (status == MB_ERR_CANCELLED)
+		return cancelled(err);
+	if (status != MB_OK)
 		return mb_fail(err, MB_ERR_DATA,
 					   "stored tokenizer is damaged: a token is not valid UTF-8");
 	out[at] = '\0';

@@ -18,6 +18,9 @@
 #include <limits.h>
 #include <string.h>
 
+/* Tokens of a window between two looks at cancel. */
+#define POLL_TOKENS 65536
+
 /* How a text is cut. */
 typedef struct cut
 {
@@ -40,8 +43,17 @@ typedef struct encoding_job
 	bool		pair;
 	size_t		target;			/* length to pad to; 0: no padding */
 	mb_arena   *arena;
+	const mb_cancel *cancel;
 	mb_error   *err;
 } encoding_job;
+
+static mb_status
+poll_cancel(const encoding_job *job)
+{
+	if (mb_cancelled(job->cancel))
+		return mb_fail(job->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
+	return MB_OK;
+}
 
 void
 mb_encode_defaults(const mb_tokenizer *tokenizer, mb_encode_options *options)
@@ -302,35 +314,66 @@ put_special(mb_encoding *window, size_t at, int32_t id, int32_t type,
 	window->mask[at] = mask;
 }
 
-/*
- * A range of a text.  Upstream gives the type id of the template to the first
- * range only, and leaves overflow parts with 0 for the first text and 1 for
- * the second; with BERT's template that is the same.
- */
-static size_t
-put_sequence(const encoding_job *job, mb_encoding *window, size_t at,
-			 int text, size_t index, int32_t type)
+/* n pieces of a text. */
+static void
+put_pieces(const mb_pieces *pieces, size_t start, size_t n,
+		   mb_encoding *window, size_t at, int text, int32_t type)
 {
-	const mb_pieces *pieces = job->cuts[text].pieces;
-	size_t		start;
-	size_t		stop;
-	size_t		n;
 	size_t		i;
 
-	get_range(&job->cuts[text], index, &start, &stop);
-	n = stop - start;
-	if (n == 0)
-		return at;
 	memcpy(window->ids + at, pieces->ids + start, n * sizeof(int32_t));
 	memcpy(window->starts + at, pieces->starts + start, n * sizeof(int32_t));
 	memcpy(window->ends + at, pieces->ends + start, n * sizeof(int32_t));
 	memcpy(window->words + at, pieces->words + start, n * sizeof(int32_t));
 	for (i = at; i < at + n; i++)
-		window->types[i] = index == 0 ? type : text;
+		window->types[i] = type;
 	memset(window->sequences + at, text, n);
 	memset(window->special + at, 0, n);
 	memset(window->mask + at, 1, n);
-	return at + n;
+}
+
+/*
+ * A range of a text; *at moves behind it.  Upstream gives the type id of the
+ * template to the first range only, and leaves overflow parts with 0 for the
+ * first text and 1 for the second; with BERT's template that is the same.
+ */
+static mb_status
+put_sequence(const encoding_job *job, mb_encoding *window, size_t *at,
+			 int text, size_t index, int32_t type)
+{
+	mb_status	status = MB_OK;
+	size_t		start;
+	size_t		stop;
+
+	get_range(&job->cuts[text], index, &start, &stop);
+	while (start < stop && status == MB_OK)
+	{
+		size_t		n = stop - start > POLL_TOKENS ? POLL_TOKENS : stop - start;
+
+		put_pieces(job->cuts[text].pieces, start, n, window, *at, text,
+				   index == 0 ? type : text);
+		*at += n;
+		start += n;
+		if (start < stop)
+			status = poll_cancel(job);
+	}
+	return status;
+}
+
+static mb_status
+put_padding(const encoding_job *job, mb_encoding *window, size_t at, size_t n)
+{
+	mb_status	status = MB_OK;
+	size_t		i;
+
+	for (i = 0; i < n && status == MB_OK; i++)
+	{
+		put_special(window, at + i, job->tokenizer->pad_id,
+					job->tokenizer->pad_type_id, 0);
+		if ((i + 1) % POLL_TOKENS == 0)
+			status = poll_cancel(job);
+	}
+	return status;
 }
 
 /* index[i]: which range of text i. */
@@ -341,25 +384,26 @@ build_window(encoding_job *job, const size_t *index, mb_encoding *window)
 	size_t		total = length < job->target ? job->target : length;
 	size_t		padding = total - length;
 	size_t		at = job->options->pad_left ? padding : 0;
+	mb_status	status = MB_OK;
 	uint32_t	i;
 
 	if (!allocate_window(job, total, window))
 		return mb_fail(job->err, MB_ERR_MEMORY, "out of memory");
-	for (i = 0; i < job->template_count; i++)
+	for (i = 0; i < job->template_count && status == MB_OK; i++)
 	{
 		const mb_template_piece *piece = &job->template[i];
 
 		if (piece->kind == MB_TEMPLATE_FIRST)
-			at = put_sequence(job, window, at, 0, index[0], piece->type);
+			status = put_sequence(job, window, &at, 0, index[0], piece->type);
 		else if (piece->kind == MB_TEMPLATE_SECOND)
-			at = put_sequence(job, window, at, 1, index[1], piece->type);
+			status = put_sequence(job, window, &at, 1, index[1], piece->type);
 		else if (job->options->add_special_tokens)
 			put_special(window, at++, piece->id, piece->type, 1);
 	}
-	for (i = 0; i < padding; i++)
-		put_special(window, job->options->pad_left ? i : length + i,
-					job->tokenizer->pad_id, job->tokenizer->pad_type_id, 0);
-	return MB_OK;
+	if (status != MB_OK)
+		return status;
+	return put_padding(job, window, job->options->pad_left ? 0 : length,
+					   padding);
 }
 
 /*
@@ -433,8 +477,7 @@ plan_padding(encoding_job *job)
 }
 
 static mb_status
-build_windows(encoding_job *job, const mb_cancel *cancel,
-			  mb_encoding **windows, size_t *count)
+build_windows(encoding_job *job, mb_encoding **windows, size_t *count)
 {
 	size_t		total = job->cuts[0].ranges;
 	size_t		i;
@@ -451,11 +494,10 @@ build_windows(encoding_job *job, const mb_cancel *cancel,
 	for (i = 0; i < total; i++)
 	{
 		size_t		index[2];
-		mb_status	status;
+		mb_status	status = poll_cancel(job);
 
-		if (mb_cancelled(cancel))
-			return mb_fail(job->err, MB_ERR_CANCELLED,
-						   "tokenizing was cancelled");
+		if (status != MB_OK)
+			return status;
 		choose_ranges(job, i, index);
 		status = build_window(job, index, &(*windows)[i]);
 		if (status != MB_OK)
@@ -486,6 +528,7 @@ mb_encode(const mb_tokenizer *tokenizer, const mb_pieces *first,
 	job.template_count = job.pair ? job.blob.pair_count :
 		job.blob.single_count;
 	job.arena = arena;
+	job.cancel = cancel;
 	job.err = err;
 
 	n[0] = first->count;
@@ -502,5 +545,5 @@ mb_encode(const mb_tokenizer *tokenizer, const mb_pieces *first,
 	if (dropped != NULL)
 		*dropped = (n[0] - job.cuts[0].width) +
 			(job.pair ? n[1] - job.cuts[1].width : 0);
-	return build_windows(&job, cancel, windows, count);
+	return build_windows(&job, windows, count);
 }

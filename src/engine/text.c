@@ -30,6 +30,9 @@
 #define MB_TEXT_STR(x) #x
 #define MB_TEXT_XSTR(x) MB_TEXT_STR(x)
 
+/* Bytes that mb_utf8_check looks at between two looks at cancel. */
+#define CHECK_BYTES (128 * 1024)
+
 /* Marks held without asking the arena; real text never has more. */
 #define MARKS_INLINE 32
 
@@ -63,6 +66,7 @@ typedef struct normalizer_state
 	mark	   *marks;			/* the waiting run */
 	size_t		mark_count;
 	size_t		mark_capacity;
+	bool		out_of_order;	/* the waiting run is to be sorted */
 	mark	   *sorted;			/* room of a counting sort, mark_capacity */
 	size_t		count;			/* of chars */
 	mb_char		chars[MB_TEXT_RUN];
@@ -70,14 +74,31 @@ typedef struct normalizer_state
 } normalizer_state;
 
 static mb_status
+poll_cancel(const normalizer_state *state)
+{
+	if (mb_cancelled(state->cancel))
+		return mb_fail(state->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
+	return MB_OK;
+}
+
+/* After mark i of a pass over the waiting run, which may be all of a text. */
+static inline mb_status
+poll_mark(const normalizer_state *state, size_t i)
+{
+	return (i + 1) % MB_TEXT_POLL == 0 ? poll_cancel(state) : MB_OK;
+}
+
+static mb_status
 hand_over(normalizer_state *state)
 {
 	size_t		count = state->count;
+	mb_status	status;
 
 	if (count == 0)
 		return MB_OK;
-	if (mb_cancelled(state->cancel))
-		return mb_fail(state->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
+	status = poll_cancel(state);
+	if (status != MB_OK)
+		return status;
 	state->count = 0;
 	return state->sink(state->context, state->chars, count);
 }
@@ -164,15 +185,19 @@ sort_by_insertion(mark *marks, size_t count)
 }
 
 /* Stable and linear; the result is in state->sorted. */
-static void
+static mb_status
 sort_by_counting(normalizer_state *state)
 {
 	size_t		starts[256] = {0};
 	size_t		total = 0;
+	mb_status	status = MB_OK;
 	size_t		i;
 
-	for (i = 0; i < state->mark_count; i++)
+	for (i = 0; i < state->mark_count && status == MB_OK; i++)
+	{
 		starts[state->marks[i].combining]++;
+		status = poll_mark(state, i);
+	}
 	for (i = 0; i < 256; i++)
 	{
 		size_t		count = starts[i];
@@ -180,19 +205,12 @@ sort_by_counting(normalizer_state *state)
 		starts[i] = total;
 		total += count;
 	}
-	for (i = 0; i < state->mark_count; i++)
+	for (i = 0; i < state->mark_count && status == MB_OK; i++)
+	{
 		state->sorted[starts[state->marks[i].combining]++] = state->marks[i];
-}
-
-static bool
-in_order(const mark *marks, size_t count)
-{
-	size_t		i;
-
-	for (i = 1; i < count; i++)
-		if (marks[i - 1].combining > marks[i].combining)
-			return false;
-	return true;
+		status = poll_mark(state, i);
+	}
+	return status;
 }
 
 /* Put out marks whose order reordering did not change. */
@@ -203,9 +221,13 @@ put_marks(normalizer_state *state)
 	size_t		i;
 
 	for (i = 0; i < state->mark_count && status == MB_OK; i++)
+	{
 		status = put(state, state->marks[i].code,
 					 mb_char_flags(state->marks[i].code),
 					 state->marks[i].source);
+		if (status == MB_OK)
+			status = poll_mark(state, i);
+	}
 	return status;
 }
 
@@ -235,6 +257,8 @@ put_moved_marks(normalizer_state *state, const mark *sorted)
 		}
 		status = put(state, sorted[i].code, mb_char_flags(sorted[i].code),
 					 source);
+		if (status == MB_OK)
+			status = poll_mark(state, i);
 	}
 	return status;
 }
@@ -245,7 +269,7 @@ end_marks(normalizer_state *state)
 {
 	mb_status	status;
 
-	if (in_order(state->marks, state->mark_count))
+	if (!state->out_of_order)
 		status = put_marks(state);
 	else if (state->mark_count <= INSERTION_MAX)
 	{
@@ -262,10 +286,12 @@ end_marks(normalizer_state *state)
 										   state->mark_capacity, sizeof(mark));
 		if (state->sorted == NULL)
 			return mb_fail(state->err, MB_ERR_MEMORY, "out of memory");
-		sort_by_counting(state);
-		status = put_moved_marks(state, state->sorted);
+		status = sort_by_counting(state);
+		if (status == MB_OK)
+			status = put_moved_marks(state, state->sorted);
 	}
 	state->mark_count = 0;
+	state->out_of_order = false;
 	return status;
 }
 
@@ -293,6 +319,8 @@ hold_mark(normalizer_state *state, uint32_t code, bool first, int32_t source)
 	held->combining = (uint8_t)
 		utf8proc_get_property((utf8proc_int32_t) code)->combining_class;
 	held->first = first;
+	if (state->mark_count > 1 && held[-1].combining > held->combining)
+		state->out_of_order = true;
 	return MB_OK;
 }
 
@@ -396,6 +424,7 @@ mb_normalize_text(const mb_normalizer *options,
 	state.marks = state.inline_marks;
 	state.mark_count = 0;
 	state.mark_capacity = MARKS_INLINE;
+	state.out_of_order = false;
 	state.sorted = NULL;
 	state.count = 0;
 
@@ -417,6 +446,30 @@ mb_normalize_text(const mb_normalizer *options,
 			return status;
 	}
 	return hand_over(&state);
+}
+
+/*
+ * Pieces end between characters.  Three steps back reach such a place in
+ * valid text; in any other the piece is refused wherever it ends.
+ */
+mb_status
+mb_utf8_check(const char *text, size_t length, const mb_cancel *cancel)
+{
+	while (length > CHECK_BYTES)
+	{
+		size_t		piece = CHECK_BYTES;
+		int			back;
+
+		for (back = 0; back < 3 && mb_utf8_continues(text[piece]); back++)
+			piece--;
+		if (!mb_utf8_valid(text, piece))
+			return MB_ERR_DATA;
+		if (mb_cancelled(cancel))
+			return MB_ERR_CANCELLED;
+		text += piece;
+		length -= piece;
+	}
+	return mb_utf8_valid(text, length) ? MB_OK : MB_ERR_DATA;
 }
 
 const char *

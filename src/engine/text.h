@@ -42,7 +42,8 @@ typedef mb_status (*mb_char_sink) (void *context, const mb_char *chars,
  * Normalise valid UTF-8 and hand the characters to sink, in order, in runs of
  * at most MB_TEXT_RUN.  "first" is the index of the text's first character;
  * scratch holds long runs of combining marks.  Cancel is polled once per run
- * of output and every MB_TEXT_POLL characters of input.
+ * of output, every MB_TEXT_POLL characters of input, and as often while a run
+ * of combining marks is counted, sorted and put out.
  */
 #define MB_TEXT_RUN 256
 #define MB_TEXT_POLL 65536
@@ -53,6 +54,13 @@ extern mb_status mb_normalize_text(const mb_normalizer *options,
 								   const mb_cancel *cancel,
 								   mb_char_sink sink, void *context,
 								   mb_error *err);
+
+/*
+ * mb_utf8_valid in pieces, with cancel polled between them: MB_OK, MB_ERR_DATA
+ * or MB_ERR_CANCELLED.  The caller words the error.
+ */
+extern mb_status mb_utf8_check(const char *text, size_t length,
+							   const mb_cancel *cancel);
 
 /* Decode the character at *text, which must be valid UTF-8, and step over. */
 static inline uint32_t

@@ -6,7 +6,8 @@
  * A tokenizer is one flat, position-independent block of bytes ("blob"), built
  * once from a model's files (vocab.c) and kept inside the weight image, so a
  * backend opens it without reading a vocabulary.  Work on text is in text.c
- * (Unicode) and wordpiece.c (splitting, WordPiece, encode, decode).
+ * (Unicode), wordpiece.c (splitting, WordPiece), encode.c (truncation, windows,
+ * template, padding) and decode.c (back to text).
  *
  * Offsets count Unicode characters of the text as given, from 0, end
  * exclusive.  Text is UTF-8; invalid UTF-8 is MB_ERR_DATA.

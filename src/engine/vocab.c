@@ -34,6 +34,9 @@
 /* Pieces of a template; each looks its name up by going through a list. */
 #define TEMPLATE_LIMIT 64
 
+/* Tokens that a template may add; each costs room in every window. */
+#define TEMPLATE_TOKEN_LIMIT 1024
+
 /* transformers: a model_max_length above this means "none" (6.1) */
 #define LARGE_LENGTH 1e20
 
@@ -284,7 +287,10 @@ read_vocab_txt(reader *r)
 	mb_status	status;
 	size_t		line;
 
-	if (!mb_utf8_valid(text, length))
+	status = mb_utf8_check(text, length, r->cancel);
+	if (status == MB_ERR_CANCELLED)
+		return mb_fail(r->err, status, "building the tokenizer was cancelled");
+	if (status != MB_OK)
 		return mb_fail(r->err, MB_ERR_DATA, "\"%s\" is not valid UTF-8",
 					   VOCAB_TXT);
 	status = new_tokens(r, count_lines(text, length), VOCAB_TXT);
@@ -1106,12 +1112,17 @@ typedef struct template_list
 	mb_template_piece *pieces;
 	size_t		count;
 	size_t		capacity;
+	size_t		tokens;			/* of kind MB_TEMPLATE_TOKEN */
 } template_list;
 
 static mb_status
 template_add(reader *r, template_list *list, int32_t kind, int32_t id,
 			 int32_t type)
 {
+	if (kind == MB_TEMPLATE_TOKEN && list->tokens++ >= TEMPLATE_TOKEN_LIMIT)
+		return mb_fail(r->err, MB_ERR_LIMIT,
+					   "template in \"%s\" adds more than %d tokens",
+					   TOKENIZER_JSON, TEMPLATE_TOKEN_LIMIT);
 	if (list->count == list->capacity)
 	{
 		size_t		capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
@@ -1156,7 +1167,7 @@ plain_template(reader *r, bool special, int32_t cls, int32_t sep)
 
 	for (pair = 0; pair < 2; pair++)
 	{
-		template_list list = {NULL, 0, 0};
+		template_list list = {NULL, 0, 0, 0};
 		mb_status	status = MB_OK;
 
 		if (special)
@@ -1254,7 +1265,7 @@ general_template(reader *r, const mb_json *processor, bool pair)
 	const char *key = pair ? "pair" : "single";
 	const mb_json *pieces = mb_json_get(processor, key);
 	const mb_json *item;
-	template_list list = {NULL, 0, 0};
+	template_list list = {NULL, 0, 0, 0};
 	size_t		seen[2] = {0, 0};
 	size_t		i;
 

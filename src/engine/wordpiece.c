@@ -16,9 +16,10 @@
  * normalised text: these may span words, so then the normalised piece is held
  * as a whole.
  *
- * Time is linear in the text: matching added tokens is (see blob.c), and
- * WordPiece walks the trie from each piece's start for at most the length of
- * the longest token.
+ * Matching added tokens takes linear time (see blob.c).  WordPiece walks the
+ * trie from each piece's start for at most the length of the longest token,
+ * and never beyond the word: time is words times longest token, bounded by
+ * max_input_chars_per_word.
  *
  * Depends on vocab.h, text.h.
  *
@@ -35,6 +36,9 @@
 #define FIRST_CHUNK 64
 #define LARGEST_CHUNK 16384
 #define FIRST_WORD 128
+
+/* What a word counts at least, be it empty: a look every 1024 words. */
+#define WORD_STEPS (POLL_STEPS / 1024)
 
 /* A growing list, so that nothing is copied but once, into the result. */
 typedef struct piece
@@ -124,6 +128,12 @@ no_memory(tokenizing *t)
 	return mb_fail(t->err, MB_ERR_MEMORY, "out of memory");
 }
 
+static mb_status
+cancelled(tokenizing *t)
+{
+	return mb_fail(t->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
+}
+
 static inline mb_status
 step(tokenizing *t, size_t count)
 {
@@ -131,9 +141,7 @@ step(tokenizing *t, size_t count)
 	if (t->steps < POLL_STEPS)
 		return MB_OK;
 	t->steps = 0;
-	if (mb_cancelled(t->cancel))
-		return mb_fail(t->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
-	return MB_OK;
+	return mb_cancelled(t->cancel) ? cancelled(t) : MB_OK;
 }
 
 /*
@@ -218,13 +226,14 @@ typedef struct longest
 	int32_t		id;				/* -1: none */
 	size_t		bytes;
 	size_t		characters;
+	size_t		walked;			/* bytes looked at */
 } longest;
 
 static longest
 longest_token(const mb_blob *blob, uint32_t node,
 			  const char *text, size_t length)
 {
-	longest		best = {-1, 0, 0};
+	longest		best = {-1, 0, 0, 0};
 	size_t		characters = 0;
 	size_t		i;
 
@@ -244,7 +253,7 @@ longest_token(const mb_blob *blob, uint32_t node,
 			best.characters = characters;
 		}
 	}
-	best.bytes = best.id < 0 ? i : best.bytes;
+	best.walked = i;
 	return best;
 }
 
@@ -268,13 +277,13 @@ match_word(tokenizing *t)
 	before = t->chunk->count;
 	while (byte < word->length)
 	{
-		longest		best = {-1, 0, 0};
+		longest		best = {-1, 0, 0, 0};
 		size_t		last;
 
 		if (node != MB_NO_NODE)
 			best = longest_token(&t->blob, node, word->bytes + byte,
 								 word->length - byte);
-		status = step(t, best.bytes + 1);
+		status = step(t, best.walked + 1);
 		if (status != MB_OK)
 			return status;
 		if (best.id < 0 || best.characters == 0 ||
@@ -449,7 +458,8 @@ next_state(const mb_matcher *matcher, uint32_t state, uint8_t byte)
 
 /*
  * Read the text backwards and note the longest token that starts at each byte.
- * Most bytes end no token; the table lets those pass quickly.
+ * Most bytes end no token; the table lets those pass quickly.  On a damaged
+ * block a match may begin or end inside a character; it is none.
  */
 static mb_status
 find_matches(tokenizing *t, const mb_matcher *matcher, splitter *s)
@@ -479,7 +489,10 @@ find_matches(tokenizing *t, const mb_matcher *matcher, splitter *s)
 		added = matcher->links[state].added;
 		if (added < 0 || (uint32_t) added >= t->blob.added_count ||
 			t->blob.added[added].length == 0 ||
-			t->blob.added[added].length > s->length - i)
+			t->blob.added[added].length > s->length - i ||
+			mb_utf8_continues(s->text[i]) ||
+			(i + t->blob.added[added].length < s->length &&
+			 mb_utf8_continues(s->text[i + t->blob.added[added].length])))
 			continue;
 		status = add_match(t, s, i, added);
 		if (status != MB_OK)
@@ -815,7 +828,10 @@ tokenize_text(tokenizing *t, const char *text, size_t length)
 
 	if (length > INT32_MAX)
 		return mb_fail(t->err, MB_ERR_LIMIT, "text is too long");
-	if (!mb_utf8_valid(text, length))
+	status = mb_utf8_check(text, length, t->cancel);
+	if (status == MB_ERR_CANCELLED)
+		return cancelled(t);
+	if (status != MB_OK)
 		return mb_fail(t->err, MB_ERR_DATA, "text is not valid UTF-8");
 	status = start_splits(t, &t->blob.raw, text, length, &s);
 	while (status == MB_OK && next_split(t, &s, &part))
@@ -892,6 +908,10 @@ finish(tokenizing *t, mb_arena *arena, mb_pieces *pieces)
 	count = 0;
 	for (chunk = t->chunks; chunk != NULL; chunk = chunk->next)
 	{
+		mb_status	status = step(t, chunk->count);
+
+		if (status != MB_OK)
+			return status;
 		for (i = 0; i < chunk->count; i++, count++)
 		{
 			pieces->ids[count] = chunk->pieces[i].id;
@@ -937,7 +957,9 @@ mb_tokenize_words(const mb_tokenizer *tokenizer, const mb_document *words,
 	for (i = 0; i < count && status == MB_OK; i++)
 	{
 		t.words = (int32_t) i;
-		status = tokenize_text(&t, words[i].text, words[i].length);
+		status = step(&t, WORD_STEPS);
+		if (status == MB_OK)
+			status = tokenize_text(&t, words[i].text, words[i].length);
 	}
 	if (status == MB_OK)
 		status = finish(&t, arena, pieces);

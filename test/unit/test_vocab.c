@@ -11,6 +11,7 @@
  */
 #include "tap.h"
 #include "tokenizer.h"
+#include "vocab.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,37 @@ check_bad_json(void)
 		   bad_json[i].status && err.message[0] != '\0',
 		   "refused: tokenizer.json %zu: %s", i, err.message);
 	}
+}
+
+/* "single" and "pair" whose special token stands for this many ids. */
+static mb_status
+build_template(int ids)
+{
+	char	   *text = malloc(1024 + 2 * (size_t) ids);
+	char	   *out = text;
+	mb_tokenizer t;
+	mb_status	status;
+	int			i;
+
+	out += sprintf(out, "{" MODEL "," PRE ", \"post_processor\": {\"type\": "
+				   "\"TemplateProcessing\", \"single\": [" PIECE_A "," PIECE_C
+				   "], \"pair\": [" PIECE_A "," PIECE_B "], "
+				   "\"special_tokens\": {\"C\": {\"ids\": [1");
+	for (i = 1; i < ids; i++)
+		out += sprintf(out, ",1");
+	sprintf(out, "]}}}}");
+	status = build(text, NULL, NULL, NULL, NULL, &t);
+	free(text);
+	return status;
+}
+
+static void
+check_template_limit(void)
+{
+	ok(build_template(1024) == MB_OK, "a template of 1024 tokens");
+	ok(build_template(1025) == MB_ERR_LIMIT &&
+	   strcmp(err.message, "template in \"tokenizer.json\" adds more than "
+			  "1024 tokens") == 0, "refused: one of 1025");
 }
 
 /*
@@ -650,6 +682,84 @@ check_time(void)
 	}
 }
 
+/*
+ * The pattern of an added token is damaged to end inside a character: no match,
+ * or what follows would be read as a character that it is not, beyond the end.
+ */
+static void
+check_cut_pattern(void)
+{
+	static const char config[] = "{\"added_tokens_decoder\": {\"12\": "
+	"{\"content\": \"\xc3\xa9\", \"normalized\": false}}}";
+	mb_tokenizer t;
+	mb_tokenizer damaged;
+	mb_blob		view;
+	mb_pieces	pieces;
+	char	   *copy;
+	char	   *text = malloc(2);
+	uint32_t	i;
+	int			cut = 0;
+
+	memcpy(text, "\xc3\xa9", 2);
+	ok(build(NULL, VOCAB, config, NULL, NULL, &t) == MB_OK &&
+	   gives(&t, "\xc3\xa9", "12"), "an added token of two bytes");
+	copy = mb_arena_alloc(&arena, t.size, 1);
+	memcpy(copy, t.blob, t.size);
+	ok(mb_tokenizer_open(copy, t.size, &damaged, &err) == MB_OK,
+	   "its copy opens");
+	mb_blob_view(&damaged, &view);
+	for (i = 0; i < view.added_count; i++)
+		if (view.added[i].length == 2)
+		{
+			((mb_blob_added *) view.added)[i].length = 1;
+			cut++;
+		}
+	ok(cut == 1 &&
+	   mb_tokenize(&damaged, text, 2, false, &arena, NULL, &pieces, &err) ==
+	   MB_OK && pieces.count == 1 && pieces.ids[0] == 1 &&
+	   pieces.starts[0] == 0 && pieces.ends[0] == 1,
+	   "a damaged one that ends inside a character does not match");
+	free(text);
+}
+
+/* Never cancels, but counts how often it is asked. */
+static bool
+count_up(void *context)
+{
+	++*(int *) context;
+	return false;
+}
+
+/*
+ * Every piece of the word walks a long token in vain.  What is counted is the
+ * way, not the short match, so cancel is asked the more often.
+ */
+static void
+check_polls(void)
+{
+	const size_t word = 10000;
+	const size_t token = 1000;
+	char	   *a = repeat("a", word);
+	char	   *text = malloc(token + 1024);
+	int			polls = 0;
+	const mb_cancel cancel = {count_up, &polls};
+	mb_tokenizer t;
+	mb_pieces	pieces;
+
+	sprintf(text, "{\"model\": {\"max_input_chars_per_word\": 10000, "
+			"\"vocab\": {\"[UNK]\": 0, \"a\": 1, \"##a\": 2, "
+			"\"##%.*sb\": 3}}," PRE "}", (int) token, a);
+	ok(build(text, NULL, NULL, NULL, NULL, &t) == MB_OK &&
+	   mb_tokenize(&t, a, word, false, &arena, &cancel, &pieces, &err) ==
+	   MB_OK && pieces.count == word, "a word that walks a long token in vain");
+
+	/* the normaliser asks for each 256 characters, matching for 64 kB */
+	ok(polls > (int) (word / 256 + word * token / 65536 / 2),
+	   "asks %d times whether to go on", polls);
+	free(text);
+	free(a);
+}
+
 /* A cancel is heard wherever time may be spent. */
 static bool
 count_down(void *context)
@@ -725,10 +835,13 @@ main(void)
 	check_bad_configs();
 	check_tokenizer_json();
 	check_bad_json();
+	check_template_limit();
 	check_arguments();
 	check_damage();
 	check_damaged_files();
 	check_time();
+	check_cut_pattern();
+	check_polls();
 	check_cancel();
 	check_no_memory();
 	mb_arena_free(&arena);
