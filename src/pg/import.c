@@ -17,7 +17,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -82,12 +81,7 @@ import_begin(Import *import, text *name, text *precision)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the name of a model must not be null")));
 	import->name = text_to_cstring(name);
-	if (import->name[0] == '\0' ||
-		pg_mbstrlen(import->name) > MOBILEBERT_NAME_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("the name of a model must have 1 to %d characters",
-						MOBILEBERT_NAME_MAX)));
+	registry_check_name(import->name);
 	import->precision = precision != NULL ? text_to_cstring(precision) : "fp32";
 	if (strcmp(import->precision, "fp32") != 0)
 		ereport(ERROR,

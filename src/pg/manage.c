@@ -10,7 +10,6 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -99,11 +98,7 @@ mobilebert_rename_model(PG_FUNCTION_ARGS)
 	Oid			types[2] = {UUIDOID, TEXTOID};
 	Datum		values[2];
 
-	if (new_name[0] == '\0' || pg_mbstrlen(new_name) > MOBILEBERT_NAME_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("the name of a model must have 1 to %d characters",
-						MOBILEBERT_NAME_MAX)));
+	registry_check_name(new_name);
 	values[1] = CStringGetTextDatum(new_name);
 	change_model("rename_model()", old_name, new_name,
 				 "UPDATE mobilebert.model SET name = $2 WHERE id = $1",

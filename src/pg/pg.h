@@ -161,6 +161,9 @@ extern bool registry_default(const char *task, pg_uuid_t *id);
 extern bool registry_may_use(const RegistryModel *model);
 extern bool registry_owned_by(const RegistryModel *model, Oid user);
 
+/* Error unless a new model may be called so. */
+extern void registry_check_name(const char *name);
+
 /* Error when a model of that name exists. */
 extern void registry_name_is_free(const char *name);
 

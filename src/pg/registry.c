@@ -31,6 +31,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -378,6 +379,16 @@ registry_owned_by(const RegistryModel *model, Oid user)
 {
 	return OidIsValid(model->owner) ? has_privs_of_role(user, model->owner) :
 		superuser_arg(user);
+}
+
+void
+registry_check_name(const char *name)
+{
+	if (name[0] == '\0' || pg_mbstrlen(name) > MOBILEBERT_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("the name of a model must have 1 to %d characters",
+						MOBILEBERT_NAME_MAX)));
 }
 
 void
