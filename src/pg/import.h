@@ -76,7 +76,7 @@ typedef struct Import
 
 	mb_memory	memory;
 	mb_arena	arena;
-	mb_json    *config_json;
+	mb_json    *trees[DOC_COUNT];	/* documents that were parsed */
 	mb_config	config;
 	mb_sentence_settings settings;
 	mb_tokenizer tokenizer;
@@ -97,6 +97,7 @@ extern void import_read_bytes(const Part *part, uint64 offset, char *target,
 extern void import_close(Import *import);
 
 /* import_check.c */
+/* A document as a tree, parsed once; NULL when there is no such document. */
 extern mb_json *import_parse(Import *import, int document);
 extern void import_check(Import *import);
 extern void import_base_is_there(const Import *import);

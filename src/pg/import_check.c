@@ -42,16 +42,15 @@ part_read_header(Import *import, Part *part)
 mb_json *
 import_parse(Import *import, int which)
 {
-	mb_json    *root = NULL;
+	const mb_document *document = &import->documents[which];
 	mb_error	err;
 
-	if (import->documents[which].text != NULL)
-		mobilebert_check(mb_json_parse(import->documents[which].text,
-									   import->documents[which].length,
+	if (import->trees[which] == NULL && document->text != NULL)
+		mobilebert_check(mb_json_parse(document->text, document->length,
 									   import_document_names[which], true,
 									   &import->arena, &mobilebert_cancel,
-									   &root, &err), &err);
-	return root;
+									   &import->trees[which], &err), &err);
+	return import->trees[which];
 }
 
 static void
@@ -62,9 +61,8 @@ check_documents(Import *import)
 	size_t		size;
 	mb_error	err;
 
-	import->config_json = import_parse(import, DOC_CONFIG);
-	mobilebert_check(mb_config_read(import->config_json, &import->config,
-									&err), &err);
+	mobilebert_check(mb_config_read(import_parse(import, DOC_CONFIG),
+									&import->config, &err), &err);
 	mobilebert_check(mb_sentence_settings_read(
 											   import_parse(import, DOC_MODULES),
 											   import_parse(import, DOC_POOLING),
@@ -92,7 +90,7 @@ check_documents(Import *import)
 static void
 find_base(Import *import)
 {
-	mb_json    *value = mb_json_get(import->config_json, "base");
+	mb_json    *value = mb_json_get(import_parse(import, DOC_CONFIG), "base");
 	char	   *name;
 
 	if (value == NULL || value->type == MB_JSON_NULL)

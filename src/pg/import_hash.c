@@ -175,7 +175,8 @@ hash_json(pg_cryptohash_ctx *hash, const mb_json *value, bool top)
 			{
 				if (top && changes_no_result(members[i]))
 					continue;
-				import_hash_add(hash, members[i]->key, members[i]->key_length + 1);
+				import_hash_add(hash, members[i]->key,
+								members[i]->key_length + 1);
 				hash_json(hash, members[i], false);
 			}
 			hash_string(hash, "end");
@@ -212,7 +213,7 @@ hash_model(Import *import)
 		hash_string(hash, import_document_names[d]);
 		if (d == DOC_VOCAB)
 			import_hash_add(hash, import->documents[d].text,
-					 import->documents[d].length);
+							import->documents[d].length);
 		else
 			hash_json(hash, import_parse(import, d), true);
 	}
@@ -226,7 +227,7 @@ hash_model(Import *import)
 			continue;
 		hash_string(hash, import_document_names[d]);
 		import_hash_add(hash, import->documents[d].text,
-				 import->documents[d].length);
+						import->documents[d].length);
 	}
 	import_hash_end(hash, import->image_key);
 }

@@ -178,9 +178,9 @@ compare_label_ids(const void *a, const void *b)
 
 /* id2label by id, or LABEL_0 ...; only where a classifier has labels. */
 static bool
-labels_datum(const Import *import, Datum *result)
+labels_datum(Import *import, Datum *result)
 {
-	const mb_json *map = mb_json_get(import->config_json, "id2label");
+	const mb_json *map = mb_json_get(import_parse(import, DOC_CONFIG), "id2label");
 	int			count = (int) import->config.num_labels;
 	Datum	   *labels;
 	int			i = 0;
@@ -255,7 +255,7 @@ sum_sizes(const Import *import, Sizes *sizes)
 static void
 store_model(Import *import, const char *owner, Datum id)
 {
-	const mb_json *architectures = mb_json_get(import->config_json,
+	const mb_json *architectures = mb_json_get(import_parse(import, DOC_CONFIG),
 											   "architectures");
 	uint32		tasks = mb_checkpoint_tasks(&import->config,
 											import->parts_mask);

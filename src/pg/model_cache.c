@@ -42,7 +42,7 @@ typedef struct Entry
 	char		name[NAME_BYTES];	/* hash key, must be first */
 	uint64		generation;		/* of registry, when row was read */
 	MemoryContext context;		/* holds row and model */
-	RegistryModel *row;			/* NULL: there is no such model */
+	RegistryModel *row;
 	Loaded	   *loaded;			/* NULL: not loaded yet */
 	MobilebertModel *model;
 } Entry;
