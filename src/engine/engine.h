@@ -22,6 +22,7 @@
 #include "kernels.h"
 #include "model.h"
 #include "safetensors.h"
+#include "scores.h"
 #include "status.h"
 #include "tokenizer.h"
 

@@ -4,12 +4,10 @@
  *	  Sentence embeddings: embed() in its forms, similarity(), and the memory
  *	  of a pass.
  *
- * An EmbedRun takes texts one after another, gathers their tokens in one
- * packed pass, and runs it when the next text would not fit any more.  Each
- * text is an EmbedJob, which gets its vector when the pass with its last window
- * has run.  A text of one window is pooled by the engine where its states lie;
- * of a longer one the sums are carried from window to window in double, so its
- * states are never all in memory.
+ * Each text is an EmbedJob: a call (calls.c) that gets its vector when the pass
+ * with its last window has run.  A text of one window is pooled by the engine
+ * where its states lie; of a longer one the sums are carried from window to
+ * window in double, so its states are never all in memory.
  *
  * A vector depends on its own text only: not on what shares the pass, nor on
  * where a long text's windows were parted among passes.
@@ -65,39 +63,30 @@ typedef struct EmbedSums
 	float	   *last;
 } EmbedSums;
 
+/* What the texts of one SQL call have in common. */
+typedef struct EmbedPlan
+{
+	FunctionCallInfo fcinfo;
+	const MobilebertModel *model;
+	EmbedOptions options;
+	MemoryContext context;		/* vectors and sums */
+} EmbedPlan;
+
 typedef struct EmbedJob
 {
+	MobilebertCall call;
+	const EmbedPlan *plan;
 	text	   *input;
+	MobilebertInput *in;		/* while sequences are asked for */
 	uint32		hash;			/* of its bytes */
 	int			copies;			/* rows that still want the vector */
 	int			waiting;		/* those of them that were read already */
-	bool		running;		/* in the pass at hand */
+	bool		running;		/* taken by the run, not known yet */
 	bool		kept;			/* its vector counts in EmbedArray.kept */
 	size_t		cut_tokens;		/* of the whole text when it was cut, else 0 */
 	EmbedSums  *sums;			/* NULL: one window */
 	float	   *vector;			/* [dimension]; NULL until it is known */
 } EmbedJob;
-
-/* What a row of the pass at hand is for. */
-typedef struct EmbedRow
-{
-	EmbedJob   *job;
-	size_t		keep_from;
-	size_t		keep_to;
-	bool		last;			/* the job's last window */
-} EmbedRow;
-
-typedef struct EmbedRun
-{
-	FunctionCallInfo fcinfo;
-	const MobilebertModel *model;
-	EmbedOptions options;
-	MemoryContext context;		/* pass, rows and vectors */
-	MemoryContext scratch;		/* reset after each text */
-	MobilebertPass pass;
-	EmbedRow   *rows;			/* [pass.sequences] */
-	size_t		rows_room;
-} EmbedRun;
 
 /* What a cached vector depends on beside the bytes of the text. */
 typedef struct EmbedKey
@@ -137,37 +126,44 @@ typedef struct EmbedArray
 } EmbedArray;
 
 static uint32 pooling_option(text *value);
-static const MobilebertModel *options_model(FunctionCallInfo fcinfo,
-											EmbedOptions *options);
-static void options_finish(EmbedOptions *options,
-						   const MobilebertModel *model);
-static const MobilebertModel *options_read(FunctionCallInfo fcinfo,
-										   EmbedOptions *options);
+static void options_model(EmbedPlan *plan);
+static void options_finish(EmbedPlan *plan);
+static void options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
 static EmbedSums *sums_make(size_t width);
 static void sums_free(EmbedSums *sums);
 static void sums_add(EmbedSums *sums, const float *states, size_t count,
 					 size_t width);
 static void sums_pool(const EmbedSums *sums, const mb_model *model,
 					  uint32 pooling, float *out);
-static void pool_rows(const EmbedRun *run, const float *states, size_t length,
-					  const uint8 *mask, float *out);
-static void run_init(EmbedRun *run, FunctionCallInfo fcinfo,
-					 const MobilebertModel *model,
-					 const EmbedOptions *options);
-static void job_init(EmbedJob *job, text *input);
+static void pool_rows(const EmbedPlan *plan, const float *states,
+					  size_t length, const uint8 *mask, float *out);
+static void pool_sums(const EmbedPlan *plan, const EmbedSums *sums,
+					  float *out);
+static void plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo);
 static bool same_text(const text *a, const text *b);
-static void *run_key(const EmbedRun *run, text *input, size_t *size);
-static bool run_cached(EmbedRun *run, EmbedJob *job);
-static void run_add_row(EmbedRun *run, EmbedJob *job,
-						const MobilebertSequence *sequence, bool last);
-static void run_add(EmbedRun *run, EmbedJob *job);
-static void run_row(EmbedRun *run, const EmbedRow *row, const float *states);
-static void run_flush(EmbedRun *run);
+static void *plan_key(const EmbedPlan *plan, text *input, size_t *size);
+static void job_init(EmbedJob *job, const EmbedPlan *plan, text *input);
+static bool job_cached(EmbedJob *job);
+static void job_begin(EmbedJob *job);
+static void job_sequence(MobilebertCall *call, size_t n,
+						 MobilebertSequence *sequence);
+static void job_take(MobilebertCall *call, size_t n,
+					 const MobilebertSequence *sequence, const float *states);
+static Datum job_result(MobilebertCall *call, bool *null);
+static void similarity_sequence(MobilebertCall *call, size_t n,
+								MobilebertSequence *sequence);
+static void similarity_take(MobilebertCall *call, size_t n,
+							const MobilebertSequence *sequence,
+							const float *states);
+static Datum similarity_result(MobilebertCall *call, bool *null);
 static void array_table_grow(EmbedArray *array);
-static int	array_job(EmbedArray *array, text *t);
-static void array_read(EmbedArray *array, ArrayType *value);
-static void array_put(EmbedArray *array, EmbedRun *run, int end);
-static void array_run(EmbedArray *array, EmbedRun *run);
+static int	array_job(EmbedArray *array, const EmbedPlan *plan, text *t);
+static void array_read(EmbedArray *array, const EmbedPlan *plan,
+					   ArrayType *value);
+static void array_put(EmbedArray *array, const EmbedPlan *plan, int end);
+static void array_add(EmbedJob *job, MobilebertRun *run,
+					  MemoryContext scratch);
+static void array_run(EmbedArray *array, const EmbedPlan *plan);
 
 /*
  * Memory of a pass
@@ -265,32 +261,35 @@ pooling_option(text *value)
 }
 
 /* The options that the forms for texts and for ids share: 1 to 4. */
-static const MobilebertModel *
-options_model(FunctionCallInfo fcinfo, EmbedOptions *options)
+static void
+options_model(EmbedPlan *plan)
 {
+	FunctionCallInfo fcinfo = plan->fcinfo;
+	EmbedOptions *options = &plan->options;
 	const MobilebertModel *model;
 
 	options->pooling = pooling_option(ARG_TEXT(2));
 	model = mobilebert_model_argument(fcinfo, 1,
 									  (options->pooling & MB_POOL_POOLER) != 0 ?
 									  MB_TASK_POOLER : MB_TASK_EMBED);
+	plan->model = model;
 	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
 	options->layers = mobilebert_layer(fcinfo, 4,
 									   (size_t) model->image.config.layers + 1,
 									   model->image.config.layers);
-	options_finish(options, model);
-	return model;
+	options_finish(plan);
 }
 
 /* Fill in what the model decides. */
 static void
-options_finish(EmbedOptions *options, const MobilebertModel *model)
+options_finish(EmbedPlan *plan)
 {
-	const mb_config *config = &model->image.config;
+	const mb_config *config = &plan->model->image.config;
+	EmbedOptions *options = &plan->options;
 	size_t		i;
 
 	if (options->pooling == 0)
-		options->pooling = model->image.settings.pooling;
+		options->pooling = plan->model->image.settings.pooling;
 	if ((options->pooling & MB_POOL_POOLER) != 0 &&
 		options->layers != config->layers)
 		ereport(ERROR,
@@ -306,16 +305,14 @@ options_finish(EmbedOptions *options, const MobilebertModel *model)
 }
 
 /* Model and options of embed(text) and embed(text[]). */
-static const MobilebertModel *
-options_read(FunctionCallInfo fcinfo, EmbedOptions *options)
+static void
+options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 {
-	const MobilebertModel *model;
-
-	memset(options, 0, sizeof(*options));
-	options->overflow = mobilebert_overflow(ARG_TEXT(5), OVERFLOW_TRUNCATE);
-	model = options_model(fcinfo, options);
-	options->stride = mobilebert_stride(fcinfo, 6, model);
-	return model;
+	plan_init(plan, fcinfo);
+	plan->options.overflow = mobilebert_overflow(ARG_TEXT(5),
+												 OVERFLOW_TRUNCATE);
+	options_model(plan);
+	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model, 0);
 }
 
 /*
@@ -418,71 +415,75 @@ sums_pool(const EmbedSums *sums, const mb_model *model, uint32 pooling,
 
 /* All modes over one window: states [length, hidden_size]. */
 static void
-pool_rows(const EmbedRun *run, const float *states, size_t length,
+pool_rows(const EmbedPlan *plan, const float *states, size_t length,
 		  const uint8 *mask, float *out)
 {
-	const mb_model *model = &run->model->image.model;
+	const mb_model *model = &plan->model->image.model;
 	float	   *target = out;
 	mb_error	err;
 	size_t		i;
 
 	for (i = 0; i < lengthof(pooling_order); i++)
 	{
-		if ((run->options.pooling & pooling_order[i]) == 0)
+		if ((plan->options.pooling & pooling_order[i]) == 0)
 			continue;
 		mobilebert_check(mb_pool(model, pooling_order[i], states, length, mask,
 								 target, &err), &err);
 		target += model->config.hidden_size;
 	}
-	if (run->options.normalize)
-		mb_normalize(out, run->options.dimension);
+	if (plan->options.normalize)
+		mb_normalize(out, plan->options.dimension);
+}
+
+/* All modes over several windows. */
+static void
+pool_sums(const EmbedPlan *plan, const EmbedSums *sums, float *out)
+{
+	const mb_model *model = &plan->model->image.model;
+	float	   *target = out;
+	size_t		i;
+
+	for (i = 0; i < lengthof(pooling_order); i++)
+	{
+		if ((plan->options.pooling & pooling_order[i]) == 0)
+			continue;
+		sums_pool(sums, model, pooling_order[i], target);
+		target += model->config.hidden_size;
+	}
+	if (plan->options.normalize)
+		mb_normalize(out, plan->options.dimension);
 }
 
 /*
- * The run
+ * Jobs
  */
 
 static void
-run_init(EmbedRun *run, FunctionCallInfo fcinfo, const MobilebertModel *model,
-		 const EmbedOptions *options)
+plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
 {
-	run->fcinfo = fcinfo;
-	run->model = model;
-	run->options = *options;
-	run->context = CurrentMemoryContext;
-	run->scratch = AllocSetContextCreate(CurrentMemoryContext,
-										 "mobilebert text",
-										 ALLOCSET_DEFAULT_SIZES);
-	mobilebert_pass_init(&run->pass, model);
-	run->rows_room = 16;
-	run->rows = palloc(run->rows_room * sizeof(EmbedRow));
+	memset(plan, 0, sizeof(*plan));
+	plan->fcinfo = fcinfo;
+	plan->context = CurrentMemoryContext;
 }
 
 static void *
-run_key(const EmbedRun *run, text *input, size_t *size)
+plan_key(const EmbedPlan *plan, text *input, size_t *size)
 {
 	size_t		length = VARSIZE_ANY_EXHDR(input);
 	EmbedKey   *key = palloc0(sizeof(EmbedKey) + length);
 
-	memcpy(key->image_key, run->model->registry->image_key,
+	memcpy(key->image_key, plan->model->registry->image_key,
 		   sizeof(key->image_key));
 	key->kernels = mb_kernels_current();
-	key->limit = mobilebert_max_tokens(run->model);
-	key->layers = run->options.layers;
-	key->stride = run->options.stride;
-	key->pooling = run->options.pooling;
-	key->normalize = run->options.normalize;
-	key->overflow = run->options.overflow;
+	key->limit = mobilebert_max_tokens(plan->model);
+	key->layers = plan->options.layers;
+	key->stride = plan->options.stride;
+	key->pooling = plan->options.pooling;
+	key->normalize = plan->options.normalize;
+	key->overflow = plan->options.overflow;
 	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(input), length);
 	*size = sizeof(EmbedKey) + length;
 	return key;
-}
-
-static void
-job_init(EmbedJob *job, text *input)
-{
-	memset(job, 0, sizeof(*job));
-	job->input = input;
 }
 
 static bool
@@ -492,10 +493,24 @@ same_text(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* Fetch the job's vector from the cache; in the scratch context. */
-static bool
-run_cached(EmbedRun *run, EmbedJob *job)
+static void
+job_init(EmbedJob *job, const EmbedPlan *plan, text *input)
 {
+	memset(job, 0, sizeof(*job));
+	job->call.model = plan->model;
+	job->call.layers = plan->options.layers;
+	job->call.sequence = job_sequence;
+	job->call.take = job_take;
+	job->call.result = job_result;
+	job->plan = plan;
+	job->input = input;
+}
+
+/* Fetch the job's vector from the cache. */
+static bool
+job_cached(EmbedJob *job)
+{
+	const EmbedPlan *plan = job->plan;
 	const float *values;
 	size_t		size;
 	size_t		count;
@@ -507,166 +522,211 @@ run_cached(EmbedRun *run, EmbedJob *job)
 		(void) mobilebert_result_find(NULL, 0, &count);
 		return false;
 	}
-	key = run_key(run, job->input, &size);
+	key = plan_key(plan, job->input, &size);
 	values = mobilebert_result_find(key, size, &count);
-	if (values == NULL || count != run->options.dimension)
+	pfree(key);
+	if (values == NULL || count != plan->options.dimension)
 		return false;
-	job->vector = MemoryContextAlloc(run->context, count * sizeof(float));
+	job->vector = MemoryContextAlloc(plan->context, count * sizeof(float));
 	memcpy(job->vector, values, count * sizeof(float));
 	return true;
 }
 
+/* Read the text; the current context holds its tokens. */
 static void
-run_add_row(EmbedRun *run, EmbedJob *job, const MobilebertSequence *sequence,
-			bool last)
+job_begin(EmbedJob *job)
 {
-	EmbedRow   *row;
-
-	if (!mobilebert_pass_fits(&run->pass, sequence->length))
-		run_flush(run);
-	if (run->pass.sequences == run->rows_room)
-	{
-		run->rows_room *= 2;
-		run->rows = repalloc_huge(run->rows,
-								  run->rows_room * sizeof(EmbedRow));
-	}
-	row = &run->rows[run->pass.sequences];
-	row->job = job;
-	row->keep_from = sequence->keep_from;
-	row->keep_to = sequence->keep_to;
-	row->last = last;
-	mobilebert_pass_add(&run->pass, sequence->length, sequence->ids,
-						sequence->types);
-}
-
-/* Take a job's text; the vector is there after run_flush() at the latest. */
-static void
-run_add(EmbedRun *run, EmbedJob *job)
-{
-	MobilebertInput in;
-	MobilebertSequence sequence;
+	const EmbedPlan *plan = job->plan;
+	MobilebertInput *in;
 	MemoryContext old;
-	size_t		i;
 
-	old = MemoryContextSwitchTo(run->scratch);
-	if (!run_cached(run, job))
+	if (job_cached(job))
+		return;
+	in = job->in = palloc(sizeof(MobilebertInput));
+	mobilebert_input_read(in, plan->fcinfo, plan->model, job->input, NULL,
+						  plan->options.overflow, 0, plan->options.stride);
+	job->cut_tokens = in->truncated ? in->tokens : 0;
+	job->running = true;
+	job->call.sequences = in->windows;
+	if (in->windows > 1)
 	{
-		mobilebert_input_read(&in, run->fcinfo, run->model, job->input, NULL,
-							  run->options.overflow, run->options.stride);
-		job->cut_tokens = in.truncated ? in.tokens : 0;
-		job->running = true;
-		if (in.windows > 1)
-		{
-			MemoryContextSwitchTo(run->context);
-			job->sums = sums_make(run->model->image.config.hidden_size);
-			MemoryContextSwitchTo(run->scratch);
-		}
-		for (i = 0; i < in.windows; i++)
-		{
-			mobilebert_input_window(&in, i, &sequence);
-			run_add_row(run, job, &sequence, i + 1 == in.windows);
-		}
-		mobilebert_input_free(&in);
+		old = MemoryContextSwitchTo(plan->context);
+		job->sums = sums_make(plan->model->image.config.hidden_size);
+		MemoryContextSwitchTo(old);
 	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(run->scratch);
 }
 
-/* Pool one row of a finished pass; states are the row's own. */
 static void
-run_row(EmbedRun *run, const EmbedRow *row, const float *states)
+job_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
 {
-	const mb_model *model = &run->model->image.model;
-	size_t		width = model->config.hidden_size;
-	EmbedJob   *job = row->job;
-	float	   *vector;
-	float	   *target;
-	size_t		i;
+	mobilebert_input_window(((EmbedJob *) call)->in, n, sequence);
+}
 
-	states += row->keep_from * width;
+static void
+job_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
+		 const float *states)
+{
+	EmbedJob   *job = (EmbedJob *) call;
+	const EmbedPlan *plan = job->plan;
+	size_t		width = plan->model->image.config.hidden_size;
+	size_t		count = sequence->keep_to - sequence->keep_from;
+
+	states += sequence->keep_from * width;
 	if (job->sums != NULL)
-		sums_add(job->sums, states, row->keep_to - row->keep_from, width);
-	if (!row->last)
+		sums_add(job->sums, states, count, width);
+	if (n + 1 < call->sequences)
 		return;
 
-	vector = MemoryContextAlloc(run->context,
-								run->options.dimension * sizeof(float));
+	job->vector = MemoryContextAlloc(plan->context,
+									 plan->options.dimension * sizeof(float));
 	if (job->sums == NULL)
-		pool_rows(run, states, row->keep_to - row->keep_from, NULL, vector);
+		pool_rows(plan, states, count, NULL, job->vector);
 	else
 	{
-		target = vector;
-		for (i = 0; i < lengthof(pooling_order); i++)
-		{
-			if ((run->options.pooling & pooling_order[i]) == 0)
-				continue;
-			sums_pool(job->sums, model, pooling_order[i], target);
-			target += width;
-		}
-		if (run->options.normalize)
-			mb_normalize(vector, run->options.dimension);
+		pool_sums(plan, job->sums, job->vector);
 		sums_free(job->sums);
 		job->sums = NULL;
 	}
-	job->vector = vector;
 	job->running = false;
 
 	/* A cut text is not kept: it must be noted again when it comes again. */
 	if (job->cut_tokens == 0 && mobilebert_cache_size > 0)
 	{
 		size_t		size;
-		void	   *key = run_key(run, job->input, &size);
+		void	   *key = plan_key(plan, job->input, &size);
 
-		mobilebert_result_store(key, size, vector, run->options.dimension);
+		mobilebert_result_store(key, size, job->vector,
+								plan->options.dimension);
 		pfree(key);
 	}
 }
 
-/* Run what was gathered. */
-static void
-run_flush(EmbedRun *run)
+static Datum
+job_result(MobilebertCall *call, bool *null)
 {
-	size_t		width = run->model->image.config.hidden_size;
-	const float *states;
-	void	   *workspace;
-	size_t		i;
+	EmbedJob   *job = (EmbedJob *) call;
 
-	if (run->pass.sequences == 0)
-		return;
-	workspace = mobilebert_pass_run(&run->pass, NULL, run->options.layers,
-									NULL, &states);
-	for (i = 0; i < run->pass.sequences; i++)
-		run_row(run, &run->rows[i], states + run->pass.starts[i] * width);
-	mobilebert_workspace_release(workspace);
-	mobilebert_pass_clear(&run->pass);
+	*null = false;
+	return PointerGetDatum(mobilebert_real_array(job->vector,
+												 job->plan->options.dimension));
 }
-
-/*
- * SQL functions
- */
 
 /*
  * embed(input text) and embed(input text, model text, pooling text,
  * normalized bool, layer int, overflow text, stride int) -> real[]
  */
+MobilebertCall *
+mobilebert_embed_begin(FunctionCallInfo fcinfo)
+{
+	EmbedPlan  *plan;
+	EmbedJob   *job;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	plan = palloc(sizeof(EmbedPlan));
+	job = palloc(sizeof(EmbedJob));
+	options_read(plan, fcinfo);
+	job_init(job, plan, PG_GETARG_TEXT_PP(0));
+	job_begin(job);
+	return &job->call;
+}
+
 Datum
 mobilebert_embed(PG_FUNCTION_ARGS)
 {
-	const MobilebertModel *model;
-	EmbedOptions options;
-	EmbedRun	run;
-	EmbedJob	job;
+	return mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+}
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	model = options_read(fcinfo, &options);
-	run_init(&run, fcinfo, model, &options);
-	job_init(&job, PG_GETARG_TEXT_PP(0));
-	run_add(&run, &job);
-	run_flush(&run);
-	MemoryContextDelete(run.scratch);
-	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(job.vector,
-												options.dimension));
+/*
+ * similarity
+ */
+
+typedef struct SimilarityCall
+{
+	MobilebertCall call;
+	EmbedPlan	plan;
+	EmbedJob	a;				/* its sequences come first */
+	EmbedJob	b;
+} SimilarityCall;
+
+static void
+similarity_sequence(MobilebertCall *call, size_t n,
+					MobilebertSequence *sequence)
+{
+	SimilarityCall *pair = (SimilarityCall *) call;
+	size_t		first = pair->a.call.sequences;
+
+	if (n < first)
+		job_sequence(&pair->a.call, n, sequence);
+	else
+		job_sequence(&pair->b.call, n - first, sequence);
+}
+
+static void
+similarity_take(MobilebertCall *call, size_t n,
+				const MobilebertSequence *sequence, const float *states)
+{
+	SimilarityCall *pair = (SimilarityCall *) call;
+	size_t		first = pair->a.call.sequences;
+
+	if (n < first)
+		job_take(&pair->a.call, n, sequence, states);
+	else
+		job_take(&pair->b.call, n - first, sequence, states);
+}
+
+static Datum
+similarity_result(MobilebertCall *call, bool *null)
+{
+	SimilarityCall *pair = (SimilarityCall *) call;
+	const float *a = pair->a.vector;
+	const float *b = pair->b.vector != NULL ? pair->b.vector : a;
+
+	*null = false;
+	return Float4GetDatum(mb_cosine_similarity(a, b,
+											   pair->plan.options.dimension));
+}
+
+/* similarity(a text, b text [, model text]) -> real */
+MobilebertCall *
+mobilebert_similarity_begin(FunctionCallInfo fcinfo)
+{
+	SimilarityCall *pair;
+	EmbedPlan  *plan;
+	text	   *a;
+	text	   *b;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return NULL;
+	pair = palloc0(sizeof(SimilarityCall));
+	plan = &pair->plan;
+	plan_init(plan, fcinfo);
+	plan->model = mobilebert_model_argument(fcinfo, 2, MB_TASK_EMBED);
+	plan->options.overflow = OVERFLOW_ERROR;
+	plan->options.normalize = plan->model->image.settings.normalize != 0;
+	plan->options.layers = plan->model->image.config.layers;
+	options_finish(plan);
+
+	a = PG_GETARG_TEXT_PP(0);
+	b = PG_GETARG_TEXT_PP(1);
+	job_init(&pair->a, plan, a);
+	job_init(&pair->b, plan, b);
+	job_begin(&pair->a);
+	if (!same_text(a, b))
+		job_begin(&pair->b);
+	pair->call.model = plan->model;
+	pair->call.layers = plan->options.layers;
+	pair->call.sequences = pair->a.call.sequences + pair->b.call.sequences;
+	pair->call.sequence = similarity_sequence;
+	pair->call.take = similarity_take;
+	pair->call.result = similarity_result;
+	return &pair->call;
+}
+
+Datum
+mobilebert_similarity(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_value(fcinfo, mobilebert_similarity_begin);
 }
 
 /*
@@ -703,7 +763,7 @@ array_table_grow(EmbedArray *array)
 
 /* The job of a text, the same one for equal texts. */
 static int
-array_job(EmbedArray *array, text *t)
+array_job(EmbedArray *array, const EmbedPlan *plan, text *t)
 {
 	uint32		hash = hash_bytes((const unsigned char *) VARDATA_ANY(t),
 								  (int) VARSIZE_ANY_EXHDR(t));
@@ -726,7 +786,7 @@ array_job(EmbedArray *array, text *t)
 		array->jobs = repalloc_huge(array->jobs,
 									array->jobs_room * sizeof(EmbedJob));
 	}
-	job_init(&array->jobs[array->jobs_used], t);
+	job_init(&array->jobs[array->jobs_used], plan, t);
 	array->jobs[array->jobs_used].hash = hash;
 	array->table[slot] = array->jobs_used;
 	return array->jobs_used++;
@@ -734,7 +794,7 @@ array_job(EmbedArray *array, text *t)
 
 /* The server's deconstruct_array() could not be interrupted. */
 static void
-array_read(EmbedArray *array, ArrayType *value)
+array_read(EmbedArray *array, const EmbedPlan *plan, ArrayType *value)
 {
 	ArrayIterator iterator = array_create_iterator(value, 0, NULL);
 	Datum		element;
@@ -754,7 +814,7 @@ array_read(EmbedArray *array, ArrayType *value)
 		array->index[i] = -1;
 		if (null)
 			continue;
-		array->index[i] = array_job(array, DatumGetTextPP(element));
+		array->index[i] = array_job(array, plan, DatumGetTextPP(element));
 		array->jobs[array->index[i]].copies++;
 	}
 	array_free_iterator(iterator);
@@ -764,10 +824,10 @@ array_read(EmbedArray *array, ArrayType *value)
 
 /* Put rows before "end", up to the first that is not known. */
 static void
-array_put(EmbedArray *array, EmbedRun *run, int end)
+array_put(EmbedArray *array, const EmbedPlan *plan, int end)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) run->fcinfo->resultinfo;
-	size_t		bytes = run->options.dimension * sizeof(float);
+	ReturnSetInfo *info = (ReturnSetInfo *) plan->fcinfo->resultinfo;
+	size_t		bytes = plan->options.dimension * sizeof(float);
 
 	for (; array->done < end; array->done++)
 	{
@@ -781,7 +841,7 @@ array_put(EmbedArray *array, EmbedRun *run, int end)
 			break;
 		if (job != NULL)
 			value = PointerGetDatum(mobilebert_real_array(job->vector,
-														  run->options.dimension));
+														  plan->options.dimension));
 		tuplestore_putvalues(info->setResult, info->setDesc, &value, &null);
 		if (job == NULL)
 			continue;
@@ -805,12 +865,30 @@ array_put(EmbedArray *array, EmbedRun *run, int end)
 	}
 }
 
+/* Give the job to the run; its vector is there when the run is through. */
+static void
+array_add(EmbedJob *job, MobilebertRun *run, MemoryContext scratch)
+{
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+
+	job->call.sequences = 0;
+	job_begin(job);
+	mobilebert_run_add(run, &job->call);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scratch);
+}
+
 /* Run the texts in order. */
 static void
-array_run(EmbedArray *array, EmbedRun *run)
+array_run(EmbedArray *array, const EmbedPlan *plan)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "mobilebert text",
+												  ALLOCSET_DEFAULT_SIZES);
+	MobilebertRun run;
 	int			i;
 
+	mobilebert_run_init(&run);
 	for (i = 0; i < array->count; i++)
 	{
 		EmbedJob   *job = NULL;
@@ -821,14 +899,15 @@ array_run(EmbedArray *array, EmbedRun *run)
 		if (job != NULL)
 			job->waiting++;
 		if (job != NULL && job->vector == NULL && !job->running)
-			run_add(run, job);
+			array_add(job, &run, scratch);
 		else if (job != NULL && job->cut_tokens > 0)
-			mobilebert_note_truncated(run->fcinfo, job->cut_tokens,
-									  mobilebert_max_tokens(run->model));
-		array_put(array, run, i + 1);
+			mobilebert_note_truncated(plan->fcinfo, job->cut_tokens,
+									  mobilebert_max_tokens(plan->model));
+		array_put(array, plan, i + 1);
 	}
-	run_flush(run);
-	array_put(array, run, array->count);
+	mobilebert_run_flush(&run);
+	array_put(array, plan, array->count);
+	MemoryContextDelete(scratch);
 }
 
 /*
@@ -838,19 +917,15 @@ array_run(EmbedArray *array, EmbedRun *run)
 Datum
 mobilebert_embed_array(PG_FUNCTION_ARGS)
 {
-	const MobilebertModel *model;
-	EmbedOptions options;
-	EmbedRun	run;
+	EmbedPlan	plan;
 	EmbedArray	array;
 
 	mobilebert_srf_begin(fcinfo);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
-	model = options_read(fcinfo, &options);
-	array_read(&array, PG_GETARG_ARRAYTYPE_P(0));
-	run_init(&run, fcinfo, model, &options);
-	array_run(&array, &run);
-	MemoryContextDelete(run.scratch);
+	options_read(&plan, fcinfo);
+	array_read(&array, &plan, PG_GETARG_ARRAYTYPE_P(0));
+	array_run(&array, &plan);
 	return (Datum) 0;
 }
 
@@ -861,9 +936,8 @@ mobilebert_embed_array(PG_FUNCTION_ARGS)
 Datum
 mobilebert_embed_ids(PG_FUNCTION_ARGS)
 {
-	const MobilebertModel *model;
-	EmbedOptions options;
-	EmbedRun	run;
+	EmbedPlan	plan;
+	MobilebertPass pass;
 	MobilebertIds ids;
 	const float *states;
 	float	   *vector;
@@ -871,51 +945,17 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	memset(&options, 0, sizeof(options));
-	model = options_model(fcinfo, &options);
+	plan_init(&plan, fcinfo);
+	options_model(&plan);
 
-	run_init(&run, fcinfo, model, &options);
-	mobilebert_ids_read(fcinfo, model, 0, 5, 6, &ids);
-	mobilebert_pass_add(&run.pass, ids.length, ids.ids, ids.types);
-	workspace = mobilebert_pass_run(&run.pass, ids.mask, options.layers, NULL,
+	mobilebert_pass_init(&pass, plan.model);
+	mobilebert_ids_read(fcinfo, plan.model, 0, 5, 6, &ids);
+	mobilebert_pass_add(&pass, &ids.sequence);
+	workspace = mobilebert_pass_run(&pass, ids.mask, plan.options.layers, NULL,
 									&states);
-	vector = palloc(options.dimension * sizeof(float));
-	pool_rows(&run, states, ids.length, ids.mask, vector);
+	vector = palloc(plan.options.dimension * sizeof(float));
+	pool_rows(&plan, states, ids.sequence.length, ids.mask, vector);
 	mobilebert_workspace_release(workspace);
-	MemoryContextDelete(run.scratch);
-	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(vector, options.dimension));
-}
-
-/* similarity(a text, b text [, model text]) -> real */
-Datum
-mobilebert_similarity(PG_FUNCTION_ARGS)
-{
-	const MobilebertModel *model;
-	EmbedOptions options;
-	EmbedRun	run;
-	EmbedJob	a;
-	EmbedJob	b;
-	bool		same;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	model = mobilebert_model_argument(fcinfo, 2, MB_TASK_EMBED);
-	memset(&options, 0, sizeof(options));
-	options.overflow = OVERFLOW_ERROR;
-	options.normalize = model->image.settings.normalize != 0;
-	options.layers = model->image.config.layers;
-	options_finish(&options, model);
-
-	run_init(&run, fcinfo, model, &options);
-	job_init(&a, PG_GETARG_TEXT_PP(0));
-	job_init(&b, PG_GETARG_TEXT_PP(1));
-	same = same_text(a.input, b.input);
-	run_add(&run, &a);
-	if (!same)
-		run_add(&run, &b);
-	run_flush(&run);
-	MemoryContextDelete(run.scratch);
-	PG_RETURN_FLOAT4(mb_cosine_similarity(a.vector,
-										  same ? a.vector : b.vector,
-										  options.dimension));
+	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(vector,
+												plan.options.dimension));
 }

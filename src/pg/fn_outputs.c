@@ -174,7 +174,7 @@ output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
 	size_t		i;
 
 	mobilebert_input_read(&in, fcinfo, call->model, PG_GETARG_TEXT_PP(0),
-						  ARG_TEXT(pair), overflow, stride);
+						  ARG_TEXT(pair), overflow, 0, stride);
 	for (i = 0; i < in.windows; i++)
 	{
 		mobilebert_input_window(&in, i, &sequence);
@@ -185,8 +185,7 @@ output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
 			output_pass(call);
 		}
 		start = call->pass.tokens;
-		mobilebert_pass_add(&call->pass, sequence.length, sequence.ids,
-							sequence.types);
+		mobilebert_pass_add(&call->pass, &sequence);
 		output_keep(call, start + sequence.keep_from,
 					start + sequence.keep_to);
 	}
@@ -203,8 +202,8 @@ output_ids(OutputCall *call, int types, int mask)
 	MobilebertIds ids;
 
 	mobilebert_ids_read(call->fcinfo, call->model, 0, types, mask, &ids);
-	mobilebert_pass_add(&call->pass, ids.length, ids.ids, ids.types);
-	output_keep(call, 0, ids.length);
+	mobilebert_pass_add(&call->pass, &ids.sequence);
+	output_keep(call, 0, ids.sequence.length);
 	call->mask = ids.mask;
 	output_pass(call);
 }
@@ -358,7 +357,8 @@ mobilebert_hidden_states(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_WINDOW);
 	hidden_init(&call, fcinfo);
-	output_text(&call, 2, overflow, mobilebert_stride(fcinfo, 5, call.model));
+	output_text(&call, 2, overflow,
+				mobilebert_stride(fcinfo, 5, call.model, 0));
 	return (Datum) 0;
 }
 

@@ -68,6 +68,7 @@ typedef struct MobilebertInput
 	mb_pieces	first;
 	mb_pieces	second;
 	bool		pair;
+	size_t		limit;			/* tokens of a window */
 	size_t		tokens;			/* of the whole, template included */
 	bool		truncated;		/* to the model's limit, and noted */
 	size_t		room;			/* pieces of "first" in one window */
@@ -84,7 +85,8 @@ typedef struct MobilebertSequence
 {
 	size_t		length;
 	const int32 *ids;
-	const int32 *types;
+	const int32 *types;			/* NULL: all 0 */
+	bool		pad_after;		/* as if padded (mb_batch.pad_after) */
 	size_t		keep_from;
 	size_t		keep_to;
 } MobilebertSequence;
@@ -92,22 +94,32 @@ typedef struct MobilebertSequence
 /*
  * Tokenise and apply the overflow policy; memory comes from the current
  * context.  An error when a pass over the longest window would need more than
- * mobilebert.memory_limit.  A pair is windowed over its first text, the second staying whole.
- * stride must fit the model (see mobilebert_stride).
+ * mobilebert.memory_limit.  A pair is windowed over its first text, the second
+ * staying whole.  max_length: tokens of a window if the model takes so many, 0
+ * for the model's own limit.  stride must fit (see mobilebert_stride).
  */
 extern void mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 								  const MobilebertModel *model,
 								  text *first, text *second,
-								  MobilebertOverflow overflow, size_t stride);
+								  MobilebertOverflow overflow,
+								  size_t max_length, size_t stride);
 
 /* Window n; its arrays last until the next call. */
 extern void mobilebert_input_window(MobilebertInput *in, size_t n,
 									MobilebertSequence *sequence);
 extern void mobilebert_input_free(MobilebertInput *in);
 
-/* Option "stride": tokens that neighbouring windows share; default 0. */
+/*
+ * Option "stride": tokens that neighbouring windows of one text share; default
+ * 0.  max_length as above.
+ */
 extern size_t mobilebert_stride(FunctionCallInfo fcinfo, int n,
-								const MobilebertModel *model);
+								const MobilebertModel *model,
+								size_t max_length);
+
+/* Option "max_length": 0 when it is NULL. */
+extern size_t mobilebert_max_length(FunctionCallInfo fcinfo, int n,
+									const MobilebertModel *model);
 
 /*
  * A pass in the making: sequences packed one after another.  Everything lies
@@ -122,6 +134,7 @@ typedef struct MobilebertPass
 	size_t	   *starts;			/* [sequences + 1] */
 	int32	   *ids;			/* [tokens] */
 	int32	   *types;			/* [tokens] */
+	uint8	   *pad_after;		/* [sequences] */
 	size_t		sequences_room;
 	size_t		tokens_room;
 	ErrorData  *failure;		/* an observer returned MB_ERR_IO for this */
@@ -129,8 +142,8 @@ typedef struct MobilebertPass
 
 extern void mobilebert_pass_init(MobilebertPass *pass,
 								 const MobilebertModel *model);
-extern void mobilebert_pass_add(MobilebertPass *pass, size_t length,
-								const int32 *ids, const int32 *types);
+extern void mobilebert_pass_add(MobilebertPass *pass,
+								const MobilebertSequence *sequence);
 extern void mobilebert_pass_clear(MobilebertPass *pass);
 
 /*
@@ -159,14 +172,86 @@ extern size_t mobilebert_layer(FunctionCallInfo fcinfo, int n, size_t count,
  */
 typedef struct MobilebertIds
 {
-	size_t		length;
-	const int32 *ids;
-	const int32 *types;
+	MobilebertSequence sequence;
 	const uint8 *mask;
 } MobilebertIds;
 
 extern void mobilebert_ids_read(FunctionCallInfo fcinfo,
 								const MobilebertModel *model, int ids,
 								int types, int mask, MobilebertIds *result);
+
+/*
+ * calls.c
+ */
+
+/*
+ * One call of a task.  A begin function makes it, in the current context,
+ * where all that belongs to it lives; tasks put it first in a struct of their
+ * own.
+ */
+typedef struct MobilebertCall MobilebertCall;
+struct MobilebertCall
+{
+	const MobilebertModel *model;
+	size_t		layers;			/* of the encoder; all but embed need all */
+	bool		first_only;		/* take reads the first token's state alone */
+	size_t		sequences;		/* 0: the result is known already */
+	bool		done;			/* all states were taken */
+
+	/* Sequence n, asked for in order; arrays last until the next is asked. */
+	void		(*sequence) (MobilebertCall *call, size_t n,
+							 MobilebertSequence *sequence);
+
+	/*
+	 * The last hidden states of sequence n, [sequence->length, hidden_size], in
+	 * order; they do not outlast the call.
+	 */
+	void		(*take) (MobilebertCall *call, size_t n,
+						 const MobilebertSequence *sequence,
+						 const float *states);
+
+	/* When done: the value, or for a set the rows are put. */
+	Datum		(*result) (MobilebertCall *call, bool *null);
+};
+
+/*
+ * Reads the arguments of a function and begins the call; NULL: the result is
+ * NULL (no rows).
+ */
+typedef MobilebertCall *(*MobilebertBegin) (FunctionCallInfo fcinfo);
+
+/* Calls in the making; everything lies in the context of run_init. */
+typedef struct MobilebertRunRow MobilebertRunRow;
+typedef struct MobilebertRun
+{
+	MobilebertPass pass;
+	size_t		layers;			/* of the pass at hand */
+	bool		first_only;
+	MobilebertRunRow *rows;		/* [pass.sequences] */
+	size_t		rows_room;
+} MobilebertRun;
+
+extern void mobilebert_run_init(MobilebertRun *run);
+
+/*
+ * Take a call.  It is done at once, by a later add, or by flush at the latest,
+ * and must stay until then.
+ */
+extern void mobilebert_run_add(MobilebertRun *run, MobilebertCall *call);
+extern void mobilebert_run_flush(MobilebertRun *run);
+
+/* A function's whole body: a value, or rows in a tuplestore. */
+extern Datum mobilebert_call_value(FunctionCallInfo fcinfo,
+								   MobilebertBegin begin);
+extern Datum mobilebert_call_rows(FunctionCallInfo fcinfo,
+								  MobilebertBegin begin);
+
+/* How calls of a function with one value begin; NULL: not one of those. */
+extern MobilebertBegin mobilebert_scalar_begin(PGFunction function);
+
+extern Datum mobilebert_embed(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_embed_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_similarity(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_similarity_begin(FunctionCallInfo fcinfo);
 
 #endif							/* MOBILEBERT_FUNCTIONS_H */

@@ -28,6 +28,7 @@ static void input_tokenise(MobilebertInput *in, text *value,
 pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
 static void input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 						   MobilebertOverflow overflow, size_t stride);
+static size_t window_limit(const MobilebertModel *model, size_t max_length);
 static void check_memory(const MobilebertModel *model, size_t tokens);
 static size_t window_start(const MobilebertInput *in, size_t n);
 static size_t window_end(const MobilebertInput *in, size_t n);
@@ -75,12 +76,21 @@ input_refuse(const MobilebertInput *in, size_t limit)
 			 errhint("Where there is an option overflow, overflow => 'truncate' cuts the text and overflow => 'window' reads it in windows; mobilebert.chunk() cuts a text in pieces that fit.")));
 }
 
+/* Tokens of a window: what the model takes, or less when that was asked for. */
+static size_t
+window_limit(const MobilebertModel *model, size_t max_length)
+{
+	size_t		limit = mobilebert_max_tokens(model);
+
+	return max_length > 0 ? Min(max_length, limit) : limit;
+}
+
 /* The text has more tokens than one window of the model. */
 static void
 input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 			   MobilebertOverflow overflow, size_t stride)
 {
-	size_t		limit = mobilebert_max_tokens(in->model);
+	size_t		limit = in->limit;
 	size_t		fixed = in->tokens - in->first.count;
 
 	switch (overflow)
@@ -114,13 +124,15 @@ check_memory(const MobilebertModel *model, size_t tokens)
 void
 mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 					  const MobilebertModel *model, text *first, text *second,
-					  MobilebertOverflow overflow, size_t stride)
+					  MobilebertOverflow overflow, size_t max_length,
+					  size_t stride)
 {
 	const mb_tokenizer *tokenizer = &model->image.tokenizer;
-	size_t		limit = mobilebert_max_tokens(model);
+	size_t		limit = window_limit(model, max_length);
 
 	memset(in, 0, sizeof(*in));
 	in->model = model;
+	in->limit = limit;
 	in->pair = second != NULL;
 	in->memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
@@ -180,7 +192,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	if (in->truncated)
 	{
 		options.truncation = MB_TRUNCATE_LONGEST_FIRST;
-		options.max_length = mobilebert_max_tokens(in->model);
+		options.max_length = in->limit;
 	}
 	else if (in->windows > 1)
 	{
@@ -199,6 +211,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	sequence->length = encoding->length;
 	sequence->ids = encoding->ids;
 	sequence->types = encoding->types;
+	sequence->pad_after = false;
 	while (lead < encoding->length && encoding->sequences[lead] != 0)
 		lead++;
 	sequence->keep_from = n == 0 ? 0 :
@@ -215,9 +228,10 @@ mobilebert_input_free(MobilebertInput *in)
 }
 
 size_t
-mobilebert_stride(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
+mobilebert_stride(FunctionCallInfo fcinfo, int n, const MobilebertModel *model,
+				  size_t max_length)
 {
-	size_t		limit = mobilebert_max_tokens(model);
+	size_t		limit = window_limit(model, max_length);
 	size_t		fixed = model->image.tokenizer.template_single;
 	size_t		stride = 0;
 
@@ -229,6 +243,18 @@ mobilebert_stride(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
 				 errdetail("Windows of model \"%s\" hold %zu tokens, %zu of them the template's; the stride must be smaller than what is left.",
 						   model->name, limit, fixed)));
 	return stride;
+}
+
+size_t
+mobilebert_max_length(FunctionCallInfo fcinfo, int n,
+					  const MobilebertModel *model)
+{
+	size_t		fixed = model->image.tokenizer.template_single;
+	size_t		max_length = 0;
+
+	mobilebert_size_option(fcinfo, n, "max_length", (int) fixed + 1,
+						   &max_length);
+	return max_length;
 }
 
 /*
@@ -268,36 +294,37 @@ mobilebert_ids_read(FunctionCallInfo fcinfo, const MobilebertModel *model,
 					int ids, int types, int mask, MobilebertIds *result)
 {
 	uint32		positions = model->image.config.max_positions;
+	MobilebertSequence *sequence = &result->sequence;
 	size_t		length;
 
-	result->ids = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(ids),
-										"input_ids", &result->length);
-	result->types = NULL;
-	result->mask = NULL;
-	if (result->length == 0)
+	memset(result, 0, sizeof(*result));
+	sequence->ids = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(ids),
+										  "input_ids", &sequence->length);
+	sequence->keep_to = sequence->length;
+	if (sequence->length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("array \"input_ids\" must not be empty")));
-	if (result->length > positions)
+	if (sequence->length > positions)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("input is too long for model \"%s\"", model->name),
 				 errdetail("It has %zu tokens, and the model has %u positions.",
-						   result->length, positions)));
-	check_memory(model, result->length);
+						   sequence->length, positions)));
+	check_memory(model, sequence->length);
 
 	if (ARG_IS_GIVEN(types))
 	{
-		result->types = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(types),
-											  "token_type_ids", &length);
-		if (length != result->length)
+		sequence->types = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(types),
+												"token_type_ids", &length);
+		if (length != sequence->length)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("array \"token_type_ids\" must have as many elements as \"input_ids\", %zu and not %zu",
-							result->length, length)));
+							sequence->length, length)));
 	}
 	if (ARG_IS_GIVEN(mask))
-		result->mask = mask_read(PG_GETARG_ARRAYTYPE_P(mask), result->length);
+		result->mask = mask_read(PG_GETARG_ARRAYTYPE_P(mask), sequence->length);
 }
 
 /*
@@ -332,6 +359,7 @@ mobilebert_pass_init(MobilebertPass *pass, const MobilebertModel *model)
 	pass->starts = palloc((pass->sequences_room + 1) * sizeof(size_t));
 	pass->ids = palloc(pass->tokens_room * sizeof(int32));
 	pass->types = palloc(pass->tokens_room * sizeof(int32));
+	pass->pad_after = palloc(pass->sequences_room);
 	pass->starts[0] = 0;
 }
 
@@ -358,24 +386,29 @@ mobilebert_pass_fits(const MobilebertPass *pass, size_t length)
 }
 
 void
-mobilebert_pass_add(MobilebertPass *pass, size_t length, const int32 *ids,
-					const int32 *types)
+mobilebert_pass_add(MobilebertPass *pass, const MobilebertSequence *sequence)
 {
+	size_t		length = sequence->length;
 	size_t		room = pass->tokens_room;
-	size_t		sequences_room = pass->sequences_room + 1;
+	size_t		sequences_room = pass->sequences_room;
+	size_t		starts_room = pass->sequences_room + 1;
 
 	pass->ids = grow(pass->ids, &room, pass->tokens + length, sizeof(int32));
 	pass->types = grow(pass->types, &pass->tokens_room,
 					   pass->tokens + length, sizeof(int32));
-	pass->starts = grow(pass->starts, &sequences_room, pass->sequences + 2,
+	pass->pad_after = grow(pass->pad_after, &sequences_room,
+						   pass->sequences + 1, 1);
+	pass->starts = grow(pass->starts, &starts_room, sequences_room + 1,
 						sizeof(size_t));
-	pass->sequences_room = sequences_room - 1;
+	pass->sequences_room = sequences_room;
 
-	memcpy(pass->ids + pass->tokens, ids, length * sizeof(int32));
-	if (types != NULL)
-		memcpy(pass->types + pass->tokens, types, length * sizeof(int32));
+	memcpy(pass->ids + pass->tokens, sequence->ids, length * sizeof(int32));
+	if (sequence->types != NULL)
+		memcpy(pass->types + pass->tokens, sequence->types,
+			   length * sizeof(int32));
 	else
 		memset(pass->types + pass->tokens, 0, length * sizeof(int32));
+	pass->pad_after[pass->sequences] = sequence->pad_after;
 	pass->tokens += length;
 	pass->longest = Max(pass->longest, length);
 	pass->sequences++;
@@ -401,7 +434,7 @@ mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 	batch.ids = pass->ids;
 	batch.types = pass->types;
 	batch.mask = mask;
-	batch.pad_after = NULL;
+	batch.pad_after = pass->pad_after;
 	status = mb_forward(model, &batch, layers, observer, &mobilebert_cancel,
 						workspace, size, states, &err);
 	if (status != MB_OK && pass->failure != NULL)
