@@ -808,6 +808,8 @@ CREATE FUNCTION mobilebert.logits(
 	model text,
 	pair text DEFAULT NULL,
 	head text DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
 	OUT token_no integer,
 	OUT logits real[]
 )
@@ -815,8 +817,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_logits'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 50;
 
-COMMENT ON FUNCTION mobilebert.logits(text, text, text, text) IS
-'Raw output of a head, before any softmax: ner, answer and fill_mask give a row for each token, classify, next_sentence and choose one row with token_no 0, base (MobileBertModel''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks and a text that is too long are errors';
+COMMENT ON FUNCTION mobilebert.logits(text, text, text, text, text, integer) IS
+'Raw output of a head, before any softmax: ner, answer and fill_mask give a row for each token, classify, next_sentence and choose one row with token_no 0, base (MobileBertModel''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks is an error, and so is a text of more than max_length tokens (default: the model''s limit) unless overflow is truncate';
 
 CREATE FUNCTION mobilebert.similarity(a text, b text)
 RETURNS real

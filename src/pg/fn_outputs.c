@@ -69,7 +69,8 @@ static void output_keep(OutputCall *call, size_t from, size_t to);
 static void output_tokens(OutputCall *call);
 static void output_pass(OutputCall *call);
 static void output_text(OutputCall *call, int pair,
-						MobilebertOverflow overflow, size_t stride);
+						MobilebertOverflow overflow, size_t max_length,
+						size_t stride);
 static void output_ids(OutputCall *call, int types, int mask);
 static void stores_make(OutputCall *call);
 static void stores_join(OutputCall *call);
@@ -165,7 +166,7 @@ output_pass(OutputCall *call)
 /* All windows of a text. */
 static void
 output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
-			size_t stride)
+			size_t max_length, size_t stride)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
 	MobilebertInput in;
@@ -174,7 +175,7 @@ output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
 	size_t		i;
 
 	mobilebert_input_read(&in, fcinfo, call->model, PG_GETARG_TEXT_PP(0),
-						  ARG_TEXT(pair), overflow, 0, stride);
+						  ARG_TEXT(pair), overflow, max_length, stride);
 	for (i = 0; i < in.windows; i++)
 	{
 		mobilebert_input_window(&in, i, &sequence);
@@ -357,7 +358,7 @@ mobilebert_hidden_states(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_WINDOW);
 	hidden_init(&call, fcinfo);
-	output_text(&call, 2, overflow,
+	output_text(&call, 2, overflow, 0,
 				mobilebert_stride(fcinfo, 5, call.model, 0));
 	return (Datum) 0;
 }
@@ -463,20 +464,28 @@ logits_run(OutputCall *call)
 }
 
 /*
- * logits(input text [, model text, pair text, head text]) -> setof
- * (token_no, logits)
+ * logits(input text [, model text, pair text, head text, overflow text,
+ * max_length int]) -> setof (token_no, logits)
  */
 Datum
 mobilebert_logits(PG_FUNCTION_ARGS)
 {
 	OutputCall	call;
+	MobilebertOverflow overflow;
 
 	mobilebert_srf_begin(fcinfo);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	output_init(&call, fcinfo, MB_TASK_EMBED, logits_run);
 	call.task = logits_head(ARG_TEXT(3), call.model);
-	output_text(&call, 2, OVERFLOW_ERROR, 0);
+	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_ERROR);
+	if (overflow == OVERFLOW_WINDOW)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("logits() does not read texts in windows"),
+				 errdetail("Legal values of \"overflow\" are \"error\" and \"truncate\".")));
+	output_text(&call, 2, overflow,
+				mobilebert_max_length(fcinfo, 5, call.model), 0);
 	return (Datum) 0;
 }
 
@@ -583,7 +592,7 @@ mobilebert_attentions(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	attentions_init(&call, fcinfo);
-	output_text(&call, 2, OVERFLOW_ERROR, 0);
+	output_text(&call, 2, OVERFLOW_ERROR, 0, 0);
 	return (Datum) 0;
 }
 
