@@ -12,7 +12,7 @@
 # and strings must be equal; numbers may differ from the float64 ones by twice
 # what torch's own float32 differs at most (spread.json), measured as it is or
 # relative to the largest number of the case.  A call that Hugging Face refuses
-# must be refused.  By default the cases of test/golden/heads run; with
+# must be refused.  By default the cases of test/golden/model run; with
 # REFERENCE those of that folder, all of them.
 #
 #-------------------------------------------------------------------------
@@ -28,7 +28,7 @@ use Mobilebert;
 use Test::More;
 
 my $bound = 2;
-my $folder = $ENV{REFERENCE} || "$FindBin::RealBin/../golden/heads";
+my $folder = $ENV{REFERENCE} || "$FindBin::RealBin/../golden/model";
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $work = File::Temp->newdir('mobilebert.XXXXXX', TMPDIR => 1);
 chmod 0755, $work;

@@ -13,15 +13,32 @@ import os
 import shutil
 import sys
 
-CHECKPOINTS = """
+# For the encoder (golden_model.c): those that differ in structure.
+STRUCTURE = """
 bottleneck-attention bottleneck-attention-unshared
 bottleneck-off-layernorm-bertlike unshared-bottleneck trigram-off
 embedding-is-hidden-trigram-off ffn-1
 layernorm-gelu-new types-1
-types-3 odd-sizes one-layer-one-head outliers deep-12 positions-64
-store-sharded model
+types-3 odd-sizes-ner one-layer-one-head outliers deep-12 positions-64
+store-sharded
 """.split()
-TASKS = "hidden_states attentions embeddings".split()
+STRUCTURE_TASKS = "hidden_states attentions embeddings".split()
+
+# For the heads and pipelines (reference.pl): the smallest of each kind, with
+# their tokenizers.
+HEADS = """
+sequence-1-plain sequence-5-multi nli-3-entail-first positions-64 ner-labels
+odd-sizes-ner tok-no-cjk choice trigram-off one-layer-one-head
+""".split()
+HEAD_TASKS = """
+text-classification zero-shot-classification token-classification token_logits
+question-answering qa_logits fill-mask next_sentence multiple_choice
+pretraining losses
+""".split()
+
+CHECKPOINTS = sorted(set(STRUCTURE + HEADS))
+TASKS = {task: STRUCTURE for task in STRUCTURE_TASKS}
+TASKS.update({task: HEADS for task in HEAD_TASKS})
 
 
 def write(path, data):
@@ -31,11 +48,11 @@ def write(path, data):
             f.write(data)
 
 
-def cases(path):
+def cases(path, checkpoints):
     with open(path, encoding="utf-8") as f:
         for line in f:
             case = json.loads(line)
-            if case["checkpoint"] not in CHECKPOINTS:
+            if case["checkpoint"] not in checkpoints:
                 continue
             error = case["expected"].get("error")
             case["expected"] = {} if error is None else {"error": error}
@@ -49,11 +66,12 @@ def main():
         shutil.rmtree(f"{here}/{part}", ignore_errors=True)
     for name in CHECKPOINTS:
         for file in sorted(os.listdir(f"{source}/checkpoints/{name}")):
-            if file == "config.json" or "safetensors" in file:
+            if (file == "config.json" or "safetensors" in file
+                    or name in HEADS):
                 with open(f"{source}/checkpoints/{name}/{file}", "rb") as f:
                     write(f"{here}/checkpoints/{name}/{file}", f.read())
-    for task in TASKS:
-        text = "".join(cases(f"{source}/expected/{task}.jsonl"))
+    for task, checkpoints in TASKS.items():
+        text = "".join(cases(f"{source}/expected/{task}.jsonl", checkpoints))
         write(f"{here}/expected/{task}.jsonl", text.encode())
     with open(f"{source}/expected/spread.json", encoding="utf-8") as f:
         spread = {name: {key: value for key, value in fields.items()
