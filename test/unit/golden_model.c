@@ -26,6 +26,7 @@
 #include "checkpoint.h"
 #include "config.h"
 #include "forward.h"
+#include "heads.h"
 #include "json.h"
 #include "kernels.h"
 #include "model.h"
@@ -599,6 +600,55 @@ check_embeddings(const checkpoint *c, const result *r, const input *in,
 	free(out);
 }
 
+/* Heads that need no pipeline: rows of logits, and the pretraining head's. */
+static void
+check_head(const checkpoint *c, const char *task, const result *r,
+		   const mb_json *expected)
+{
+	const float *last = r->hidden +
+		(size_t) c->model.config.layers * r->tokens *
+		c->model.config.hidden_size;
+	size_t		width = c->model.config.hidden_size;
+	mb_task		head = strcmp(task, "pretraining") == 0 ? MB_TASK_NEXT_SENTENCE :
+		strcmp(task, "qa_logits") == 0 ? MB_TASK_ANSWER : MB_TASK_NER;
+	size_t		count = mb_head_width(&c->model, head);
+	float	   *scratch = malloc(width * sizeof(float));
+	float	   *logits = malloc(count * sizeof(float) + 1);
+	const mb_json *start = mb_json_get(expected, "start_logits");
+	const mb_json *end = mb_json_get(expected, "end_logits");
+	const mb_json *row = mb_json_get(expected, "logits");
+	size_t		i;
+
+	start = start == NULL ? NULL : start->child;
+	end = end == NULL ? NULL : end->child;
+	row = row == NULL ? NULL : row->child;
+	for (i = 0; i < (mb_head_pooled(head) ? 1 : r->tokens); i++)
+	{
+		if (mb_head_logits(&c->model, head, last + i * width, scratch, logits,
+						   NULL, &error) != MB_OK)
+			give_up(task);
+		if (head == MB_TASK_NEXT_SENTENCE)
+			note_array(find_field(c->name, task, "seq_relationship_logits"),
+					   logits, count,
+					   mb_json_get(expected, "seq_relationship_logits"));
+		else if (head == MB_TASK_NER)
+		{
+			note_array(find_field(c->name, task, "logits"), logits, count,
+					   row);
+			row = row->next;
+		}
+		else
+		{
+			note(find_field(c->name, task, "start_logits"), logits[0], start);
+			note(find_field(c->name, task, "end_logits"), logits[1], end);
+			start = start->next;
+			end = end->next;
+		}
+	}
+	free(scratch);
+	free(logits);
+}
+
 /*
  * Python refused the call.  The ids are not in the file, but the reason is: a
  * row of more tokens than positions, or a second type where there is one.
@@ -658,6 +708,8 @@ check_line(const char *root, const document *line, mb_arena *arena,
 		check_attention(c, &r, expected);
 	else if (strcmp(task, "embeddings") == 0)
 		check_embeddings(c, &r, &in, expected);
+	else if (strcmp(task, "hidden_states") != 0)
+		check_head(c, task, &r, expected);
 	else
 		check_hidden(c, &r, expected);
 	++*compared;
@@ -846,6 +898,12 @@ check_table(const char *table, const char *root, const checkpoint *full)
 		check_file(root, "expected/attentions.jsonl", NULL, &compared,
 				   &refused);
 		check_file(root, "expected/embeddings.jsonl", NULL, &compared,
+				   &refused);
+		check_file(root, "expected/token_logits.jsonl", NULL, &compared,
+				   &refused);
+		check_file(root, "expected/qa_logits.jsonl", NULL, &compared,
+				   &refused);
+		check_file(root, "expected/pretraining.jsonl", NULL, &compared,
 				   &refused);
 	}
 	report(table, compared, refused);
