@@ -275,6 +275,8 @@ my %compare = (
 		my ($got, $expected) = @_;
 		my $result = $expected->{result};
 
+		# words come as a batch of one
+		$result = $result->[0] if ref $result->[0] eq 'ARRAY';
 		return unless same_count($got, $result);
 		for my $n (0 .. $#$got)
 		{
@@ -449,6 +451,17 @@ sub cases
 	return @cases;
 }
 
+# A deviation (the README's table of differences): Hugging Face makes windows of
+# 384 tokens also for a model with fewer positions, and then fails.
+sub more_windows
+{
+	my ($case) = @_;
+
+	return $case->{task} eq 'question-answering'
+	  && !exists $case->{options}{max_seq_len}
+	  && $case->{expected}{error} =~ /^RuntimeError: The size of tensor a/;
+}
+
 # The largest ratio of our error to torch's over the fields of a case.
 sub worst
 {
@@ -501,7 +514,7 @@ value($node, q{
 for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 {
 	my @cases = cases($task);
-	my ($equal, $refused, %tally) = (0, 0);
+	my ($equal, $refused, $windows, %tally) = (0, 0, 0);
 	my @failed;
 	my $script = '';
 
@@ -538,7 +551,8 @@ for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 		if (exists $case->{expected}{error})
 		{
 			$refused++ if $error;
-			$why = 'accepted' unless $error;
+			$windows++ if !$error && more_windows($case);
+			$why = 'accepted' unless $error || more_windows($case);
 		}
 		elsif ($error)
 		{
@@ -555,7 +569,8 @@ for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 		}
 		push @failed, "$case->{id} ($case->{checkpoint}): $why" if $why;
 	}
-	ok(!@failed, "$task: equal $equal, refused $refused")
+	ok(!@failed, "$task: equal $equal, refused $refused"
+		  . ($windows ? ", answered with smaller windows $windows" : ''))
 	  or diag(join("\n", map { "  $_" } @failed));
 	diag(sprintf '%s: largest ratio to torch\'s spread: %s', $task,
 		join(', ', map { sprintf '%s %.2f', $_, $tally{$_} } sort keys %tally));
