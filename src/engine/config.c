@@ -412,6 +412,16 @@ read_normalization(const mb_json *root, mb_config *config, mb_error *err)
 	return MB_OK;
 }
 
+mb_problem
+mb_problem_from_name(const mb_json *name)
+{
+	uint32_t	value = MB_PROBLEM_NONE;
+
+	if (name != NULL && name->type == MB_JSON_STRING)
+		find_value(problems, LENGTH(problems), name, &value);
+	return (mb_problem) value;
+}
+
 static mb_status
 read_problem(const mb_json *root, mb_config *config, mb_error *err)
 {
@@ -489,9 +499,8 @@ read_decoder(const mb_json *root, mb_error *err)
  * ----------
  */
 
-/* The integer of a key of id2label. */
-static bool
-label_id(const mb_json *member, uint32_t *id)
+bool
+mb_label_id(const mb_json *member, uint32_t *id)
 {
 	uint32_t	value = 0;
 	size_t		i;
@@ -512,9 +521,8 @@ label_id(const mb_json *member, uint32_t *id)
 	return true;
 }
 
-/* How many different ids the keys have: "1" and "01" are one. */
-static uint32_t
-count_labels(const mb_json *labels)
+uint32_t
+mb_label_count(const mb_json *labels)
 {
 	uint8_t		seen[MAX_LABELS / 8] = {0};
 	uint32_t	count = 0;
@@ -525,7 +533,7 @@ count_labels(const mb_json *labels)
 		uint32_t	id;
 		uint8_t		bit;
 
-		if (!label_id(member, &id))
+		if (!mb_label_id(member, &id))
 			continue;
 		bit = (uint8_t) (1 << (id % 8));
 		if ((seen[id / 8] & bit) == 0)
@@ -554,7 +562,7 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 	{
 		uint32_t	id;
 
-		if (!label_id(member, &id))
+		if (!mb_label_id(member, &id))
 			return mb_fail(err, MB_ERR_DATA,
 						   "key \"%.100s\" of \"id2label\" is not an integer "
 						   "between 0 and %d", member->key, MAX_LABELS - 1);
@@ -562,7 +570,7 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 			return mb_fail(err, MB_ERR_DATA,
 						   "label %u of \"id2label\" must be a string", id);
 	}
-	config->num_labels = count_labels(labels);
+	config->num_labels = mb_label_count(labels);
 	return MB_OK;
 }
 

@@ -125,6 +125,15 @@ extern mb_status mb_config_check(const mb_config *config, mb_error *err);
 extern mb_status mb_config_write(const mb_config *config, mb_arena *arena,
 								 char **text, mb_error *err);
 
+/* The number that a key of id2label stands for; false when it is none. */
+extern bool mb_label_id(const mb_json *member, uint32_t *id);
+
+/* How many different numbers the keys have: "1" and "01" are one. */
+extern uint32_t mb_label_count(const mb_json *id2label);
+
+/* MB_PROBLEM_NONE for anything that is not the name of a problem. */
+extern mb_problem mb_problem_from_name(const mb_json *name);
+
 /* Names as Hugging Face spells them, e.g. "gelu_new". */
 extern const char *mb_activation_name(mb_activation activation);
 

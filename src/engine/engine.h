@@ -20,10 +20,12 @@
 #include "image.h"
 #include "json.h"
 #include "kernels.h"
+#include "labels.h"
 #include "model.h"
 #include "safetensors.h"
 #include "scores.h"
 #include "status.h"
 #include "tokenizer.h"
+#include "zero_shot.h"
 
 #endif							/* MB_ENGINE_H */

@@ -2,13 +2,14 @@
  *
  * fuzz_config.c
  *	  Any bytes as config.json and as the sentence-transformers files, and the
- *	  list of tensors of what is accepted.
+ *	  list of tensors and the labels of what is accepted.
  *
  *-------------------------------------------------------------------------
  */
 #include "checkpoint.h"
 #include "config.h"
 #include "fuzz.h"
+#include "labels.h"
 
 /* A slot's name leads back to it. */
 static void
@@ -47,6 +48,32 @@ check_round_trip(const mb_config *config, mb_arena *arena)
 	CHECK(memcmp(config, &again, sizeof(again)) == 0);
 }
 
+/* Every output of a head has a name or none; one of them means entailment. */
+static void
+check_labels(const mb_json *root, const char *task, size_t outputs,
+			 mb_arena *arena)
+{
+	mb_labels	labels;
+	mb_error	err;
+	mb_status	status;
+	size_t		output;
+	bool		named;
+	size_t		i;
+
+	CHECK(mb_labels_read(root, task, outputs, arena, &labels, &err) == MB_OK);
+	CHECK(labels.outputs == outputs);
+	for (i = 0; i < outputs; i++)
+		CHECK(labels.names[i].text == NULL ||
+			  labels.names[i].text[labels.names[i].length] == '\0');
+	if (outputs == 0)
+		return;
+	status = mb_entailment_output(root, task, outputs, &output, &named, &err);
+	if (status == MB_OK)
+		CHECK(output < outputs && (named || output == outputs - 1));
+	else
+		CHECK_ERROR(status, err);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -67,6 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{
 			check_round_trip(&config, &arena);
 			check_slots(&config);
+			check_labels(root, NULL, config.num_labels, &arena);
+			check_labels(root, "text-classification", 3, &arena);
 		}
 		else
 			CHECK_ERROR(status, err);
