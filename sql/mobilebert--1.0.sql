@@ -863,3 +863,157 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
 
 COMMENT ON FUNCTION mobilebert.l2_distance(real[], real[]) IS
 'Euclidean distance of two vectors of the same length';
+
+--
+-- Classification (MobileBertForSequenceClassification)
+--
+
+CREATE FUNCTION mobilebert.classify(
+	input text,
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_classify'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.classify(text) IS
+'All labels of the default classifier with their scores for a text, the best first (transformers'' text-classification pipeline); a text that is too long is cut, with one WARNING a statement';
+
+CREATE FUNCTION mobilebert.classify(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	top_k integer DEFAULT NULL,
+	function_to_apply text DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	padding text DEFAULT NULL,
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_classify'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.classify(text, text, text, integer, text, text, integer, integer, text) IS
+'Labels of a text or pair of texts, the best first, equal scores by the label''s number (transformers'' text-classification pipeline); rank from 1; top_k: rows at most (default all); function_to_apply: sigmoid, softmax, none (default: none for regression, sigmoid for multi_label_classification or one label, else softmax); overflow: truncate (default; longest text first), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a window, the template''s included; padding: none (default), max_length (as if padded to a whole window)';
+
+CREATE FUNCTION mobilebert.label(input text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_label'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.label(text) IS
+'Best label of a text by the default classifier; of equal scores the lower number; a text that is too long is cut, with one WARNING a statement';
+
+CREATE FUNCTION mobilebert.label(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_label'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.label(text, text, text, text, integer, integer) IS
+'Best label of a text or pair of texts, as classify() ranks them: MobileBertForSequenceClassification as a value; options as in classify()';
+
+CREATE FUNCTION mobilebert.score(input text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_score'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.score(text) IS
+'The one score that the default classifier gives a text; an error when it has several labels; a text that is too long is cut, with one WARNING a statement';
+
+CREATE FUNCTION mobilebert.score(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	function_to_apply text DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_score'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.score(text, text, text, text, text, integer, integer) IS
+'The one output of a classifier for a text or pair of texts, such as a regression or a cross-encoder: as it is when the model''s problem_type is regression, else its sigmoid, 0 to 1; an error when the classifier has several labels; options as in classify()';
+
+CREATE FUNCTION mobilebert.zero_shot(
+	input text,
+	labels text[],
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_zero_shot'
+LANGUAGE C STABLE PARALLEL SAFE COST 300000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.zero_shot(text, text[]) IS
+'Labels of one''s own for a text, the best first, by a default classifier of natural language inference (transformers'' zero-shot-classification pipeline); a text that is too long is cut, with one WARNING a statement';
+
+CREATE FUNCTION mobilebert.zero_shot(
+	input text,
+	labels text[],
+	model text,
+	hypothesis_template text DEFAULT NULL,
+	multi_label boolean DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_zero_shot'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.zero_shot(text, text[], text, text, boolean, integer, text, integer) IS
+'Labels of one''s own for a text, the best first, of equals the later one first (transformers'' zero-shot-classification pipeline); hypothesis_template: This example is {}. by default, {} or {0} stands for the label; the scores add up to 1, or with multi_label each label has its own from 0 to 1; a NULL label comes last with a NULL score; overflow: truncate (default; the text alone is cut), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a pair, the template''s included; an empty text and an empty array are errors';
+
+CREATE FUNCTION mobilebert.best_label(input text, labels text[])
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_label'
+LANGUAGE C STABLE PARALLEL SAFE COST 300000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_label(text, text[]) IS
+'The label that zero_shot(input, labels) ranks first, by the default classifier';
+
+CREATE FUNCTION mobilebert.best_label(
+	input text,
+	labels text[],
+	model text,
+	hypothesis_template text DEFAULT NULL,
+	multi_label boolean DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_label'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer) IS
+'The label that zero_shot() ranks first for a text, as a value (transformers'' zero-shot-classification pipeline); options as there';

@@ -165,6 +165,9 @@ static const struct
 {
 	{mobilebert_embed, mobilebert_embed_begin},
 	{mobilebert_similarity, mobilebert_similarity_begin},
+	{mobilebert_label, mobilebert_label_begin},
+	{mobilebert_score, mobilebert_score_begin},
+	{mobilebert_best_label, mobilebert_best_label_begin},
 };
 
 MobilebertBegin

@@ -24,7 +24,7 @@ typedef struct MobilebertChoice
 	int			value;
 } MobilebertChoice;
 
-/* The value of a named choice; NULL text gives the default. */
+/* The value of a named choice, in any case; NULL text gives the default. */
 extern int	mobilebert_choice(const char *option, text *value,
 							  const MobilebertChoice *choices, int otherwise);
 
@@ -68,9 +68,10 @@ typedef struct MobilebertInput
 	mb_pieces	first;
 	mb_pieces	second;
 	bool		pair;
+	mb_truncation truncation;	/* of what is truncated: longest first */
 	size_t		limit;			/* tokens of a window */
 	size_t		tokens;			/* of the whole, template included */
-	bool		truncated;		/* to the model's limit, and noted */
+	bool		truncated;		/* to the limit, and noted */
 	size_t		room;			/* pieces of "first" in one window */
 	size_t		stride;
 	size_t		windows;		/* >= 1 */
@@ -95,14 +96,27 @@ typedef struct MobilebertSequence
  * Tokenise and apply the overflow policy; memory comes from the current
  * context.  An error when a pass over the longest window would need more than
  * mobilebert.memory_limit.  A pair is windowed over its first text, the second
- * staying whole.  max_length: tokens of a window if the model takes so many, 0
- * for the model's own limit.  stride must fit (see mobilebert_stride).
+ * staying whole.  max_length: tokens of a window if the model has so many
+ * positions, 0 for the model's own limit.  stride must fit (see mobilebert_stride).
  */
 extern void mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 								  const MobilebertModel *model,
 								  text *first, text *second,
 								  MobilebertOverflow overflow,
 								  size_t max_length, size_t stride);
+
+/*
+ * The same in steps, for who has several second texts: begin tokenises the
+ * first one, tokenise another, which becomes in->second with in->pair, and fit
+ * applies the policy.
+ */
+extern void mobilebert_input_begin(MobilebertInput *in,
+								   const MobilebertModel *model, text *first,
+								   size_t max_length);
+extern void mobilebert_input_tokenise(MobilebertInput *in, text *value,
+									  mb_pieces *pieces);
+extern void mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
+								 MobilebertOverflow overflow, size_t stride);
 
 /* Window n; its arrays last until the next call. */
 extern void mobilebert_input_window(MobilebertInput *in, size_t n,
@@ -181,6 +195,36 @@ extern void mobilebert_ids_read(FunctionCallInfo fcinfo,
 								int types, int mask, MobilebertIds *result);
 
 /*
+ * labels.c
+ */
+
+/* What the outputs of a classifier are called, for one pipeline. */
+typedef struct MobilebertLabels
+{
+	struct MobilebertLabels *next;
+	const char *pipeline;		/* as Hugging Face names it */
+	size_t		outputs;
+	Datum	   *names;			/* [outputs], text; 0: the output has none */
+	size_t		count;			/* num_labels */
+	mb_problem	problem;
+	size_t		entailment;		/* zero-shot-classification only */
+	bool		entailment_named;	/* else it is the last output */
+} MobilebertLabels;
+
+/*
+ * Labels of a head of the model; read once in a transaction at most, and valid
+ * as long as the model is.
+ */
+extern const MobilebertLabels *mobilebert_labels(const MobilebertModel *model,
+												 mb_task head,
+												 const char *pipeline);
+
+/* The name of an output; an error when it has none. */
+extern Datum mobilebert_label_name(const MobilebertModel *model,
+								   const MobilebertLabels *labels,
+								   size_t output);
+
+/*
  * calls.c
  */
 
@@ -253,5 +297,11 @@ extern Datum mobilebert_embed(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_embed_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_similarity(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_similarity_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_label(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_label_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_score(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_score_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_best_label(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_best_label_begin(FunctionCallInfo fcinfo);
 
 #endif							/* MOBILEBERT_FUNCTIONS_H */

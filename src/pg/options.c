@@ -70,7 +70,7 @@ mobilebert_choice(const char *option, text *value,
 	given = text_to_cstring(value);
 	for (c = choices; c->name != NULL; c++)
 	{
-		if (strcmp(given, c->name) == 0)
+		if (pg_strcasecmp(given, c->name) == 0)
 		{
 			pfree(given);
 			return c->value;

@@ -255,6 +255,7 @@ typedef struct MobilebertModel
 	const void *bytes;			/* the image */
 	size_t		size;
 	bool		shared;			/* mapped from a file, not private memory */
+	struct MobilebertLabels *labels;	/* those asked for so far (labels.c) */
 } MobilebertModel;
 
 /*

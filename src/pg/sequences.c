@@ -23,8 +23,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-static void input_tokenise(MobilebertInput *in, text *value,
-						   mb_pieces *pieces);
 pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
 static void input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 						   MobilebertOverflow overflow, size_t stride);
@@ -40,8 +38,8 @@ static void *grow(void *array, size_t *room, size_t need, size_t size);
  * Texts
  */
 
-static void
-input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
+void
+mobilebert_input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
 {
 	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
 	MobilebertText t;
@@ -76,13 +74,16 @@ input_refuse(const MobilebertInput *in, size_t limit)
 			 errhint("Where there is an option overflow, overflow => 'truncate' cuts the text and overflow => 'window' reads it in windows; mobilebert.chunk() cuts a text in pieces that fit.")));
 }
 
-/* Tokens of a window: what the model takes, or less when that was asked for. */
+/*
+ * Tokens of a window: what the model's files say, or what was asked for as far
+ * as the model has positions.
+ */
 static size_t
 window_limit(const MobilebertModel *model, size_t max_length)
 {
-	size_t		limit = mobilebert_max_tokens(model);
-
-	return max_length > 0 ? Min(max_length, limit) : limit;
+	return max_length > 0 ?
+		Min(max_length, model->image.config.max_positions) :
+		mobilebert_max_tokens(model);
 }
 
 /* The text has more tokens than one window of the model. */
@@ -122,32 +123,45 @@ check_memory(const MobilebertModel *model, size_t tokens)
 }
 
 void
+mobilebert_input_begin(MobilebertInput *in, const MobilebertModel *model,
+					   text *first, size_t max_length)
+{
+	memset(in, 0, sizeof(*in));
+	in->model = model;
+	in->limit = window_limit(model, max_length);
+	in->truncation = MB_TRUNCATE_LONGEST_FIRST;
+	in->memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
+	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
+	mobilebert_input_tokenise(in, first, &in->first);
+	in->room = in->first.count;
+	in->windows = 1;
+}
+
+void
+mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
+					 MobilebertOverflow overflow, size_t stride)
+{
+	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
+
+	in->tokens = in->first.count + in->second.count +
+		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
+	if (in->tokens > in->limit)
+		input_overflow(in, fcinfo, overflow, stride);
+	check_memory(in->model, Min(in->tokens, in->limit));
+}
+
+void
 mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 					  const MobilebertModel *model, text *first, text *second,
 					  MobilebertOverflow overflow, size_t max_length,
 					  size_t stride)
 {
-	const mb_tokenizer *tokenizer = &model->image.tokenizer;
-	size_t		limit = window_limit(model, max_length);
-
-	memset(in, 0, sizeof(*in));
-	in->model = model;
-	in->limit = limit;
+	mobilebert_input_begin(in, model, first, max_length);
 	in->pair = second != NULL;
-	in->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
-	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
-
-	input_tokenise(in, first, &in->first);
 	if (in->pair)
-		input_tokenise(in, second, &in->second);
-	in->tokens = in->first.count + in->second.count +
-		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
-	in->room = in->first.count;
-	in->windows = 1;
-	if (in->tokens > limit)
-		input_overflow(in, fcinfo, overflow, stride);
-	check_memory(model, Min(in->tokens, limit));
+		mobilebert_input_tokenise(in, second, &in->second);
+	mobilebert_input_fit(in, fcinfo, overflow, stride);
 }
 
 /* Window n covers pieces [window_start, window_end) of the first text. */
@@ -191,7 +205,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	mb_encode_defaults(tokenizer, &options);
 	if (in->truncated)
 	{
-		options.truncation = MB_TRUNCATE_LONGEST_FIRST;
+		options.truncation = in->truncation;
 		options.max_length = in->limit;
 	}
 	else if (in->windows > 1)
