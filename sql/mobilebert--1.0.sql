@@ -198,7 +198,7 @@ COMMENT ON COLUMN mobilebert.models.max_tokens IS 'Tokens of one window at most,
 COMMENT ON COLUMN mobilebert.models.parameters IS 'Number of weights, heads included';
 COMMENT ON COLUMN mobilebert.models.size IS 'Bytes of the weights as stored; tensors shared with other models count for each';
 COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32';
-COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL without one';
+COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
 COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
 COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
 GRANT SELECT ON mobilebert.models TO PUBLIC;
@@ -891,7 +891,7 @@ CREATE FUNCTION mobilebert.classify(
 	overflow text DEFAULT NULL,
 	stride integer DEFAULT NULL,
 	max_length integer DEFAULT NULL,
-	padding text DEFAULT NULL,
+	padding boolean DEFAULT NULL,
 	OUT rank integer,
 	OUT label text,
 	OUT score real
@@ -901,8 +901,8 @@ AS 'MODULE_PATHNAME', 'mobilebert_classify'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000 ROWS 5
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.classify(text, text, text, integer, text, text, integer, integer, text) IS
-'Labels of a text or pair of texts, the best first, equal scores by the label''s number (transformers'' text-classification pipeline); rank from 1; top_k: rows at most (default all); function_to_apply: sigmoid, softmax, none (default: none for regression, sigmoid for multi_label_classification or one label, else softmax); overflow: truncate (default; longest text first), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a window, the template''s included; padding: none (default), max_length (as if padded to a whole window)';
+COMMENT ON FUNCTION mobilebert.classify(text, text, text, integer, text, text, integer, integer, boolean) IS
+'Labels of a text or pair of texts, the best first, equal scores by the label''s number (transformers'' text-classification pipeline); rank from 1; top_k: rows at most (default all); function_to_apply: sigmoid, softmax, none (default: none for regression, sigmoid for multi_label_classification or one label, else softmax); overflow: truncate (default; longest text first), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a window, the template''s included; padding: as if the text were padded to a whole window (default false)';
 
 CREATE FUNCTION mobilebert.label(input text)
 RETURNS text

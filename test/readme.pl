@@ -16,17 +16,20 @@
 #
 #	<!-- not run: REASON -->
 #
-# above an example leaves it out.  The connection is taken from PGHOST and its
-# kin.
+# above an example leaves it out.  The variable checkpoints of psql is the path
+# of test/golden/checkpoint.  The connection is taken from PGHOST and its kin.
 #
 #-------------------------------------------------------------------------
 use strict;
 use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Test::More;
 
 my $database = 'readme';
 my $mark = '-- end of example';
+my $checkpoints = abs_path(dirname(__FILE__) . '/golden/checkpoint');
 
 # The examples of a text as hashes: line, sql, output (undef), skip (undef).
 sub examples
@@ -130,8 +133,8 @@ foreach my $example (@examples)
 close $script;
 
 run('psql', '-X', '-q', '-d', 'postgres', '-c', "CREATE DATABASE $database");
-my $all = run('psql', '-X', '-q', '-d', $database, '-f',
-	"$directory/script.sql");
+my $all = run('psql', '-X', '-q', '-v', "checkpoints=$checkpoints", '-d',
+	$database, '-f', "$directory/script.sql");
 $all =~ s/^psql:\S+: //gm;
 my @outputs = split /^\Q$mark\E\n/m, $all, -1;
 

@@ -51,7 +51,6 @@ static ScoreFunction score_function(text *value,
 									const MobilebertLabels *labels);
 static void apply_function(ScoreFunction function, float *values,
 						   size_t count);
-static size_t pad_option(text *value, size_t limit);
 static size_t length_option(FunctionCallInfo fcinfo, int n,
 							const MobilebertModel *model);
 static text *pair_argument(FunctionCallInfo fcinfo, int n);
@@ -110,23 +109,6 @@ apply_function(ScoreFunction function, float *values, size_t count)
 			mb_softmax(values, count, values);
 			break;
 	}
-}
-
-/*
- * Option "padding": the text counts as followed by padding up to the length of
- * a window.  The padding itself is never attended to, but the last token sees
- * it as its neighbour.
- */
-static size_t
-pad_option(text *value, size_t limit)
-{
-	static const MobilebertChoice paddings[] = {
-		{"none", 0},
-		{"max_length", 1},
-		{NULL, 0}
-	};
-
-	return mobilebert_choice("padding", value, paddings, 0) ? limit : 0;
 }
 
 /*
@@ -240,8 +222,11 @@ classify_take(MobilebertCall *call, size_t n,
 
 /*
  * classify(input text [, model text, pair text, top_k int, function_to_apply
- * text, overflow text, stride int, max_length int, padding text]) -> setof
+ * text, overflow text, stride int, max_length int, padding boolean]) -> setof
  * (rank, label, score)
+ *
+ * padding: what is shorter than a window counts as followed by padding, which
+ * is not attended to, but which the last token has as its neighbour.
  */
 Datum
 mobilebert_classify(PG_FUNCTION_ARGS)
@@ -258,7 +243,7 @@ classify_rows_begin(FunctionCallInfo fcinfo)
 		return NULL;
 	c->top = c->labels->outputs;
 	mobilebert_size_option(fcinfo, 3, "top_k", 1, &c->top);
-	c->pad_to = pad_option(ARG_TEXT(8), c->in.limit);
+	c->pad_to = ARG_BOOL(8, false) ? c->in.limit : 0;
 	c->call.result = classify_rows;
 	return &c->call;
 }

@@ -165,47 +165,42 @@ text_datum(const char *utf8, size_t length)
 	return PointerGetDatum(mobilebert_text_make(utf8, length));
 }
 
-static int
-compare_label_ids(const void *a, const void *b)
-{
-	const mb_json *x = *(const mb_json *const *) a;
-	const mb_json *y = *(const mb_json *const *) b;
-	long long	p = strtoll(x->key, NULL, 10);
-	long long	q = strtoll(y->key, NULL, 10);
-
-	return (p > q) - (p < q);
-}
-
-/* id2label by id, or LABEL_0 ...; only where a classifier has labels. */
+/*
+ * Labels by number, NULL for one that id2label leaves out; only where there is
+ * a classifier.
+ */
 static bool
 labels_datum(Import *import, Datum *result)
 {
-	const mb_json *map = mb_json_get(import_parse(import, DOC_CONFIG), "id2label");
+	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	int			count = (int) import->config.num_labels;
-	Datum	   *labels;
-	int			i = 0;
+	mb_arena	arena;
+	mb_labels	labels;
+	mb_error	err;
+	Datum	   *names;
+	bool	   *nulls;
+	int			low = 1;
+	int			i;
 
 	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER)) == 0)
 		return false;
-	labels = palloc(Max(count, 1) * sizeof(Datum));
-	if (map != NULL && map->type == MB_JSON_OBJECT &&
-		map->length == (size_t) count)
+	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_check(mb_labels_read(import_parse(import, DOC_CONFIG), NULL,
+									import->config.num_labels, &arena,
+									&labels, &err), &err);
+	names = palloc0(Max(count, 1) * sizeof(Datum));
+	nulls = palloc0(Max(count, 1) * sizeof(bool));
+	for (i = 0; i < count; i++)
 	{
-		const mb_json **sorted = palloc(Max(count, 1) * sizeof(mb_json *));
-		const mb_json *member;
-
-		for (member = map->child; member != NULL; member = member->next)
-			sorted[i++] = member;
-		qsort(sorted, count, sizeof(mb_json *), compare_label_ids);
-		for (i = 0; i < count; i++)
-			labels[i] = text_datum(sorted[i]->text ? sorted[i]->text : "",
-								   sorted[i]->text ? sorted[i]->length : 0);
+		nulls[i] = labels.names[i].text == NULL;
+		if (!nulls[i])
+			names[i] = text_datum(labels.names[i].text,
+								  labels.names[i].length);
 	}
-	else
-		for (i = 0; i < count; i++)
-			labels[i] = CStringGetTextDatum(psprintf("LABEL_%d", i));
-	*result = PointerGetDatum(construct_array(labels, count, TEXTOID, -1,
-											  false, 'i'));
+	*result = PointerGetDatum(construct_md_array(names, nulls, count > 0,
+												 &count, &low, TEXTOID, -1,
+												 false, 'i'));
+	mb_arena_free(&arena);
 	return true;
 }
 
