@@ -152,9 +152,13 @@ my %call = (
 	},
 	'zero-shot-classification' => sub {
 		my ($i, $o, $model) = @_;
+		my $labels = $i->{candidate_labels};
 
+		# one string with commas, as the pipeline takes apart: here an array
+		$labels = [ grep { length } map { s/^\s+|\s+$//gr } split(/,/, $labels) ]
+		  unless ref $labels;
 		return rows("mobilebert.zero_shot(${\quoted($i->{sequence})}, "
-			  . "${\texts($i->{candidate_labels})}, $model"
+			  . "${\texts($labels)}, $model"
 			  . named(given($o, 'hypothesis_template', 'multi_label')) . ')');
 	},
 	'next_sentence' => sub {
