@@ -49,6 +49,12 @@ extern const int32 *mobilebert_int_values(ArrayType *array, const char *what,
 										  size_t *count);
 
 /*
+ * Text from the engine as a datum, 0 when the database encoding lacks one of
+ * its characters.
+ */
+extern Datum mobilebert_text_datum(const char *utf8, size_t length);
+
+/*
  * The token of an id as a text datum; 0 for an id without a token, and for a
  * token with a character that the database encoding lacks.
  */
@@ -134,6 +140,76 @@ extern size_t mobilebert_stride(FunctionCallInfo fcinfo, int n,
 /* Option "max_length": 0 when it is NULL. */
 extern size_t mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 									const MobilebertModel *model);
+
+/*
+ * A second text; NULL also when it is empty, which Hugging Face's tokenizer
+ * takes for absent unless it is called with a list of texts.
+ */
+extern text *mobilebert_second_text(FunctionCallInfo fcinfo, int n);
+
+/* Option "overflow" where windows make no sense: "error", or "truncate". */
+extern bool mobilebert_truncate(text *overflow);
+
+/*
+ * Rows of one call that belong together, each a text or a pair in one window.
+ * Memory comes from the current context of rows_init; what the rows' ids take
+ * may not exceed mobilebert.memory_limit.
+ */
+typedef struct MobilebertRow
+{
+	size_t		length;
+	int32	   *ids;			/* [length] */
+	int32	   *types;			/* [length] */
+} MobilebertRow;
+
+typedef struct MobilebertRows
+{
+	FunctionCallInfo fcinfo;
+	const MobilebertModel *model;
+	bool		truncate;		/* what is too long; else it is an error */
+	size_t		limit;			/* tokens of a row */
+	mb_memory	memory;
+	mb_arena	first_arena;	/* pieces of the first text at hand */
+	mb_arena	arena;			/* of the second, and the encoding */
+	text	   *first_text;
+	mb_pieces	first;
+	MobilebertRow *rows;		/* [count] */
+	size_t		count;
+	size_t		room;
+	size_t		bytes;
+	size_t		longest;		/* tokens of the longest row */
+} MobilebertRows;
+
+extern void mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
+								 const MobilebertModel *model, bool truncate,
+								 size_t max_length);
+
+/*
+ * Add a text, or a pair when second is not NULL; several pairs with the same
+ * first text one after another tokenise it once.  Or words, which are a text
+ * that was split before.  The encoding lasts until the next add or done, its
+ * ids and types are kept.
+ */
+extern const mb_encoding *mobilebert_rows_add(MobilebertRows *rows,
+											  text *first, text *second);
+extern const mb_encoding *mobilebert_rows_add_words(MobilebertRows *rows,
+													const mb_document *words,
+													size_t count);
+
+/* Add a row that was encoded elsewhere; types NULL: all 0. */
+extern void mobilebert_rows_keep(MobilebertRows *rows, const int32 *ids,
+								 const int32 *types, size_t length);
+
+/* All are added. */
+extern void mobilebert_rows_done(MobilebertRows *rows);
+
+/*
+ * Row n for a pass; padded: as if the rows had been padded to the longest (the
+ * longest itself is not).
+ */
+extern void mobilebert_rows_sequence(const MobilebertRows *rows, size_t n,
+									 bool padded,
+									 MobilebertSequence *sequence);
 
 /*
  * A pass in the making: sequences packed one after another.  Everything lies
@@ -303,5 +379,14 @@ extern Datum mobilebert_score(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_score_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_label(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_label_begin(FunctionCallInfo fcinfo);
+
+extern Datum mobilebert_best_token(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_best_token_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_pseudo_perplexity(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_pseudo_perplexity_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_next_sentence(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_next_sentence_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_best_choice(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_best_choice_begin(FunctionCallInfo fcinfo);
 
 #endif							/* MOBILEBERT_FUNCTIONS_H */

@@ -211,21 +211,17 @@ mobilebert_int_array(const int32 *values, size_t count)
 }
 
 Datum
-mobilebert_token_datum(const mb_tokenizer *tokenizer, int32 id)
+mobilebert_text_datum(const char *utf8, size_t length)
 {
 	int			encoding = GetDatabaseEncoding();
-	size_t		length;
-	const char *token = mb_token_text(tokenizer, id, &length);
 	Oid			conversion;
 	char	   *converted;
 	int			room;
 	Datum		result = (Datum) 0;
 
-	if (token == NULL)
-		return (Datum) 0;
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII ||
 		length >= MaxAllocSize / MAX_CONVERSION_GROWTH)
-		return PointerGetDatum(mobilebert_text_make(token, length));
+		return PointerGetDatum(mobilebert_text_make(utf8, length));
 
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
 	if (!OidIsValid(conversion))
@@ -233,12 +229,21 @@ mobilebert_token_datum(const mb_tokenizer *tokenizer, int32 id)
 	room = (int) length * MAX_CONVERSION_GROWTH + 1;
 	converted = palloc0(room);
 	if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
-									  (unsigned char *) token, (int) length,
+									  (unsigned char *) utf8, (int) length,
 									  (unsigned char *) converted, room,
 									  true) == (int) length)
 		result = PointerGetDatum(cstring_to_text(converted));
 	pfree(converted);
 	return result;
+}
+
+Datum
+mobilebert_token_datum(const mb_tokenizer *tokenizer, int32 id)
+{
+	size_t		length;
+	const char *token = mb_token_text(tokenizer, id, &length);
+
+	return token == NULL ? (Datum) 0 : mobilebert_text_datum(token, length);
 }
 
 /*
