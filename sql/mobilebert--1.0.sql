@@ -1017,3 +1017,226 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer) IS
 'The label that zero_shot() ranks first for a text, as a value (transformers'' zero-shot-classification pipeline); options as there';
+
+-- Masked language model, pairs of texts, choices (MobileBertForMaskedLM,
+-- ForNextSentencePrediction, ForMultipleChoice, ForPreTraining)
+--
+
+CREATE FUNCTION mobilebert.fill_mask(
+	input text,
+	OUT mask_no integer,
+	OUT rank integer,
+	OUT token text,
+	OUT token_id integer,
+	OUT score real,
+	OUT sequence text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_fill_mask'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.fill_mask(text) IS
+'The five most probable tokens for each mask token ("[MASK]") of a text by the default model, with their probability and the text they give; a text without a mask or with too many tokens is an error (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.fill_mask(
+	input text,
+	model text,
+	top_k integer DEFAULT NULL,
+	targets text[] DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	OUT mask_no integer,
+	OUT rank integer,
+	OUT token text,
+	OUT token_id integer,
+	OUT score real,
+	OUT sequence text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_fill_mask'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.fill_mask(text, text, integer, text[], text, integer, integer) IS
+'The top_k (default 5) most probable tokens for each mask token of a text, each mask alone; mask_no from 0, rank from 1, score: probability among the whole vocabulary; targets: only these tokens, or the first token of those the vocabulary lacks; sequence: the text with the token, with special tokens when there are several masks, NULL like token when the database encoding lacks a character; overflow: error (default), truncate (to max_length tokens), window (stride tokens of overlap) (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.best_token(input text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_token'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_token(text) IS
+'The most probable token for the only mask token of a text by the default model; no mask, several, or too many tokens are errors (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.best_token(input text, model text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_token'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_token(text, text) IS
+'The most probable token for the only mask token of a text; no mask, several, or too many tokens are errors (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.token_log_probability(
+	input text,
+	OUT token_no integer,
+	OUT token text,
+	OUT log_probability real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_token_log_probability'
+LANGUAGE C STABLE PARALLEL SAFE COST 2000000 ROWS 20
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.token_log_probability(text) IS
+'Natural logarithm of the probability that the default model gives to each token of a text when that token is masked; one pass over the text for each of its tokens; token_no as in tokens(); too many tokens are an error (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.token_log_probability(
+	input text,
+	model text,
+	OUT token_no integer,
+	OUT token text,
+	OUT log_probability real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_token_log_probability'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2000000 ROWS 20
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.token_log_probability(text, text) IS
+'Natural logarithm of the probability of each token of a text when that token is masked; one pass over the text for each of its tokens; token_no as in tokens(); too many tokens are an error (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.pseudo_perplexity(input text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_pseudo_perplexity'
+LANGUAGE C STABLE PARALLEL SAFE COST 2000000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.pseudo_perplexity(text) IS
+'How unusual a text is to the default model: exp of the negative mean of token_log_probability(), 1 or more; NULL for a text without tokens (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.pseudo_perplexity(input text, model text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_pseudo_perplexity'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 2000000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.pseudo_perplexity(text, text) IS
+'How unusual a text is to the model: exp of the negative mean of token_log_probability(), 1 or more; NULL for a text without tokens (MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.next_sentence(first text, second text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_next_sentence'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.next_sentence(text, text) IS
+'Probability that the second text follows the first by the default model; too many tokens are an error (MobileBertForNextSentencePrediction)';
+
+CREATE FUNCTION mobilebert.next_sentence(
+	first text,
+	second text,
+	model text,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_next_sentence'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.next_sentence(text, text, text, text, integer) IS
+'Probability that the second text follows the first; overflow: error (default), truncate (the longer text first, to max_length tokens) (MobileBertForNextSentencePrediction)';
+
+CREATE FUNCTION mobilebert.choose(
+	prompt text,
+	choices text[],
+	OUT choice_no integer,
+	OUT choice text,
+	OUT score real,
+	OUT logit real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_choose'
+LANGUAGE C STABLE PARALLEL SAFE COST 400000 ROWS 4
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.choose(text, text[]) IS
+'Probability (score) of each continuation of a prompt by the default model, in the order of the array; choice_no: its subscript; NULL choices have no score and no share; too many tokens are an error (MobileBertForMultipleChoice)';
+
+CREATE FUNCTION mobilebert.choose(
+	prompt text,
+	choices text[],
+	model text,
+	padding boolean DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	OUT choice_no integer,
+	OUT choice text,
+	OUT score real,
+	OUT logit real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_choose'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000 ROWS 4
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.choose(text, text[], text, boolean, text, integer) IS
+'Probability (score) of each continuation of a prompt, in the order of the array; choice_no: its subscript; NULL choices have no score and no share; padding: true (default) as in Hugging Face''s padded batch, where choices shorter than the longest see a pad token, false each alone; overflow: error (default), truncate (the longer text first, to max_length tokens) (MobileBertForMultipleChoice)';
+
+CREATE FUNCTION mobilebert.best_choice(prompt text, choices text[])
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_best_choice'
+LANGUAGE C STABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_choice(text, text[]) IS
+'Subscript of the most probable continuation of a prompt by the default model; NULL when there is none (MobileBertForMultipleChoice)';
+
+CREATE FUNCTION mobilebert.best_choice(
+	prompt text,
+	choices text[],
+	model text,
+	padding boolean DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mobilebert_best_choice'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_choice(text, text[], text, boolean, text, integer) IS
+'Subscript of the most probable continuation of a prompt, the first of equals; NULL when there is none; options as of choose() (MobileBertForMultipleChoice)';
+
+CREATE FUNCTION mobilebert.pretraining(
+	input text,
+	OUT prediction_logits real[],
+	OUT seq_relationship_logits real[]
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mobilebert_pretraining'
+LANGUAGE C STABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.pretraining(text) IS
+'Both outputs of the default fill_mask model''s pretraining heads: prediction_logits [tokens][vocabulary_size], seq_relationship_logits [2]; too many tokens are an error (MobileBertForPreTraining)';
+
+CREATE FUNCTION mobilebert.pretraining(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	positions integer[] DEFAULT NULL,
+	OUT prediction_logits real[],
+	OUT seq_relationship_logits real[]
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mobilebert_pretraining'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.pretraining(text, text, text, integer[]) IS
+'Both outputs of the pretraining heads: prediction_logits [positions][vocabulary_size], for all tokens or those at positions (from 0, template included, negative from the end), seq_relationship_logits [2] (0: the second text follows, 1: it does not); too many tokens, and logits beyond mobilebert.memory_limit or the 1 GB of an array, are errors (MobileBertForPreTraining)';

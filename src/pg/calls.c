@@ -168,6 +168,10 @@ static const struct
 	{mobilebert_label, mobilebert_label_begin},
 	{mobilebert_score, mobilebert_score_begin},
 	{mobilebert_best_label, mobilebert_best_label_begin},
+	{mobilebert_best_token, mobilebert_best_token_begin},
+	{mobilebert_pseudo_perplexity, mobilebert_pseudo_perplexity_begin},
+	{mobilebert_next_sentence, mobilebert_next_sentence_begin},
+	{mobilebert_best_choice, mobilebert_best_choice_begin},
 };
 
 MobilebertBegin
