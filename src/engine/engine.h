@@ -21,6 +21,7 @@
 #include "json.h"
 #include "kernels.h"
 #include "labels.h"
+#include "losses.h"
 #include "model.h"
 #include "safetensors.h"
 #include "scores.h"
