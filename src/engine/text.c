@@ -17,6 +17,9 @@
  * character exists; pairs of letters newer than the oldest supported utf8proc
  * come from our own table.
  *
+ * The same letters serve to compare texts without regard to case, as Python
+ * does; there utf8proc's categories tell which sigma ends a word.
+ *
  * Depends on utf8proc (this file alone), arena.h, unicode_tables.h.
  *
  *-------------------------------------------------------------------------
@@ -44,6 +47,12 @@
 
 #define LATIN_CAPITAL_I_WITH_DOT 0x0130
 #define COMBINING_DOT_ABOVE 0x0307
+#define GREEK_CAPITAL_SIGMA 0x03A3
+#define GREEK_FINAL_SIGMA 0x03C2
+#define GREEK_SMALL_SIGMA 0x03C3
+
+/* No character: the end of a text. */
+#define TEXT_END UINT32_MAX
 
 /* A combining mark that waits for its run to end. */
 typedef struct mark
@@ -136,17 +145,27 @@ lower_new(uint32_t code)
 }
 
 /*
- * Put out a character that has its final place: drop accents, lower the case.
- * The full lower-case mapping is one to one but for U+0130.
+ * The lower-case letter of a character with these flags.  The full mapping is
+ * one to one but for U+0130, which is left to the caller.
  */
+static inline uint32_t
+lower_of(uint32_t code, unsigned flags)
+{
+	if ((flags & (MB_CHAR_LOWERS | MB_CHAR_LOWERS_NEW)) == 0)
+		return code;
+	if (flags & MB_CHAR_LOWERS_NEW)
+		return lower_new(code);
+	return (uint32_t) utf8proc_tolower((utf8proc_int32_t) code);
+}
+
+/* Put out a character that has its final place: drop accents, lower the case. */
 static mb_status
 put(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
 {
 	state->previous = source;
 	if (state->options.strip_accents && (flags & MB_CHAR_MARK))
 		return MB_OK;
-	if (state->options.lowercase &&
-		(flags & (MB_CHAR_LOWERS | MB_CHAR_LOWERS_NEW)))
+	if (state->options.lowercase)
 	{
 		if (code == LATIN_CAPITAL_I_WITH_DOT)
 		{
@@ -156,10 +175,8 @@ put(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
 				return status;
 			code = COMBINING_DOT_ABOVE;
 		}
-		else if (flags & MB_CHAR_LOWERS_NEW)
-			code = lower_new(code);
 		else
-			code = (uint32_t) utf8proc_tolower((utf8proc_int32_t) code);
+			code = lower_of(code, flags);
 	}
 	return push(state, code, source);
 }
@@ -470,6 +487,193 @@ mb_utf8_check(const char *text, size_t length, const mb_cancel *cancel)
 		length -= piece;
 	}
 	return mb_utf8_valid(text, length) ? MB_OK : MB_ERR_DATA;
+}
+
+/*
+ * Comparing without regard to case
+ */
+
+/* A text that is read in lower case, character by character. */
+typedef struct lower_reader
+{
+	const char *start;
+	const char *at;
+	const char *end;
+	uint32_t	waiting;		/* second half of U+0130; 0: none */
+	size_t		count;			/* characters read */
+} lower_reader;
+
+static void
+lower_begin(lower_reader *reader, const char *text, size_t length)
+{
+	reader->start = text;
+	reader->at = text;
+	reader->end = text + length;
+	reader->waiting = 0;
+	reader->count = 0;
+}
+
+/* Unicode's Case_Ignorable: marks and the like, and what stands in words. */
+static bool
+case_ignorable(uint32_t code)
+{
+	switch (utf8proc_category((utf8proc_int32_t) code))
+	{
+		case UTF8PROC_CATEGORY_MN:
+		case UTF8PROC_CATEGORY_ME:
+		case UTF8PROC_CATEGORY_CF:
+		case UTF8PROC_CATEGORY_LM:
+		case UTF8PROC_CATEGORY_SK:
+			return true;
+		default:
+			break;
+	}
+	switch (code)
+	{
+		case 0x0027:
+		case 0x002E:
+		case 0x003A:
+		case 0x00B7:
+		case 0x0387:
+		case 0x055F:
+		case 0x05F4:
+		case 0x2018:
+		case 0x2019:
+		case 0x2024:
+		case 0x2027:
+		case 0xFE13:
+		case 0xFE52:
+		case 0xFE55:
+		case 0xFF07:
+		case 0xFF0E:
+		case 0xFF1A:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Unicode's Cased, for characters that are not case-ignorable. */
+static bool
+cased(uint32_t code)
+{
+	utf8proc_int32_t c = (utf8proc_int32_t) code;
+
+	switch (utf8proc_category(c))
+	{
+		case UTF8PROC_CATEGORY_LU:
+		case UTF8PROC_CATEGORY_LL:
+		case UTF8PROC_CATEGORY_LT:
+			return true;
+		default:
+			return code == 0xAA || code == 0xBA ||
+				utf8proc_tolower(c) != c || utf8proc_toupper(c) != c;
+	}
+}
+
+/*
+ * Does the capital sigma in front of reader->at end a word?  A cased character
+ * stands before it and none after it, case-ignorable ones not counting.
+ */
+static bool
+sigma_is_final(const lower_reader *reader)
+{
+	const char *at = reader->at - 2;	/* bytes of the sigma */
+	uint32_t	code = 0;
+	bool		found = false;
+
+	while (at > reader->start && !found)
+	{
+		const char *next;
+
+		do
+			at--;
+		while (mb_utf8_continues(*at));
+		next = at;
+		code = mb_utf8_next(&next);
+		found = !case_ignorable(code);
+	}
+	if (!found || !cased(code))
+		return false;
+	at = reader->at;
+	while (at < reader->end)
+	{
+		code = mb_utf8_next(&at);
+		if (!case_ignorable(code))
+			return !cased(code);
+	}
+	return true;
+}
+
+static uint32_t
+lower_next(lower_reader *reader)
+{
+	uint32_t	code = reader->waiting;
+
+	reader->waiting = 0;
+	if (code != 0)
+		return code;
+	if (reader->at == reader->end)
+		return TEXT_END;
+	reader->count++;
+	code = mb_utf8_next(&reader->at);
+	if (code < 0x80)
+		return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
+	if (code == LATIN_CAPITAL_I_WITH_DOT)
+	{
+		reader->waiting = COMBINING_DOT_ABOVE;
+		return 'i';
+	}
+	if (code == GREEK_CAPITAL_SIGMA)
+		return sigma_is_final(reader) ? GREEK_FINAL_SIGMA : GREEK_SMALL_SIGMA;
+	return lower_of(code, mb_char_flags(code));
+}
+
+/* Time to look for a cancel, and there is one. */
+static bool
+lower_cancelled(const lower_reader *reader, const mb_cancel *cancel)
+{
+	return reader->count % MB_TEXT_POLL == MB_TEXT_POLL - 1 &&
+		mb_cancelled(cancel);
+}
+
+mb_status
+mb_lower_hash(const char *text, size_t length, const mb_cancel *cancel,
+			  uint64_t *hash)
+{
+	lower_reader reader;
+	uint64_t	h = UINT64_C(0xCBF29CE484222325);	/* FNV-1a */
+	uint32_t	code;
+
+	lower_begin(&reader, text, length);
+	while ((code = lower_next(&reader)) != TEXT_END)
+	{
+		h = (h ^ code) * UINT64_C(0x100000001B3);
+		if (lower_cancelled(&reader, cancel))
+			return MB_ERR_CANCELLED;
+	}
+	*hash = h ^ h >> 32;
+	return MB_OK;
+}
+
+mb_status
+mb_lower_equal(const char *a, size_t a_length, const char *b, size_t b_length,
+			   const mb_cancel *cancel, bool *equal)
+{
+	lower_reader x;
+	lower_reader y;
+	uint32_t	code;
+
+	lower_begin(&x, a, a_length);
+	lower_begin(&y, b, b_length);
+	do
+	{
+		code = lower_next(&x);
+		*equal = code == lower_next(&y);
+		if (lower_cancelled(&x, cancel))
+			return MB_ERR_CANCELLED;
+	} while (*equal && code != TEXT_END);
+	return MB_OK;
 }
 
 const char *

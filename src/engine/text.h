@@ -62,6 +62,17 @@ extern mb_status mb_normalize_text(const mb_normalizer *options,
 extern mb_status mb_utf8_check(const char *text, size_t length,
 							   const mb_cancel *cancel);
 
+/*
+ * Valid UTF-8 without regard to case: a hash that equal texts share, and
+ * whether two are equal, by what Python's str.lower() makes of them.  MB_OK or
+ * MB_ERR_CANCELLED; the caller words the error.
+ */
+extern mb_status mb_lower_hash(const char *text, size_t length,
+							   const mb_cancel *cancel, uint64_t *hash);
+extern mb_status mb_lower_equal(const char *a, size_t a_length,
+								const char *b, size_t b_length,
+								const mb_cancel *cancel, bool *equal);
+
 /* Decode the character at *text, which must be valid UTF-8, and step over. */
 static inline uint32_t
 mb_utf8_next(const char **text)

@@ -364,6 +364,67 @@ check_failure(void)
 	free(text);
 }
 
+/* Texts, and whether Python's str.lower() makes them the same. */
+static const struct
+{
+	const char *a;
+	const char *b;
+	bool		equal;
+}			lower_pairs[] =
+{
+	{"", "", true},
+	{"The Answer", "tHE aNSWER", true},
+	{"answer", "answers", false},
+	{"\xC3\x89T\xC3\x89", "\xC3\xA9t\xC3\xA9", true},
+	{"\xC4\xB0", "i\xCC\x87", true},	/* U+0130 */
+	{"\xC4\xB0", "i", false},
+	{"\xE1\xBA\x9E", "ss", false},	/* lower case, not folded */
+	{"\xE1\xBA\x9E", "\xC3\x9F", true},
+	{"\xE2\x84\xAA", "K", true},	/* the Kelvin sign */
+	/* a sigma at the end of a word, one after a mark, one before a letter */
+	{"\xCE\x9F\xCE\x94\xCE\x9F\xCE\xA3", "\xCE\xBF\xCE\xB4\xCE\xBF\xCF\x82", true},
+	{"\xCE\x9F\xCE\x94\xCE\x9F\xCE\xA3", "\xCE\xBF\xCE\xB4\xCE\xBF\xCF\x83", false},
+	{"a'\xCE\xA3.", "a'\xCF\x82.", true},
+	{"a\xCE\xA3'b", "a\xCF\x83'b", true},
+	{" \xCE\xA3", " \xCF\x83", true},
+	{"\xCE\xA3", "\xCF\x82", false},
+};
+
+static void
+check_lower(void)
+{
+	static const mb_cancel cancel = {always, NULL};
+	char	   *text = malloc(200000);
+	bool		equal = false;
+	bool		right = true;
+	uint64_t	x = 0;
+	uint64_t	y = 0;
+	size_t		i;
+
+	for (i = 0; i < sizeof(lower_pairs) / sizeof(lower_pairs[0]); i++)
+	{
+		const char *a = lower_pairs[i].a;
+		const char *b = lower_pairs[i].b;
+
+		right = mb_lower_equal(a, strlen(a), b, strlen(b), NULL,
+							   &equal) == MB_OK &&
+			equal == lower_pairs[i].equal;
+		right = right && mb_lower_equal(b, strlen(b), a, strlen(a), NULL,
+										&equal) == MB_OK &&
+			equal == lower_pairs[i].equal;
+		mb_lower_hash(a, strlen(a), NULL, &x);
+		mb_lower_hash(b, strlen(b), NULL, &y);
+		ok(right && (x == y) == equal, "\"%s\" and \"%s\" %s", a, b,
+		   lower_pairs[i].equal ? "are equal but for case" : "differ");
+	}
+	memset(text, 'x', 200000);
+	ok(mb_lower_hash(text, 200000, &cancel, &x) == MB_ERR_CANCELLED &&
+	   mb_lower_equal(text, 200000, text, 200000, &cancel,
+					  &equal) == MB_ERR_CANCELLED,
+	   "a cancel stops comparing");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -378,6 +439,7 @@ main(void)
 	check_long_run();
 	check_long_order();
 	check_failure();
+	check_lower();
 	mb_arena_free(&scratch);
 	return done_testing();
 }
