@@ -12,6 +12,7 @@
 #ifndef MB_ENGINE_H
 #define MB_ENGINE_H
 
+#include "answers.h"
 #include "arena.h"
 #include "checkpoint.h"
 #include "config.h"
