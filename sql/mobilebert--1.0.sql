@@ -1240,3 +1240,76 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.pretraining(text, text, text, integer[]) IS
 'Both outputs of the pretraining heads: prediction_logits [positions][vocabulary_size], for all tokens or those at positions (from 0, template included, negative from the end), seq_relationship_logits [2] (0: the second text follows, 1: it does not); too many tokens, and logits beyond mobilebert.memory_limit or the 1 GB of an array, are errors (MobileBertForPreTraining)';
+
+-- Question answering (MobileBertForQuestionAnswering)
+--
+
+CREATE FUNCTION mobilebert.answer(
+	question text,
+	context text,
+	OUT rank integer,
+	OUT answer text,
+	OUT score real,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT no_answer_score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_answer'
+LANGUAGE C STABLE PARALLEL SAFE COST 300000 ROWS 1
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.answer(text, text) IS
+'The best answer to a question in a context, by the default model: a slice of the context, with its offsets in characters (end exclusive) and its score; no row when the context has no answer; an empty question or context is an error';
+
+CREATE FUNCTION mobilebert.answer(
+	question text,
+	context text,
+	model text,
+	top_k integer DEFAULT NULL,
+	doc_stride integer DEFAULT NULL,
+	max_answer_len integer DEFAULT NULL,
+	max_seq_len integer DEFAULT NULL,
+	handle_impossible_answer boolean DEFAULT NULL,
+	align_to_words boolean DEFAULT NULL,
+	OUT rank integer,
+	OUT answer text,
+	OUT score real,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT no_answer_score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_answer'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000 ROWS 1
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.answer(text, text, text, integer, integer, integer, integer, boolean, boolean) IS
+'The top_k (default 1) best answers to a question in a context, best first, as the question-answering pipeline of Hugging Face gives them: slices of the context with offsets in characters (end exclusive); answers of the same text are one, with the sum of their scores; a long context is read in windows of max_seq_len tokens (default 384, at most what the model has positions) that share doc_stride tokens (default 128, at most half a window); max_answer_len: tokens of an answer (default 15); align_to_words (default true): grow answers to whole words; handle_impossible_answer (default false): "no answer", an empty text at 0, takes part in the ranking, and no_answer_score is its score in each row';
+
+CREATE FUNCTION mobilebert.best_answer(question text, context text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_answer'
+LANGUAGE C STABLE PARALLEL SAFE COST 300000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_answer(text, text) IS
+'The best answer to a question in a context, by the default model; NULL when there is none';
+
+CREATE FUNCTION mobilebert.best_answer(
+	question text,
+	context text,
+	model text,
+	doc_stride integer DEFAULT NULL,
+	max_answer_len integer DEFAULT NULL,
+	max_seq_len integer DEFAULT NULL,
+	handle_impossible_answer boolean DEFAULT NULL,
+	align_to_words boolean DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_best_answer'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.best_answer(text, text, text, integer, integer, integer, boolean, boolean) IS
+'The best answer to a question in a context, with the options of mobilebert.answer; NULL when there is none, or when handle_impossible_answer is true and "no answer" scores higher than any';

@@ -172,6 +172,7 @@ static const struct
 	{mobilebert_pseudo_perplexity, mobilebert_pseudo_perplexity_begin},
 	{mobilebert_next_sentence, mobilebert_next_sentence_begin},
 	{mobilebert_best_choice, mobilebert_best_choice_begin},
+	{mobilebert_best_answer, mobilebert_best_answer_begin},
 };
 
 MobilebertBegin

@@ -388,5 +388,7 @@ extern Datum mobilebert_next_sentence(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_next_sentence_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_choice(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_choice_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_best_answer(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_best_answer_begin(FunctionCallInfo fcinfo);
 
 #endif							/* MOBILEBERT_FUNCTIONS_H */
