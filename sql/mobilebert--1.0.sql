@@ -1313,3 +1313,188 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.best_answer(text, text, text, integer, integer, integer, boolean, boolean) IS
 'The best answer to a question in a context, with the options of mobilebert.answer; NULL when there is none, or when handle_impossible_answer is true and "no answer" scores higher than any';
+
+CREATE TYPE mobilebert.ranked_answer AS (
+	rank integer,
+	key text,
+	answer text,
+	score real,
+	start_offset integer,
+	end_offset integer
+);
+COMMENT ON TYPE mobilebert.ranked_answer IS
+'An answer of mobilebert.best_answers: rank from 1, the key of its row, the slice of the row''s context with its offsets in characters (end exclusive), and its score';
+
+CREATE FUNCTION mobilebert.best_answers_step(
+	state internal,
+	question text,
+	context text,
+	key text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_step'
+LANGUAGE C STABLE PARALLEL SAFE COST 300000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_step(internal, text, text, text) IS
+'Transition function of mobilebert.best_answers: takes one row';
+
+CREATE FUNCTION mobilebert.best_answers_step(
+	state internal,
+	question text,
+	context text,
+	key text,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_step(internal, text, text, text, text) IS
+'Transition function of mobilebert.best_answers: takes one row';
+
+CREATE FUNCTION mobilebert.best_answers_step(
+	state internal,
+	question text,
+	context text,
+	key text,
+	model text,
+	top_k integer
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_step(internal, text, text, text, text, integer) IS
+'Transition function of mobilebert.best_answers: takes one row';
+
+CREATE FUNCTION mobilebert.best_answers_step(
+	state internal,
+	question text,
+	context text,
+	key text,
+	model text,
+	top_k integer,
+	doc_stride integer,
+	max_answer_len integer,
+	max_seq_len integer,
+	align_to_words boolean
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_step(internal, text, text, text, text, integer, integer, integer, integer, boolean) IS
+'Transition function of mobilebert.best_answers: takes one row';
+
+CREATE FUNCTION mobilebert.best_answers_combine(a internal, b internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_combine(internal, internal) IS
+'Combine function of mobilebert.best_answers: the best of two parts of the rows';
+
+CREATE FUNCTION mobilebert.best_answers_serialize(state internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_serialize(internal) IS
+'Serialization function of mobilebert.best_answers, for parallel workers';
+
+CREATE FUNCTION mobilebert.best_answers_deserialize(data bytea, state internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_deserialize(bytea, internal) IS
+'Deserialization function of mobilebert.best_answers, for parallel workers';
+
+CREATE FUNCTION mobilebert.best_answers_final(state internal)
+RETURNS mobilebert.ranked_answer[]
+AS 'MODULE_PATHNAME', 'mobilebert_best_answers_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.best_answers_final(internal) IS
+'Final function of mobilebert.best_answers: the answers in order';
+
+CREATE AGGREGATE mobilebert.best_answers(
+	question text,
+	context text,
+	key text
+) (
+	SFUNC = mobilebert.best_answers_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_answers_final,
+	COMBINEFUNC = mobilebert.best_answers_combine,
+	SERIALFUNC = mobilebert.best_answers_serialize,
+	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text) IS
+'The 5 best answers to a question in the contexts of many rows, by the default model, best first: of what mobilebert.answer with top_k => 5 gives for each row; key names the row in the result; rows without question or context are passed over; NULL when there is no answer';
+
+CREATE AGGREGATE mobilebert.best_answers(
+	question text,
+	context text,
+	key text,
+	model text
+) (
+	SFUNC = mobilebert.best_answers_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_answers_final,
+	COMBINEFUNC = mobilebert.best_answers_combine,
+	SERIALFUNC = mobilebert.best_answers_serialize,
+	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text, text) IS
+'The 5 best answers to a question in the contexts of many rows, best first: of what mobilebert.answer with top_k => 5 gives for each row; key names the row in the result; rows without question or context are passed over; NULL when there is no answer';
+
+CREATE AGGREGATE mobilebert.best_answers(
+	question text,
+	context text,
+	key text,
+	model text,
+	top_k integer
+) (
+	SFUNC = mobilebert.best_answers_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_answers_final,
+	COMBINEFUNC = mobilebert.best_answers_combine,
+	SERIALFUNC = mobilebert.best_answers_serialize,
+	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text, text, integer) IS
+'The top_k (NULL: 5) best answers to a question in the contexts of many rows, best first: of what mobilebert.answer with that top_k gives for each row; equal scores come in the order of their keys';
+
+CREATE AGGREGATE mobilebert.best_answers(
+	question text,
+	context text,
+	key text,
+	model text,
+	top_k integer,
+	doc_stride integer,
+	max_answer_len integer,
+	max_seq_len integer,
+	align_to_words boolean
+) (
+	SFUNC = mobilebert.best_answers_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_answers_final,
+	COMBINEFUNC = mobilebert.best_answers_combine,
+	SERIALFUNC = mobilebert.best_answers_serialize,
+	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text, text, integer, integer, integer, integer, boolean) IS
+'The top_k (NULL: 5) best answers to a question in the contexts of many rows, with the options of mobilebert.answer, each NULL for its default';

@@ -114,14 +114,37 @@ model_of(FuncExpr *call)
 	return mobilebert_model_peek(TextDatumGetCString(model->constvalue));
 }
 
+/*
+ * Tokens of a call's texts: the arguments before the model.  *constant: there
+ * is one, and it is the same in all rows.
+ */
+static double
+tokens_of_call(PlannerInfo *root, FuncExpr *call, bool *constant)
+{
+	int			model = model_argument(call->funcid);
+	Node	   *first = linitial(call->args);
+	double		tokens = 0;
+	ListCell   *cell;
+
+	foreach(cell, call->args)
+	{
+		if (model >= 0 && foreach_current_index(cell) >= model)
+			break;
+		tokens += tokens_of(root, lfirst(cell));
+	}
+	*constant = (model == 1 || list_length(call->args) == 1) &&
+		(IsA(first, Const) || IsA(first, Param));
+	return tokens;
+}
+
 Datum
 mobilebert_support(PG_FUNCTION_ARGS)
 {
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 	SupportRequestCost *cost;
 	const RegistryModel *model;
-	Node	   *input;
 	double		tokens;
+	bool		constant;
 	double		pass;
 
 	if (!IsA(request, SupportRequestCost))
@@ -133,15 +156,12 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	model = model_of((FuncExpr *) cost->node);
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);
-	tokens = tokens_of(cost->root,
-					   linitial(((FuncExpr *) cost->node)->args));
+	tokens = tokens_of_call(cost->root, (FuncExpr *) cost->node, &constant);
 	if (tokens > model->max_tokens)
 		tokens = model->max_tokens;
 	pass = cpu_operator_cost * tokens *
 		(double) model->multiply_adds / MULTIPLY_ADDS_PER_OPERATOR;
-	input = linitial(((FuncExpr *) cost->node)->args);
-	if ((IsA(input, Const) || IsA(input, Param)) &&
-		mobilebert_cache_size > 0)
+	if (constant && mobilebert_cache_size > 0)
 	{
 		/* the same text for each row: computed once, then in the cache */
 		cost->startup = pass;
