@@ -141,14 +141,14 @@ measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 	return MB_OK;
 }
 
-/* Append one token; returns the new length of out. */
-static size_t
-append_token(const mb_blob *blob, char *out, size_t at, bool first,
-			 const char *token, size_t length)
+/* Append one token at out + *at; false when cancelled. */
+static bool
+append_token(const mb_blob *blob, char *out, size_t *at, bool first,
+			 const char *token, size_t length, const mb_cancel *cancel)
 {
 	const char *prefix = blob->strings + blob->header->prefix_start;
 	size_t		prefix_length = blob->header->prefix_length;
-	size_t		start = at;
+	size_t		start = *at;
 
 	if (!first)
 	{
@@ -159,18 +159,18 @@ append_token(const mb_blob *blob, char *out, size_t at, bool first,
 			length -= prefix_length;
 		}
 		else
-			out[at++] = ' ';
+			out[(*at)++] = ' ';
 	}
-	memcpy(out + at, token, length);
-	at += length;
+	memcpy(out + *at, token, length);
+	*at += length;
 	if (blob->header->flags & MB_BLOB_DECODER_CLEANUP)
 	{
-		/* one token is short enough not to be polled */
-		length = at - start;
-		(void) clean_up(out + start, &length, true, NULL);
-		at = start + length;
+		length = *at - start;
+		if (!clean_up(out + start, &length, true, cancel))
+			return false;
+		*at = start + length;
 	}
-	return at;
+	return true;
 }
 
 mb_status
@@ -212,7 +212,8 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 		}
 		if (token == NULL)
 			continue;
-		at = append_token(&blob, out, at, first, token, token_length);
+		if (!append_token(&blob, out, &at, first, token, token_length, cancel))
+			return cancelled(err);
 		first = false;
 	}
 	if (clean_up_spaces && !clean_up(out, &at, false, cancel))
@@ -225,6 +226,41 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 					   "stored tokenizer is damaged: a token is not valid UTF-8");
 	out[at] = '\0';
 	*text = out;
+	*length = at;
+	return MB_OK;
+}
+
+mb_status
+mb_join_tokens(const mb_tokenizer *tokenizer, const mb_document *tokens,
+			   size_t count, mb_arena *arena, const mb_cancel *cancel,
+			   char **text, size_t *length, mb_error *err)
+{
+	mb_blob		blob;
+	size_t		size = 1;
+	size_t		at = 0;
+	size_t		i;
+
+	mb_blob_view(tokenizer, &blob);
+	for (i = 0; i < count; i++)
+	{
+		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
+			return cancelled(err);
+		if (!mb_size_add(size, 1, &size) ||
+			!mb_size_add(size, tokens[i].length, &size))
+			return mb_fail(err, MB_ERR_LIMIT, "text of the tokens is too long");
+	}
+	*text = mb_arena_alloc(arena, size, 1);
+	if (*text == NULL)
+		return mb_fail(err, MB_ERR_MEMORY, "out of memory");
+	for (i = 0; i < count; i++)
+	{
+		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
+			return cancelled(err);
+		if (!append_token(&blob, *text, &at, i == 0, tokens[i].text,
+						  tokens[i].length, cancel))
+			return cancelled(err);
+	}
+	(*text)[at] = '\0';
 	*length = at;
 	return MB_OK;
 }

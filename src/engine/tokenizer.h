@@ -174,6 +174,16 @@ extern mb_status mb_decode(const mb_tokenizer *tokenizer,
 						   mb_arena *arena, const mb_cancel *cancel,
 						   char **text, size_t *length, mb_error *err);
 
+/*
+ * Token strings (not ids) to text as the tokenizer's decoder joins them, that
+ * is Hugging Face's convert_tokens_to_string(); nothing is skipped.  *text is
+ * allocated in arena.
+ */
+extern mb_status mb_join_tokens(const mb_tokenizer *tokenizer,
+								const mb_document *tokens, size_t count,
+								mb_arena *arena, const mb_cancel *cancel,
+								char **text, size_t *length, mb_error *err);
+
 /* Name and version of the Unicode library, for people to read. */
 extern const char *mb_text_library(void);
 
