@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "checkpoint.h"
 #include "config.h"
+#include "entities.h"
 #include "forward.h"
 #include "heads.h"
 #include "image.h"
