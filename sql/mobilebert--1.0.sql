@@ -1498,3 +1498,158 @@ CREATE AGGREGATE mobilebert.best_answers(
 
 COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text, text, integer, integer, integer, integer, boolean) IS
 'The top_k (NULL: 5) best answers to a question in the contexts of many rows, with the options of mobilebert.answer, each NULL for its default';
+
+-- Token classification (MobileBertForTokenClassification)
+--
+
+CREATE TYPE mobilebert.entity AS
+(
+	entity text,
+	score real,
+	word text,
+	start_offset integer,
+	end_offset integer,
+	token_no integer,
+	pieces text
+);
+
+COMMENT ON TYPE mobilebert.entity IS
+'What ner finds in a text: entity, its label; score, 0 to 1; word, the slice [start_offset, end_offset) of the text (characters from 0, end exclusive); token_no, the token''s number ([CLS] is 0), NULL unless aggregation_strategy is none; pieces, the word pieces put together, which Hugging Face calls word (NULL when the database encoding lacks a character of them)';
+
+CREATE FUNCTION mobilebert.ner(
+	input text,
+	OUT entity text,
+	OUT score real,
+	OUT word text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT token_no integer,
+	OUT pieces text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_ner'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.ner(text) IS
+'Entities in a text by the default model, in order: groups of word pieces of one label (transformers'' TokenClassificationPipeline with aggregation_strategy simple), those of label O left out; a text that is too long is read in overlapping windows; no rows for NULL';
+
+CREATE FUNCTION mobilebert.ner(
+	input text,
+	model text,
+	aggregation_strategy text DEFAULT NULL,
+	ignore_labels text[] DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	OUT entity text,
+	OUT score real,
+	OUT word text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT token_no integer,
+	OUT pieces text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_ner'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.ner(text, text, text, text[], integer, text, integer) IS
+'Entities in a text, in order (transformers'' TokenClassificationPipeline); aggregation_strategy: simple (default; groups of word pieces), first, average, max (groups of words, labelled by their first piece, mean scores, surest piece), none (each word piece, token_no its number); ignore_labels: labels to leave out, default {O}; overflow: window (default; stride tokens of overlap, a quarter of a window by default, of overlapping entities the longer stays), truncate, error; max_length: tokens of a window if the model takes so many, [CLS] and [SEP] included';
+
+CREATE FUNCTION mobilebert.ner(
+	words text[],
+	OUT entity text,
+	OUT score real,
+	OUT word text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT token_no integer,
+	OUT pieces text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_ner_words'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.ner(text[]) IS
+'Entities in a text that was split into words before, by the default model; offsets refer to the words joined with blanks';
+
+CREATE FUNCTION mobilebert.ner(
+	words text[],
+	model text,
+	aggregation_strategy text DEFAULT NULL,
+	ignore_labels text[] DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	delimiter text DEFAULT NULL,
+	OUT entity text,
+	OUT score real,
+	OUT word text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT token_no integer,
+	OUT pieces text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_ner_words'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.ner(text[], text, text, text[], integer, text, integer, text) IS
+'Entities in a text that was split into words before (is_split_into_words in transformers); words must not be NULL, an empty array gives no rows; offsets refer to the words joined with delimiter (default one blank); other options as for a text';
+
+CREATE FUNCTION mobilebert.entities(input text)
+RETURNS mobilebert.entity[]
+AS 'MODULE_PATHNAME', 'mobilebert_entities'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.entities(text) IS
+'What ner(input) finds, as one value; an empty array when there is nothing, NULL for NULL';
+
+CREATE FUNCTION mobilebert.entities(
+	input text,
+	model text,
+	aggregation_strategy text DEFAULT NULL,
+	ignore_labels text[] DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS mobilebert.entity[]
+AS 'MODULE_PATHNAME', 'mobilebert_entities'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.entities(text, text, text, text[], integer, text, integer) IS
+'What ner with the same arguments finds, as one value, for select lists, generated columns and triggers; an empty array when there is nothing, NULL for NULL';
+
+CREATE FUNCTION mobilebert.entities(words text[])
+RETURNS mobilebert.entity[]
+AS 'MODULE_PATHNAME', 'mobilebert_entities_words'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.entities(text[]) IS
+'What ner(words) finds, as one value; NULL for NULL';
+
+CREATE FUNCTION mobilebert.entities(
+	words text[],
+	model text,
+	aggregation_strategy text DEFAULT NULL,
+	ignore_labels text[] DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	delimiter text DEFAULT NULL
+)
+RETURNS mobilebert.entity[]
+AS 'MODULE_PATHNAME', 'mobilebert_entities_words'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.entities(text[], text, text, text[], integer, text, integer, text) IS
+'What ner with the same arguments finds, as one value; NULL for NULL';

@@ -173,6 +173,8 @@ static const struct
 	{mobilebert_next_sentence, mobilebert_next_sentence_begin},
 	{mobilebert_best_choice, mobilebert_best_choice_begin},
 	{mobilebert_best_answer, mobilebert_best_answer_begin},
+	{mobilebert_entities, mobilebert_entities_begin},
+	{mobilebert_entities_words, mobilebert_entities_words_begin},
 };
 
 MobilebertBegin

@@ -81,6 +81,10 @@ typedef struct MobilebertInput
 	size_t		room;			/* pieces of "first" in one window */
 	size_t		stride;
 	size_t		windows;		/* >= 1 */
+	bool		from_end;		/* the first window is the one that may be
+								 * short, not the last; off unless set */
+	size_t		lead;			/* template tokens before the text, as the
+								 * last window that was made has them */
 } MobilebertInput;
 
 /*
@@ -114,7 +118,8 @@ extern void mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 /*
  * The same in steps, for who has several second texts: begin tokenises the
  * first one, tokenise another, which becomes in->second with in->pair, and fit
- * applies the policy.
+ * applies the policy.  Who tokenises for himself begins with first NULL and
+ * puts the pieces into in->first; they lie in in->arena.
  */
 extern void mobilebert_input_begin(MobilebertInput *in,
 								   const MobilebertModel *model, text *first,
@@ -128,6 +133,13 @@ extern void mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
 extern void mobilebert_input_window(MobilebertInput *in, size_t n,
 									MobilebertSequence *sequence);
 extern void mobilebert_input_free(MobilebertInput *in);
+
+/*
+ * The pieces in window n of a single text, that has so many tokens: how many
+ * they are, and which is the first, at token "lead".
+ */
+extern size_t mobilebert_input_pieces(const MobilebertInput *in, size_t n,
+									  size_t length, size_t *first);
 
 /*
  * Option "stride": tokens that neighbouring windows of one text share; default
@@ -379,6 +391,10 @@ extern Datum mobilebert_score(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_score_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_label(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_label_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_entities(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_entities_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_entities_words(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_entities_words_begin(FunctionCallInfo fcinfo);
 
 extern Datum mobilebert_best_token(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_token_begin(FunctionCallInfo fcinfo);

@@ -145,8 +145,8 @@ mobilebert_input_begin(MobilebertInput *in, const MobilebertModel *model,
 	in->memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
 	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
-	mobilebert_input_tokenise(in, first, &in->first);
-	in->room = in->first.count;
+	if (first != NULL)
+		mobilebert_input_tokenise(in, first, &in->first);
 	in->windows = 1;
 }
 
@@ -158,6 +158,7 @@ mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
 
 	in->tokens = in->first.count + in->second.count +
 		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
+	in->room = in->first.count;
 	if (in->tokens > in->limit)
 		input_overflow(in, fcinfo, overflow, stride);
 	check_memory(in->model, Min(in->tokens, in->limit));
@@ -194,12 +195,21 @@ mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 static size_t
 window_start(const MobilebertInput *in, size_t n)
 {
-	return n * (in->room - in->stride);
+	size_t		step = in->room - in->stride;
+	size_t		back;			/* from the end of the text */
+
+	if (!in->from_end || in->windows == 1)
+		return n * step;
+	back = (in->windows - 1 - n) * step + in->room;
+	return in->first.count > back ? in->first.count - back : 0;
 }
 
 static size_t
 window_end(const MobilebertInput *in, size_t n)
 {
+	if (in->from_end && in->windows > 1)
+		return in->first.count -
+			(in->windows - 1 - n) * (in->room - in->stride);
 	return Min(window_start(in, n) + in->room, in->first.count);
 }
 
@@ -225,7 +235,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	mb_error	err;
 	size_t		count;
 	size_t		start = 0;
-	size_t		lead = 0;
+	size_t		lead;
 
 	mb_arena_free(&in->window_arena);
 	mb_encode_defaults(tokenizer, &options);
@@ -252,12 +262,31 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	sequence->ids = encoding->ids;
 	sequence->types = encoding->types;
 	sequence->pad_after = false;
-	while (lead < encoding->length && encoding->sequences[lead] != 0)
-		lead++;
+	for (lead = 0; lead < encoding->length; lead++)
+	{
+		if (encoding->sequences[lead] == 0)
+			break;
+	}
+	in->lead = lead;
 	sequence->keep_from = n == 0 ? 0 :
 		lead + (window_keep_from(in, n) - start);
 	sequence->keep_to = n + 1 == in->windows ? encoding->length :
 		lead + (window_keep_from(in, n + 1) - start);
+}
+
+size_t
+mobilebert_input_pieces(const MobilebertInput *in, size_t n, size_t length,
+						size_t *first)
+{
+	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
+	size_t		count = length - tokenizer->template_single;
+
+	if (in->windows > 1)
+		*first = window_start(in, n);
+	else
+		*first = in->truncated && tokenizer->truncate_left ?
+			in->first.count - count : 0;
+	return count;
 }
 
 void
