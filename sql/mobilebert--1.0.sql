@@ -1653,3 +1653,196 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.entities(text[], text, text, text[], integer, text, integer, text) IS
 'What ner with the same arguments finds, as one value; NULL for NULL';
+
+--
+-- Losses: what the classes return when they are given labels
+--
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	label integer,
+	pair text DEFAULT NULL,
+	head text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_label'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, integer, text, text) IS
+'Cross entropy of a label for a text or pair: the number of a class (head classify), or 0 where the second text follows and 1 where it does not (head next_sentence); the squared error when the classifier is a regression; -100 is not counted, which gives NaN; head: only where the model has both; NULL label: NULL (MobileBertForSequenceClassification, MobileBertForNextSentencePrediction)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	label text,
+	pair text DEFAULT NULL,
+	head text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_name'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, text, text, text) IS
+'Cross entropy of a label by its name (head classify), or of the words that a text has masked, label being the text without masks, of as many tokens (head fill_mask); head: only where the model has both (MobileBertForSequenceClassification, MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	target double precision,
+	pair text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_target'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, double precision, text) IS
+'Squared error of a regression for a text or pair; for a classifier of several labels of which one is asked for, give the label as integer or text (MobileBertForSequenceClassification)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	targets real[],
+	pair text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_targets'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, real[], text) IS
+'Binary cross entropy for a text or pair, a target from 0 to 1 for each label, or the mean squared error of a regression with several outputs (MobileBertForSequenceClassification)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	labels integer[],
+	pair text DEFAULT NULL,
+	head text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_tokens'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, integer[], text, text) IS
+'Mean cross entropy of a label for each token as tokens() shows them, -100 where none is to be counted: classes (head ner), or the true tokens'' ids (head fill_mask); NaN when nothing is counted; head: only where the model has both (MobileBertForTokenClassification, MobileBertForMaskedLM)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text,
+	model text,
+	labels integer[],
+	next_sentence_label integer,
+	pair text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_pretraining'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, integer[], integer, text) IS
+'Mean cross entropy of the true tokens'' ids, -100 where none is to be counted, plus that of the next sentence''s label: 0 where the second text follows, 1 where it does not (MobileBertForPreTraining)';
+
+CREATE FUNCTION mobilebert.loss(
+	words text[],
+	model text,
+	tags text[]
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_tags'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text[], text, text[]) IS
+'Mean cross entropy of the tags of words, by name, each at the first token of its word (MobileBertForTokenClassification)';
+
+CREATE FUNCTION mobilebert.loss(
+	question text,
+	context text,
+	model text,
+	start_position integer,
+	end_position integer
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_positions'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, text, integer, integer) IS
+'Mean of the cross entropies of the first and the last token of an answer, numbered as tokens(question, model, pair => context) does; a number before the tokens counts as 0, one behind them is not counted, and NaN is the loss when one of both is not (MobileBertForQuestionAnswering)';
+
+CREATE FUNCTION mobilebert.loss(
+	question text,
+	context text,
+	model text,
+	answer text,
+	answer_start integer
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_answer'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text, text, text, integer) IS
+'Mean of the cross entropies of the first and the last token of an answer that stands in the context from character answer_start (from 0) on (MobileBertForQuestionAnswering)';
+
+CREATE FUNCTION mobilebert.loss(
+	prompt text,
+	choices text[],
+	model text,
+	choice_no integer,
+	padding boolean DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_choice'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text, text[], text, integer, boolean) IS
+'Cross entropy of the right continuation of a prompt, from 1 on; padding: as in choose() (MobileBertForMultipleChoice)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text[],
+	model text,
+	labels integer[],
+	pair text[] DEFAULT NULL,
+	head text DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_labels_batch'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text[], text, integer[], text[], text) IS
+'Loss of several texts or pairs as one padded batch, in which all but the longest see a pad token: a label for each (head classify, next_sentence), or an array [texts][tokens of the longest] with -100 where none is to be counted (head ner, fill_mask); the mean over all labels (MobileBertForSequenceClassification and others)';
+
+CREATE FUNCTION mobilebert.loss(
+	input text[],
+	model text,
+	targets real[],
+	pair text[] DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_targets_batch'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text[], text, real[], text[]) IS
+'Loss of several texts or pairs as one padded batch, in which all but the longest see a pad token: targets [texts] or [texts][outputs]; the mean over all of them (MobileBertForSequenceClassification)';
+
+CREATE FUNCTION mobilebert.loss(
+	prompt text[],
+	choices text[],
+	model text,
+	choice_no integer[]
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_loss_choice_batch'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.loss(text[], text[], text, integer[]) IS
+'Mean loss of several prompts with choices [prompts][choices of each] as one padded batch; choice_no: the right one of each, from 1 on (MobileBertForMultipleChoice)';

@@ -175,6 +175,19 @@ static const struct
 	{mobilebert_best_answer, mobilebert_best_answer_begin},
 	{mobilebert_entities, mobilebert_entities_begin},
 	{mobilebert_entities_words, mobilebert_entities_words_begin},
+	{mobilebert_loss_label, mobilebert_loss_label_begin},
+	{mobilebert_loss_name, mobilebert_loss_name_begin},
+	{mobilebert_loss_target, mobilebert_loss_target_begin},
+	{mobilebert_loss_targets, mobilebert_loss_targets_begin},
+	{mobilebert_loss_tokens, mobilebert_loss_tokens_begin},
+	{mobilebert_loss_pretraining, mobilebert_loss_pretraining_begin},
+	{mobilebert_loss_tags, mobilebert_loss_tags_begin},
+	{mobilebert_loss_positions, mobilebert_loss_positions_begin},
+	{mobilebert_loss_answer, mobilebert_loss_answer_begin},
+	{mobilebert_loss_choice, mobilebert_loss_choice_begin},
+	{mobilebert_loss_labels_batch, mobilebert_loss_labels_batch_begin},
+	{mobilebert_loss_targets_batch, mobilebert_loss_targets_batch_begin},
+	{mobilebert_loss_choice_batch, mobilebert_loss_choice_batch_begin},
 };
 
 MobilebertBegin

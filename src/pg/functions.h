@@ -407,4 +407,32 @@ extern MobilebertCall *mobilebert_best_choice_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_answer(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_answer_begin(FunctionCallInfo fcinfo);
 
+extern Datum mobilebert_loss_label(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_label_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_name(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_name_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_target(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_target_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_targets(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_targets_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_tokens(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_pretraining(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_pretraining_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_tags(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_tags_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_positions(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_positions_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_answer(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_answer_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_choice(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_choice_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_labels_batch(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_targets_batch(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_targets_batch_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_loss_choice_batch(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_loss_choice_batch_begin(FunctionCallInfo fcinfo);
+
+
 #endif							/* MOBILEBERT_FUNCTIONS_H */
