@@ -50,7 +50,11 @@ typedef struct mb_entity_list
 	size_t		room;
 } mb_entity_list;
 
-/* What stands fast before the first token; all of it has to outlast the work. */
+/*
+ * What stands fast before the first token; all of it has to outlast the work.
+ * Labels may be in any encoding that leaves ASCII alone, and need no zero byte
+ * behind them.
+ */
 typedef struct mb_entity_task
 {
 	const mb_tokenizer *tokenizer;
