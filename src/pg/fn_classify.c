@@ -53,7 +53,6 @@ static void apply_function(ScoreFunction function, float *values,
 						   size_t count);
 static size_t length_option(FunctionCallInfo fcinfo, int n,
 							const MobilebertModel *model);
-static text *pair_argument(FunctionCallInfo fcinfo, int n);
 static ClassifyCall *classify_begin(FunctionCallInfo fcinfo, text *function,
 									int overflow);
 static void classify_sequence(MobilebertCall *call, size_t n,
@@ -128,15 +127,6 @@ length_option(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
 	return model->image.config.max_positions;
 }
 
-/* An empty second text is none, as in a call for one input of Hugging Face. */
-static text *
-pair_argument(FunctionCallInfo fcinfo, int n)
-{
-	text	   *pair = ARG_TEXT(n);
-
-	return pair != NULL && VARSIZE_ANY_EXHDR(pair) > 0 ? pair : NULL;
-}
-
 /*
  * The call
  */
@@ -166,7 +156,8 @@ classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
 	max_length = length_option(fcinfo, overflow + 2, model);
 	stride = mobilebert_stride(fcinfo, overflow + 1, model, max_length);
 	mobilebert_input_read(&c->in, fcinfo, model, PG_GETARG_TEXT_PP(0),
-						  pair_argument(fcinfo, 2), policy, max_length, stride);
+						  mobilebert_second_text(fcinfo, 2), policy,
+						  max_length, stride);
 
 	c->scratch = palloc(model->image.config.hidden_size * sizeof(float));
 	c->scores = palloc(Max(c->labels->outputs, 1) * sizeof(float));

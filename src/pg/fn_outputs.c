@@ -175,7 +175,8 @@ output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
 	size_t		i;
 
 	mobilebert_input_read(&in, fcinfo, call->model, PG_GETARG_TEXT_PP(0),
-						  ARG_TEXT(pair), overflow, max_length, stride);
+						  mobilebert_second_text(fcinfo, pair), overflow,
+						  max_length, stride);
 	for (i = 0; i < in.windows; i++)
 	{
 		mobilebert_input_window(&in, i, &sequence);
