@@ -484,21 +484,22 @@ mobilebert_best_answers_deserialize(PG_FUNCTION_ARGS)
 Datum
 mobilebert_best_answers_final(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
 	BestState  *state;
+	Oid			type;
 	TupleDesc	desc;
 	Datum	   *rows;
 	ArrayType  *array;
 	size_t		i;
 
-	(void) aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
+	(void) aggregate_context(fcinfo);
 	state = (BestState *) PG_GETARG_POINTER(0);
 	finish(state);
 	if (state->count == 0)
 		PG_RETURN_NULL();
 
+	type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
 	desc = lookup_rowtype_tupdesc(type, -1);
 	rows = palloc(state->count * sizeof(Datum));
 	for (i = 0; i < state->count; i++)

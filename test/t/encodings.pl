@@ -47,7 +47,11 @@ my %texts = (
 	WIN1251 => [ 'Привет, мир! Ёлка й', 'plain' ],
 	UTF8 => [ '🙂 emoji 中文 é', 'a' ]);
 
-value($node, "SELECT mobilebert.import_model('m', '$model')");
+my $qa = golden('tok-no-cjk');
+my $import = "SELECT mobilebert.import_model('m', '$model');
+	SELECT mobilebert.import_model('qa', '$qa')";
+
+value($node, $import);
 
 sub quoted
 {
@@ -64,6 +68,10 @@ my $chunks = q{SELECT string_agg(chunk || '/' || start_offset || '/' ||
 		end_offset || '/' || (chunk = substr(%1$s, start_offset + 1,
 			end_offset - start_offset)), ';' ORDER BY chunk_no)
 	FROM mobilebert.chunk(%1$s, 'm', 20)};
+my $answers = q{SELECT string_agg(concat_ws('/', answer, score, start_offset,
+		end_offset, answer = substr(%1$s, start_offset + 1,
+			end_offset - start_offset)), ';' ORDER BY rank)
+	FROM mobilebert.answer('who?', nullif(%1$s, ''), 'qa', 20, 2, 3, 16)};
 
 for my $encoding (sort keys %texts)
 {
@@ -73,18 +81,19 @@ for my $encoding (sort keys %texts)
 		"CREATE DATABASE $database ENCODING '$encoding' LOCALE 'C' TEMPLATE template0"
 	);
 	value(
-		$node, "CREATE EXTENSION mobilebert;
-		SELECT mobilebert.import_model('m', '$model')", $database);
+		$node, "CREATE EXTENSION mobilebert; $import", $database);
 	for my $text (@{ $texts{$encoding} },
 		join(' ', ($texts{$encoding}[0]) x 3))
 	{
 		my $queries = join(';',
-			map { sprintf($_, quoted($text)) } $tokens, $vector, $chunks);
+			map { sprintf($_, quoted($text)) } $tokens, $vector, $chunks,
+			$answers);
 		my $here = value($node, $queries, $database);
 
 		is($here, value($node, $queries),
-			"$encoding: tokens, vector and chunks of \"$text\"");
-		unlike($here, qr/false/, "$encoding: chunks are slices");
+			"$encoding: tokens, vector, chunks and answers of \"$text\"");
+		unlike($here, qr/false|\/f(?:;|$)/m,
+			"$encoding: chunks and answers are slices");
 	}
 	is( value(
 			$node,

@@ -23,12 +23,14 @@ value(
 	$node,
 	q{SELECT mobilebert.import_model('m', '} . golden('one-layer-one-head') . q{');
 	SELECT mobilebert.import_model('n', '} . golden('tok-only-vocab') . q{');
+	SELECT mobilebert.import_model('q', '} . golden('tok-no-cjk') . q{');
 	SELECT mobilebert.set_default_model('embed', 'm');
+	SELECT mobilebert.set_default_model('answer', 'q');
 	CREATE TABLE outcome (call text, state text, message text);
 	CREATE TABLE argument (type regtype, value text);
 	INSERT INTO argument VALUES
 		('text', ''), ('text', 'm'), ('text', 'm'), ('text', 'm'),
-		('text', 'n'), ('text', 'some words'), ('text', 'cls'),
+		('text', 'n'), ('text', 'q'), ('text', 'q'), ('text', 'some words'), ('text', 'cls'),
 		('text', 'window'), ('text', 'error'), ('text', 'max_length'),
 		('text', 'longest_first'), ('text', 'only_second'), ('text', 'left'),
 		('text', E'\u0301\u200d\ufeff \u2028'), ('text', 'İSTANBUL 中文 🙂🏽'),
@@ -72,6 +74,7 @@ value(
 			FROM pg_proc p, generate_series(1, $rounds)
 			WHERE pronamespace = 'mobilebert'::regnamespace
 				AND prorettype NOT IN ('trigger'::regtype, 'internal'::regtype)
+				AND 'internal'::regtype <> ALL (proargtypes) AND prokind <> 'a'
 				AND proname !~ '^(drop|rename|revoke|set_default)_'
 			ORDER BY 1
 		LOOP
