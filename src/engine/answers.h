@@ -25,7 +25,7 @@ typedef struct mb_answer_options
 {
 	size_t		top_k;			/* answers wanted, >= 1 */
 	size_t		max_tokens;		/* of an answer ("max_answer_len"), >= 1 */
-	int32_t		cls_id;			/* a token that may be in an answer; or -1 */
+	int32_t		cls_id;			/* may be in an answer; -1: none */
 	bool		align_to_words;
 	bool		no_answer;		/* rank "no answer" among the answers */
 } mb_answer_options;
@@ -51,8 +51,7 @@ typedef struct mb_answers
 	const char *text;			/* the context, UTF-8 */
 	size_t		length;			/* its bytes */
 	size_t		characters;
-	size_t	   *places;			/* byte offset of every 64th character; NULL:
-								 * a character is a byte */
+	size_t	   *places;			/* of every 64th character; NULL: ASCII */
 	mb_arena   *arena;
 	mb_answer_entry *entries;	/* in the order in which they came */
 	size_t		count;
