@@ -1721,30 +1721,16 @@ CREATE FUNCTION mobilebert.loss(
 	model text,
 	labels integer[],
 	pair text DEFAULT NULL,
-	head text DEFAULT NULL
+	head text DEFAULT NULL,
+	next_sentence_label integer DEFAULT NULL
 )
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_loss_tokens'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.loss(text, text, integer[], text, text) IS
-'Mean cross entropy of a label for each token as tokens() shows them, -100 where none is to be counted: classes (head ner), or the true tokens'' ids (head fill_mask); NaN when nothing is counted; head: only where the model has both (MobileBertForTokenClassification, MobileBertForMaskedLM)';
-
-CREATE FUNCTION mobilebert.loss(
-	input text,
-	model text,
-	labels integer[],
-	next_sentence_label integer,
-	pair text DEFAULT NULL
-)
-RETURNS real
-AS 'MODULE_PATHNAME', 'mobilebert_loss_pretraining'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
-SUPPORT mobilebert.support;
-
-COMMENT ON FUNCTION mobilebert.loss(text, text, integer[], integer, text) IS
-'Mean cross entropy of the true tokens'' ids, -100 where none is to be counted, plus that of the next sentence''s label: 0 where the second text follows, 1 where it does not (MobileBertForPreTraining)';
+COMMENT ON FUNCTION mobilebert.loss(text, text, integer[], text, text, integer) IS
+'Mean cross entropy of a label for each token as tokens() shows them, -100 where none is to be counted: classes (head ner), or the true tokens'' ids (head fill_mask); NaN when nothing is counted; next_sentence_label: adds that head''s cross entropy, 0 where the second text follows, 1 where it does not; head: only where the model has both (MobileBertForTokenClassification, MobileBertForMaskedLM, MobileBertForPreTraining)';
 
 CREATE FUNCTION mobilebert.loss(
 	words text[],

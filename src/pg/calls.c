@@ -180,7 +180,6 @@ static const struct
 	{mobilebert_loss_target, mobilebert_loss_target_begin},
 	{mobilebert_loss_targets, mobilebert_loss_targets_begin},
 	{mobilebert_loss_tokens, mobilebert_loss_tokens_begin},
-	{mobilebert_loss_pretraining, mobilebert_loss_pretraining_begin},
 	{mobilebert_loss_tags, mobilebert_loss_tags_begin},
 	{mobilebert_loss_positions, mobilebert_loss_positions_begin},
 	{mobilebert_loss_answer, mobilebert_loss_answer_begin},

@@ -271,7 +271,7 @@ fill_masks(FillCall *fill, MobilebertInput *in)
 				 errdetail("Nothing is masked in the %zu tokens that are left of it.",
 						   in->limit) : 0,
 				 errhint("Write \"%s\" where a token is to be filled in.",
-						 mobilebert_message(token == NULL ? "" : token))));
+						 mobilebert_message(pnstrdup(token, length)))));
 	}
 }
 

@@ -11,8 +11,8 @@
  *	  (input, text)				a class by name, or the text without masks
  *	  (input, double)			the target of a regression
  *	  (input, real[])			targets of a regression, or of each label
- *	  (input, int[])			a label for each token: tags, or masked tokens
- *	  (input, int[], int)		both labels of the pretraining heads
+ *	  (input, int[])			a label for each token: tags, or masked tokens;
+ *							with next_sentence_label both pretraining heads
  *	  (words[], tags[])			tags of words
  *	  (question, context, ...)	where the answer stands
  *	  (prompt, choices[], int)	which choice is right
@@ -37,7 +37,6 @@ PG_FUNCTION_INFO_V1(mobilebert_loss_name);
 PG_FUNCTION_INFO_V1(mobilebert_loss_target);
 PG_FUNCTION_INFO_V1(mobilebert_loss_targets);
 PG_FUNCTION_INFO_V1(mobilebert_loss_tokens);
-PG_FUNCTION_INFO_V1(mobilebert_loss_pretraining);
 PG_FUNCTION_INFO_V1(mobilebert_loss_tags);
 PG_FUNCTION_INFO_V1(mobilebert_loss_positions);
 PG_FUNCTION_INFO_V1(mobilebert_loss_answer);
@@ -317,7 +316,10 @@ mobilebert_loss_targets(PG_FUNCTION_ARGS)
  * Labels of tokens
  */
 
-/* loss(input text, model text, labels int[], pair text, head text) */
+/*
+ * loss(input text, model text, labels int[], pair text, head text,
+ * next_sentence_label int)
+ */
 MobilebertCall *
 mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo)
 {
@@ -327,11 +329,14 @@ mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
 		return NULL;
-	loss = loss_make_head(fcinfo, 4, TOKEN_HEADS);
+	loss = loss_make_head(fcinfo, 4, ARG_IS_GIVEN(5) ? MB_TASK_FILL_MASK :
+						  TOKEN_HEADS);
 	add_text(loss, fcinfo, 3);
 	loss_ready(loss);
 	labels = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(2), "labels", &count);
 	loss_token_labels(loss, labels, count);
+	if (ARG_IS_GIVEN(5))
+		loss_next_label(loss, PG_GETARG_INT32(5));
 	return &loss->call;
 }
 
@@ -339,43 +344,6 @@ Datum
 mobilebert_loss_tokens(PG_FUNCTION_ARGS)
 {
 	return mobilebert_call_value(fcinfo, mobilebert_loss_tokens_begin);
-}
-
-/*
- * loss(input text, model text, labels int[], next_sentence_label int,
- * pair text)
- */
-MobilebertCall *
-mobilebert_loss_pretraining_begin(FunctionCallInfo fcinfo)
-{
-	LossCall   *loss;
-	const int32 *labels;
-	size_t		count;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-		return NULL;
-	loss = loss_make(fcinfo, 1, MB_TASK_FILL_MASK);
-	if ((loss->call.model->registry->tasks & MB_TASK_NEXT_SENTENCE) == 0)
-		mobilebert_no_head(loss->call.model->registry, MB_TASK_NEXT_SENTENCE);
-	add_text(loss, fcinfo, 4);
-	loss_ready(loss);
-	loss->both = true;
-	labels = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(2), "labels", &count);
-	loss_token_labels(loss, labels, count);
-	loss->next_label = PG_GETARG_INT32(3);
-	if (!mb_is_label(loss->next_label, 2))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid next_sentence_label: %d", loss->next_label),
-				 errdetail("Legal values are 0 (the second text follows), 1 (it does not) and %d.",
-						   MB_NO_LABEL)));
-	return &loss->call;
-}
-
-Datum
-mobilebert_loss_pretraining(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_pretraining_begin);
 }
 
 /*

@@ -417,8 +417,6 @@ extern Datum mobilebert_loss_targets(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_loss_targets_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_loss_tokens(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_pretraining(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_pretraining_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_loss_tags(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_loss_tags_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_loss_positions(PG_FUNCTION_ARGS);

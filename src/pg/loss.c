@@ -199,7 +199,13 @@ loss_targets(LossCall *loss, const float *targets, size_t count)
 				 errmsg("model \"%s\" takes a label, and not targets",
 						loss->call.model->name),
 				 errhint("Give the label's name, or its number as integer.")));
-	loss_check_count("targets", count, loss->rows.count * loss->width);
+	if (count != loss->rows.count * loss->width)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there must be %zu targets, and not %zu",
+						loss->rows.count * loss->width, count),
+				 errdetail("Model \"%s\" has %zu outputs for each text.",
+						   loss->call.model->name, loss->width)));
 	loss->targets = targets;
 }
 
@@ -232,6 +238,23 @@ loss_token_labels(LossCall *loss, const int32 *labels, size_t count)
 								   MB_NO_LABEL)));
 		}
 	}
+}
+
+void
+loss_next_label(LossCall *loss, int32 label)
+{
+	const RegistryModel *row = loss->call.model->registry;
+
+	if ((row->tasks & MB_TASK_NEXT_SENTENCE) == 0)
+		mobilebert_no_head(row, MB_TASK_NEXT_SENTENCE);
+	if (!mb_is_label(label, 2))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid next_sentence_label: %d", label),
+				 errdetail("Legal values are 0 (the second text follows), 1 (it does not) and %d.",
+						   MB_NO_LABEL)));
+	loss->both = true;
+	loss->next_label = label;
 }
 
 void

@@ -60,6 +60,9 @@ extern void loss_targets(LossCall *loss, const float *targets, size_t count);
 extern void loss_token_labels(LossCall *loss, const int32 *labels,
 							  size_t count);
 
+/* The next sentence's label, in addition to those of tokens. */
+extern void loss_next_label(LossCall *loss, int32 label);
+
 /* The right choice of each prompt, from 1 on; loss->choices is set. */
 extern void loss_choices(LossCall *loss, const int32 *right, size_t prompts);
 
