@@ -89,6 +89,42 @@ sub truncation
 		given($options, 'max_length'));
 }
 
+# The form of loss() for a head; lists of texts are a padded batch.
+sub loss_arguments
+{
+	my ($i, $head, $model) = @_;
+	my ($text, $pair, $labels) = @$i{qw(text text_pair labels)};
+	my $given = $labels->{labels};
+	my $batch = ref $text eq 'ARRAY';
+	my $input = $batch ? texts($text) : quoted($text);
+
+	if ($head eq 'ForQuestionAnswering')
+	{
+		return join(', ', $input, quoted($pair), $model,
+			map { $labels->{$_}[0] } qw(start_positions end_positions));
+	}
+	if ($head eq 'ForMultipleChoice')
+	{
+		return join(', ', $input, texts($pair), $model,
+			ints([ map { $_ + 1 } @$given ]));
+	}
+	if ($head eq 'ForSequenceClassification')
+	{
+		my $value = quoted($batch ? $given : $given->[0]);
+		my $type = ref $given->[0] || $value =~ /\./ ? 'real' : 'int';
+
+		$value =~ s/E'([-\d.]+)'/$1/g;
+		$value .= "::$type\[]" if $value =~ /^ARRAY/;
+		return "$input, $model, $value";
+	}
+	if ($head eq 'ForNextSentencePrediction')
+	{
+		return "$input, $model, $given->[0], pair => " . quoted($pair);
+	}
+	return "$input, $model, " . ints($given->[0])
+	  . named(next_sentence_label => ($labels->{next_sentence_label} || [])->[0]);
+}
+
 # What a case calls: SQL that gives one JSON value.
 my %call = (
 	'text-classification' => sub {
@@ -206,6 +242,12 @@ my %call = (
 				'logsumexp', (SELECT jsonb_agg((SELECT m + ln(sum(exp(x::float8 - m)))
 					FROM unnest(l) AS x) ORDER BY n)
 					FROM row JOIN largest USING (n)))};
+	},
+	'losses' => sub {
+		my ($i, $o, $model) = @_;
+
+		return 'SELECT to_jsonb(mobilebert.loss('
+		  . loss_arguments($i, $o->{head}, $model) . '))';
 	},
 );
 
@@ -397,6 +439,11 @@ my %compare = (
 			$expected->{prediction_logits}[$_])
 		  for 0 .. $#{ $expected->{prediction_logits} };
 		same('argmax', "@{$got->{argmax}}", "@{$expected->{argmax}}");
+	},
+	'losses' => sub {
+		my ($got, $expected) = @_;
+
+		number('loss', $got, $expected->{loss});
 	},
 );
 
