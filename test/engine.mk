@@ -42,9 +42,9 @@ endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
 ifneq ($(filter x86_64%,$(MACHINE)),)
-$(OUT)/kernels_avx2.o: CFLAGS += -mavx2 -mfma
+$(OUT)/kernels_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(OUT)/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
-	-mavx512vl -mfma
+	-mavx512vl -mfma -mf16c
 endif
 
 ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*.c))

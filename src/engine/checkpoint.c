@@ -78,6 +78,9 @@ static const tensor_spec embeddings[] = {
 	NORM("embeddings.LayerNorm", DIM_H, MB_PART_BASE)
 };
 
+/* The first of them are tables, not maps. */
+#define TABLES 3
+
 static const tensor_spec bottleneck_input[] = {
 	DENSE("bottleneck.input.dense", DIM_T, DIM_H, MB_PART_BASE),
 	NORM("bottleneck.input.LayerNorm", DIM_T, MB_PART_BASE)
@@ -301,6 +304,17 @@ mb_slot_size(const mb_config *config, size_t index)
 
 	return dimension_size(config, place.spec->rows) *
 		dimension_size(config, place.spec->columns);
+}
+
+bool
+mb_slot_linear(const mb_config *config, size_t index, uint64_t shape[2])
+{
+	slot_place	place = locate(config, index);
+
+	shape[0] = dimension_size(config, place.spec->rows);
+	shape[1] = dimension_size(config, place.spec->columns);
+	return place.spec->columns != DIM_NONE && index >= TABLES &&
+		index < first_head(config);
 }
 
 /* ----------

@@ -55,6 +55,13 @@ extern ptrdiff_t mb_slot_index(const mb_config *config, const char *name);
 extern mb_part mb_slot_part(const mb_config *config, size_t index);
 extern uint64_t mb_slot_size(const mb_config *config, size_t index);
 
+/*
+ * Is the slot the weight of a linear map of the encoder, which kernels want in
+ * panels?  shape [out, in] is set in any case, [n, 1] for rank 1.
+ */
+extern bool mb_slot_linear(const mb_config *config, size_t index,
+						   uint64_t shape[2]);
+
 static inline uint64_t
 mb_slot_elements(const mb_slot *slot)
 {

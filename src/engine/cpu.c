@@ -12,11 +12,22 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
+
 bool
 mb_cpu_has_avx2(void)
 {
+	unsigned int a;
+	unsigned int b;
+	unsigned int c;
+	unsigned int d;
+
 	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+		return false;
+
+	/* not every compiler knows the name of F16C; it needs what AVX needs */
+	return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
 
 bool

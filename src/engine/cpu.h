@@ -12,10 +12,10 @@
 
 #include <stdbool.h>
 
-/* AVX2 and FMA. */
+/* AVX2, FMA and F16C. */
 extern bool mb_cpu_has_avx2(void);
 
-/* AVX-512 F, BW, DQ and VL, and AVX2 and FMA. */
+/* AVX-512 F, BW, DQ and VL, and what mb_cpu_has_avx2() asks for. */
 extern bool mb_cpu_has_avx512(void);
 
 #endif							/* MB_CPU_H */

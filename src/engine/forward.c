@@ -5,23 +5,23 @@
  *
  * A pass walks the layers; within a layer there are three sweeps:
  *
- *	  project	for each block of MB_ROW_BLOCK rows: bottlenecks, Q, K and V
- *	  attend	for each sequence, head and block of query rows: scores,
- *				softmax, context
- *	  finish	for each block of rows: attention output, feed-forward networks,
- *				output bottleneck
+ *	  project	for each SWEEP_ROWS rows: bottlenecks, Q, K and V
+ *	  attend	for each sequence and head, its keys and values packed, each
+ *				block of query rows: scores, softmax, context
+ *	  finish	for each SWEEP_ROWS rows: attention output, feed-forward
+ *				networks, output bottleneck
  *
  * Only h, the residual R, Q, K and V exist for all rows; everything between is
- * as large as one block.  The context overwrites Q, head by head, once the
+ * as large as one sweep.  The context overwrites Q, head by head, once the
  * scores of those queries are known.
  *
- * Rows are padded to whole blocks.  Padding rows of h are zero and stay so:
- * norms and activations run over real rows only.  What the products make of
- * them is never read by a real row.
+ * Buffers have room for whole blocks of MB_ROW_BLOCK rows, with numbers in
+ * them: padding rows of h are zero and stay so.  What products make of them is
+ * never read by a real row.
  *
- * That a row has the same bits in every batch rests on: products of fixed
- * shape (gemm.c), kernels that see one row, and attention blocks that start at
- * the sequence's own first row.
+ * That a row has the same bits in every batch rests on: products whose order
+ * of sums the batch does not decide (kernels.h), kernels that see one row, and
+ * attention blocks that start at the sequence's own first row.
  *
  * Source: transformers' modeling_mobilebert; spec model.md sections 2, 3, 6
  * and 7, whose letters (H, E, T, I, A, N, D, L) are used here.
@@ -37,9 +37,21 @@
 #include <math.h>
 #include <string.h>
 
-/* Query rows taken together, and how many scores that may make. */
-#define QUERY_ROWS 64
-#define MAX_SCORES ((size_t) 1 << 18)
+/*
+ * Rows that go through a sweep together, whole blocks: enough that weights are
+ * read from afar seldom, and few enough that what is between two maps stays
+ * near.
+ */
+#define SWEEP_ROWS ((size_t) 6 * MB_ROW_BLOCK)
+
+/*
+ * Query rows taken together, so that their scores stay in the first level of
+ * the cache for texts of the usual lengths.
+ */
+#define QUERY_ROWS 12
+
+/* Scores between two looks for a cancel. */
+#define MAX_SCORES ((size_t) 1 << 16)
 
 /* Sites that MobileBERT builds without the configured epsilon (model.md 2.2) */
 #define DEFAULT_EPSILON 1e-5f
@@ -55,10 +67,12 @@ typedef struct workspace
 	float	   *query;			/* [rows, A]; then the context */
 	float	   *key;			/* [rows, A] */
 	float	   *value;			/* [rows, A] */
+	float	   *keys;			/* panels of one head of the longest sequence */
+	float	   *values;			/* likewise */
 	float	   *scores;			/* [query rows, L] of the longest sequence */
-	float	   *wide;			/* [block, max(trigram, H, I)] */
-	float	   *narrow;			/* [block, T] */
-	float	   *narrow2;		/* [block, T] */
+	float	   *wide;			/* [sweep, max(trigram, I)] */
+	float	   *narrow;			/* [sweep, T] */
+	float	   *operand;		/* mb_operand.scratch of a sweep */
 } workspace;
 
 typedef struct pass
@@ -71,22 +85,8 @@ typedef struct pass
 	const mb_kernels *kernels;
 	mb_error   *err;
 	size_t		tokens;
-	size_t		rows;			/* tokens, padded to whole blocks */
 	workspace	memory;
 } pass;
-
-/* Number of query rows that attention takes together for length L. */
-static size_t
-query_rows(size_t length)
-{
-	size_t		rows = MAX_SCORES / length;
-
-	if (rows > QUERY_ROWS)
-		rows = QUERY_ROWS;
-	if (rows > length)
-		rows = length;
-	return rows > 0 ? rows : 1;
-}
 
 /* Width of the embedding transformation's input; 0 when it is not applied. */
 static size_t
@@ -119,6 +119,29 @@ carve(float *base, size_t *used, size_t rows, size_t width, float **region)
 	return mb_size_add(*used, count, used);
 }
 
+/* n rounded up to a multiple of step; false when that is beyond size_t. */
+static bool
+round_up(size_t n, size_t step, size_t *result)
+{
+	if (!mb_size_add(n, step - 1, result))
+		return false;
+	*result = *result / step * step;
+	return true;
+}
+
+/* The widest input of a map. */
+static size_t
+widest(const mb_config *config)
+{
+	size_t		width = transformation_width(config);
+
+	if (width < config->hidden_size)
+		width = config->hidden_size;
+	if (width < config->intermediate_size)
+		width = config->intermediate_size;
+	return width;
+}
+
 /*
  * Lay out the workspace in base, or count with base NULL.  *size gets bytes;
  * false when that is beyond size_t.
@@ -127,31 +150,37 @@ static bool
 lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
 		workspace *memory, size_t *size)
 {
-	size_t		hidden = config->hidden_size;
 	size_t		inner = config->true_hidden_size;
 	size_t		attention = config->attention_size;
-	size_t		wide = transformation_width(config);
+	size_t		wide = widest(config);
 	size_t		rows;
+	size_t		sweep;
+	size_t		long_panels;
+	size_t		head_panels;
+	size_t		operand;
 	size_t		used = 0;
 	bool		fits;
 
-	if (!mb_size_add(tokens, MB_ROW_BLOCK - 1, &rows))
+	if (!round_up(tokens, MB_ROW_BLOCK, &rows) ||
+		!round_up(longest, MB_PANEL, &long_panels) ||
+		!round_up(config->head_size, MB_PANEL, &head_panels))
 		return false;
-	rows = rows / MB_ROW_BLOCK * MB_ROW_BLOCK;
-	if (wide < hidden)
-		wide = hidden;
-	if (wide < config->intermediate_size)
-		wide = config->intermediate_size;
-	fits = carve(base, &used, rows, hidden, &memory->states) &&
+	sweep = rows < SWEEP_ROWS ? rows : SWEEP_ROWS;
+	operand = mb_operand_memory(sweep, wide);
+	if (operand == SIZE_MAX)
+		return false;
+	fits = carve(base, &used, rows, config->hidden_size, &memory->states) &&
 		carve(base, &used, config->use_bottleneck ? rows : 0, inner,
 			  &memory->residual) &&
 		carve(base, &used, rows, attention, &memory->query) &&
 		carve(base, &used, rows, attention, &memory->key) &&
 		carve(base, &used, rows, attention, &memory->value) &&
-		carve(base, &used, query_rows(longest), longest, &memory->scores) &&
-		carve(base, &used, MB_ROW_BLOCK, wide, &memory->wide) &&
-		carve(base, &used, MB_ROW_BLOCK, inner, &memory->narrow) &&
-		carve(base, &used, MB_ROW_BLOCK, inner, &memory->narrow2);
+		carve(base, &used, long_panels, config->head_size, &memory->keys) &&
+		carve(base, &used, longest, head_panels, &memory->values) &&
+		carve(base, &used, QUERY_ROWS, longest, &memory->scores) &&
+		carve(base, &used, sweep, wide, &memory->wide) &&
+		carve(base, &used, sweep, inner, &memory->narrow) &&
+		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand);
 	if (!config->use_bottleneck)
 		memory->residual = memory->states;
 	return fits && mb_size_multiply(used, sizeof(float), size);
@@ -267,41 +296,57 @@ check_batch(const mb_model *model, const mb_batch *batch, size_t layers,
 
 /* Building blocks */
 
-/* Real rows of the block that starts at row first. */
+/* Real rows of the sweep that starts at row first. */
 static size_t
 real_rows(const pass *p, size_t first)
 {
-	size_t		left = p->tokens > first ? p->tokens - first : 0;
-
-	return left < MB_ROW_BLOCK ? left : MB_ROW_BLOCK;
+	return p->tokens - first < SWEEP_ROWS ? p->tokens - first : SWEEP_ROWS;
 }
 
-static mb_status
-dense(const pass *p, const mb_linear *linear, const float *x, size_t rows,
-	  float *y, size_t k, size_t n)
+/* Rows [rows, k] as the input of maps; one operand at a time. */
+static mb_operand
+operand(const pass *p, const float *x, size_t rows, size_t k)
 {
-	return mb_dense(linear, x, rows, y, k, n, p->cancel, p->err);
+	mb_operand	input = {x, rows, k, p->memory.operand, MB_FORMAT_ROWS};
+
+	return input;
 }
 
-/* y[rows, width] = Norm(x + r); r may be NULL, y may be x or r. */
+/* y[rows, n] = x * map */
+static mb_status
+dense(const pass *p, const mb_linear *map, mb_operand *x, float *y, size_t n)
+{
+	return mb_dense(map, x, NULL, y, n, p->cancel, p->err);
+}
+
+/* LayerNorm of each row in place. */
 static void
-normalise(const pass *p, const mb_norm *norm, float epsilon, const float *x,
-		  const float *r, float *y, size_t rows, size_t width)
+layer_norm(const pass *p, const mb_norm *norm, float epsilon, float *y,
+		   size_t rows, size_t width)
 {
 	size_t		i;
 
 	for (i = 0; i < rows; i++)
-	{
-		const float *row = x + i * width;
-		const float *other = r == NULL ? NULL : r + i * width;
+		p->kernels->layer_norm(y + i * width, NULL, norm->weight, norm->bias,
+							   epsilon, y + i * width, width);
+}
 
-		if (p->config->layer_norm)
-			p->kernels->layer_norm(row, other, norm->weight, norm->bias,
-								   epsilon, y + i * width, width);
-		else
-			p->kernels->no_norm(row, other, norm->weight, norm->bias,
-								y + i * width, width);
-	}
+/*
+ * y[rows, n] = Norm(x * map + residual); residual may be NULL, or y.  NoNorm
+ * goes with the product, LayerNorm waits for the whole row.
+ */
+static mb_status
+dense_norm(const pass *p, const mb_linear *map, mb_operand *x,
+		   const float *residual, const mb_norm *norm, float epsilon,
+		   float *y, size_t n)
+{
+	bool		whole = p->config->layer_norm;
+	mb_epilogue epilogue = {MB_ACT_LINEAR, residual, whole ? NULL : norm};
+	mb_status	status = mb_dense(map, x, &epilogue, y, n, p->cancel, p->err);
+
+	if (status == MB_OK && whole)
+		layer_norm(p, norm, epsilon, y, x->rows, n);
+	return status;
 }
 
 /* Embeddings (model.md 2.1) */
@@ -363,52 +408,68 @@ add_position(const pass *p, size_t sequence, size_t token, float *x)
 		x[i] = x[i] + positions[i] + types[i];
 }
 
+/* The input of the embeddings for one sweep, and zeros up to whole blocks. */
+static void
+gather_words(const pass *p, size_t first, size_t rows, size_t sequence,
+			 float *input, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < rows; i++)
+	{
+		while (first + i >= p->batch->starts[sequence + 1])
+			sequence++;
+		if (p->config->trigram_input)
+			trigram(p, sequence, first + i, input + i * width);
+		else
+			copy_row(input + i * width,
+					 word_row(p, p->batch->ids[first + i]), width);
+	}
+	for (; i % MB_ROW_BLOCK != 0; i++)
+		copy_row(input + i * width, NULL, width);
+}
+
 /*
- * One block of rows; *sequence is the one its first token belongs to, and then
- * the one the next block's first token belongs to.
+ * One sweep; *sequence is the one its first token belongs to, and then the one
+ * the next sweep's first token belongs to.
  */
 static mb_status
-embed_block(const pass *p, size_t first, size_t *sequence)
+embed_rows(const pass *p, size_t first, size_t *sequence)
 {
-	const mb_config *config = p->config;
-	size_t		hidden = config->hidden_size;
-	size_t		width = transformation_width(config);
+	size_t		hidden = p->config->hidden_size;
+	size_t		width = transformation_width(p->config);
 	size_t		rows = real_rows(p, first);
-	float	   *input = width > 0 ? p->memory.wide :
-		p->memory.states + first * hidden;
+	const mb_norm *norm = &p->model->embedding_norm;
 	float	   *output = p->memory.states + first * hidden;
-	size_t		input_width = width > 0 ? width : hidden;
-	size_t		start = *sequence;
+	mb_operand	input = operand(p, p->memory.wide, rows, width);
 	mb_status	status = MB_OK;
 	size_t		i;
 
-	memset(input + rows * input_width, 0,
-		   (MB_ROW_BLOCK - rows) * input_width * sizeof(float));
-	for (i = 0; i < rows; i++)
+	if (width == 0)
+		gather_words(p, first, rows, *sequence, output, hidden);
+	else
 	{
-		while (first + i >= p->batch->starts[*sequence + 1])
-			++*sequence;
-		if (config->trigram_input)
-			trigram(p, *sequence, first + i, input + i * width);
-		else
-			copy_row(input + i * input_width,
-					 word_row(p, p->batch->ids[first + i]), input_width);
+		gather_words(p, first, rows, *sequence, p->memory.wide, width);
+		status = dense(p, &p->model->embedding_transformation, &input, output,
+					   hidden);
 	}
-	if (width > 0)
-		status = dense(p, &p->model->embedding_transformation, input, rows,
-					   output, width, hidden);
 	if (status != MB_OK)
 		return status;
 	for (i = 0; i < rows; i++)
 	{
-		while (first + i >= p->batch->starts[start + 1])
-			start++;
-		add_position(p, start, first + i, output + i * hidden);
+		float	   *x = output + i * hidden;
+
+		while (first + i >= p->batch->starts[*sequence + 1])
+			++*sequence;
+		add_position(p, *sequence, first + i, x);
+		if (p->config->layer_norm)
+			p->kernels->layer_norm(x, NULL, norm->weight, norm->bias,
+								   DEFAULT_EPSILON, x, hidden);
+		else
+			p->kernels->no_norm(x, NULL, norm->weight, norm->bias, x, hidden);
 	}
-	normalise(p, &p->model->embedding_norm, DEFAULT_EPSILON, output, NULL,
-			  output, rows, hidden);
-	memset(output + rows * hidden, 0,
-		   (MB_ROW_BLOCK - rows) * hidden * sizeof(float));
+	for (; i % MB_ROW_BLOCK != 0; i++)
+		copy_row(output + i * hidden, NULL, hidden);
 	return MB_OK;
 }
 
@@ -418,12 +479,12 @@ embed(const pass *p)
 	size_t		sequence = 0;
 	size_t		first;
 
-	for (first = 0; first < p->rows; first += MB_ROW_BLOCK)
+	for (first = 0; first < p->tokens; first += SWEEP_ROWS)
 	{
 		mb_status	status = cancelled(p);
 
 		if (status == MB_OK)
-			status = embed_block(p, first, &sequence);
+			status = embed_rows(p, first, &sequence);
 		if (status != MB_OK)
 			return status;
 	}
@@ -433,122 +494,145 @@ embed(const pass *p)
 /* Layer, first sweep: what attention reads (model.md 3.1) */
 
 static mb_status
-bottleneck(const pass *p, const mb_linear *linear, const mb_norm *norm,
-		   const float *h, float *y, size_t rows)
-{
-	size_t		inner = p->config->true_hidden_size;
-	mb_status	status;
-
-	status = dense(p, linear, h, rows, y, p->config->hidden_size, inner);
-	if (status == MB_OK)
-		normalise(p, norm, p->config->layer_norm_eps, y, NULL, y, rows, inner);
-	return status;
-}
-
-static mb_status
-project_block(const pass *p, const mb_layer *layer, size_t first)
+project(const pass *p, const mb_layer *layer, size_t first)
 {
 	const mb_config *config = p->config;
 	const workspace *memory = &p->memory;
 	size_t		inner = config->true_hidden_size;
-	size_t		attention = config->attention_size;
+	size_t		wide = config->attention_size;
 	size_t		rows = real_rows(p, first);
-	const float *h = memory->states + first * config->hidden_size;
-	const float *query_input = h;
-	const float *value_input = h;
+	mb_operand	h = operand(p, memory->states + first * config->hidden_size,
+							rows, config->hidden_size);
+	float	   *query_input = NULL;
+	float	   *b = memory->residual + first * inner;
+	mb_operand	narrow;
 	mb_status	status = MB_OK;
 
+	/* all that reads h first: an operand is prepared once */
 	if (config->use_bottleneck)
 	{
-		float	   *b = memory->residual + first * inner;
-
-		status = bottleneck(p, &layer->bottleneck_input,
-							&layer->bottleneck_input_norm, h, b, rows);
+		status = dense_norm(p, &layer->bottleneck_input, &h, NULL,
+							&layer->bottleneck_input_norm,
+							config->layer_norm_eps, b, inner);
 		if (config->use_bottleneck_attention)
-			query_input = value_input = b;
+			query_input = b;
 		else if (config->key_query_shared_bottleneck && status == MB_OK)
 		{
-			status = bottleneck(p, &layer->bottleneck_attention,
-								&layer->bottleneck_attention_norm, h,
-								memory->narrow, rows);
 			query_input = memory->narrow;
+			status = dense_norm(p, &layer->bottleneck_attention, &h, NULL,
+								&layer->bottleneck_attention_norm,
+								config->layer_norm_eps, query_input, inner);
 		}
 	}
+	if (status == MB_OK && query_input != b)
+		status = dense(p, &layer->value, &h, memory->value + first * wide,
+					   wide);
+	if (query_input != NULL)
+		narrow = operand(p, query_input, rows, inner);
+	else
+		narrow = h;
+	if (status == MB_OK && query_input == b)
+		status = dense(p, &layer->value, &narrow, memory->value + first * wide,
+					   wide);
 	if (status == MB_OK)
-		status = dense(p, &layer->query, query_input, rows,
-					   memory->query + first * attention, inner, attention);
+		status = dense(p, &layer->query, &narrow, memory->query + first * wide,
+					   wide);
 	if (status == MB_OK)
-		status = dense(p, &layer->key, query_input, rows,
-					   memory->key + first * attention, inner, attention);
-	if (status == MB_OK)
-		status = dense(p, &layer->value, value_input, rows,
-					   memory->value + first * attention,
-					   config->value_input_size, attention);
+		status = dense(p, &layer->key, &narrow, memory->key + first * wide,
+					   wide);
 	return status;
 }
 
 /* Second sweep: softmax(Q K' / root D) V, head by head (model.md 3.2) */
 
-/* Query rows [first, first + rows) of one sequence and one head. */
-static mb_status
-attend_block(const pass *p, size_t layer, size_t sequence, size_t head,
-			 size_t first, size_t rows)
+/* One head of one sequence. */
+typedef struct attention
 {
-	const mb_config *config = p->config;
-	const mb_batch *batch = p->batch;
-	size_t		start = batch->starts[sequence];
-	size_t		length = batch->starts[sequence + 1] - start;
-	size_t		stride = config->attention_size;
-	size_t		size = config->head_size;
-	float	   *query = p->memory.query + (start + first) * stride + head * size;
-	const float *key = p->memory.key + start * stride + head * size;
-	const float *value = p->memory.value + start * stride + head * size;
-	const uint8_t *mask = batch->mask == NULL ? NULL : batch->mask + start;
+	size_t		layer;
+	size_t		sequence;
+	size_t		head;
+	size_t		length;			/* L */
+	float	   *query;			/* [L, D] at distance A; then the context */
+	const uint8_t *mask;		/* [L] or NULL */
+} attention;
+
+/* Query rows [first, first + rows) of a head. */
+static mb_status
+attend_block(const pass *p, const attention *a, size_t first, size_t rows)
+{
+	size_t		stride = p->config->attention_size;
+	size_t		size = p->config->head_size;
+	float	   *query = a->query + first * stride;
 	float	   *scores = p->memory.scores;
 	mb_status	status = MB_OK;
 	size_t		i;
 
-	p->kernels->scores(query, stride, key, stride,
-					   (float) (1.0 / sqrt((double) size)), scores, length,
-					   rows, length, size);
+	p->kernels->matrix(query, stride, p->memory.keys,
+					   (float) (1.0 / sqrt((double) size)), scores, a->length,
+					   rows, a->length, size);
 	for (i = 0; i < rows; i++)
-		p->kernels->softmax(scores + i * length, mask, length);
+		p->kernels->softmax(scores + i * a->length, a->mask, a->length);
 	if (p->observer != NULL && p->observer->attention != NULL)
-		status = p->observer->attention(p->observer->context, layer, sequence,
-										head, first, rows, scores);
-	p->kernels->context(scores, length, value, stride, query, stride,
-						rows, size, length);
+		status = p->observer->attention(p->observer->context, a->layer,
+										a->sequence, a->head, first, rows,
+										scores);
+	p->kernels->matrix(scores, a->length, p->memory.values, 1.0f, query,
+					   stride, rows, size, a->length);
+	return status;
+}
+
+static mb_status
+attend_head(const pass *p, const attention *a)
+{
+	size_t		work = 0;
+	size_t		first;
+	mb_status	status = MB_OK;
+
+	for (first = 0; first < a->length && status == MB_OK; first += QUERY_ROWS)
+	{
+		size_t		rows = a->length - first < QUERY_ROWS ?
+			a->length - first : QUERY_ROWS;
+
+		if (work == 0)
+			status = cancelled(p);
+		if (status == MB_OK)
+			status = attend_block(p, a, first, rows);
+		work += rows * a->length;
+		if (work > MAX_SCORES)
+			work = 0;
+	}
 	return status;
 }
 
 static mb_status
 attend(const pass *p, size_t layer, size_t sequence)
 {
+	const mb_config *config = p->config;
 	const mb_batch *batch = p->batch;
-	size_t		length = batch->starts[sequence + 1] - batch->starts[sequence];
-	size_t		step = query_rows(length);
-	size_t		head;
-	size_t		first;
+	size_t		start = batch->starts[sequence];
+	size_t		stride = config->attention_size;
+	size_t		size = config->head_size;
+	attention	a = {layer, sequence, 0, batch->starts[sequence + 1] - start,
+	NULL, batch->mask == NULL ? NULL : batch->mask + start};
+	mb_status	status = MB_OK;
 
-	for (head = 0; head < p->config->heads; head++)
+	for (; a.head < config->heads && status == MB_OK; a.head++)
 	{
-		for (first = 0; first < length; first += step)
-		{
-			size_t		rows = length - first < step ? length - first : step;
-			mb_status	status = cancelled(p);
+		size_t		at = start * stride + a.head * size;
 
-			if (status == MB_OK)
-				status = attend_block(p, layer, sequence, head, first, rows);
-			if (status != MB_OK)
-				return status;
-		}
+		a.query = p->memory.query + at;
+		mb_pack_keys(p->memory.key + at, stride, a.length, size,
+					 p->memory.keys);
+		mb_pack_values(p->memory.value + at, stride, a.length, size,
+					   p->memory.values);
+		status = attend_head(p, &a);
 	}
-	return MB_OK;
+	return status;
 }
 
 /* Third sweep: from the context to the layer's output (model.md 3.3 to 3.5) */
 
-/* y = Norm(lin(act(lin(a))) + a), block of rows; y may be a */
+/* y = Norm(lin(act(lin(a))) + a); y may be a */
 static mb_status
 feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
 			 const float *a, float *y, size_t rows)
@@ -556,22 +640,21 @@ feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
 	const mb_config *config = p->config;
 	size_t		inner = config->true_hidden_size;
 	size_t		wide = config->intermediate_size;
+	mb_epilogue activation = {(mb_activation) config->activation, NULL, NULL};
+	mb_operand	input = operand(p, a, rows, inner);
+	mb_operand	middle = operand(p, p->memory.wide, rows, wide);
 	mb_status	status;
 
-	status = dense(p, &net->intermediate, a, rows, p->memory.wide, inner, wide);
+	status = mb_dense(&net->intermediate, &input, &activation, p->memory.wide,
+					  wide, p->cancel, p->err);
 	if (status != MB_OK)
 		return status;
-	p->kernels->activation((mb_activation) config->activation,
-						   p->memory.wide, rows * wide);
-	status = dense(p, &net->output, p->memory.wide, rows, p->memory.narrow2,
-				   wide, inner);
-	if (status == MB_OK)
-		normalise(p, &net->norm, epsilon, p->memory.narrow2, a, y, rows, inner);
-	return status;
+	return dense_norm(p, &net->output, &middle, a, &net->norm, epsilon, y,
+					  inner);
 }
 
 static mb_status
-finish_block(const pass *p, const mb_layer *layer, size_t first)
+finish(const pass *p, const mb_layer *layer, size_t first)
 {
 	const mb_config *config = p->config;
 	const workspace *memory = &p->memory;
@@ -581,17 +664,18 @@ finish_block(const pass *p, const mb_layer *layer, size_t first)
 	size_t		last = config->feedforwards - 1;
 	float	   *a = memory->narrow;
 	float	   *h = memory->states + first * hidden;
+	mb_operand	context = operand(p, memory->query +
+								  first * config->attention_size, rows,
+								  config->attention_size);
+	mb_operand	output;
 	mb_status	status;
 	size_t		j;
 
 	/* The context has width A = T. */
-	status = dense(p, &layer->attention_output,
-				   memory->query + first * config->attention_size, rows, a,
-				   config->attention_size, inner);
-	if (status != MB_OK)
-		return status;
-	normalise(p, &layer->attention_norm, config->layer_norm_eps, a,
-			  memory->residual + first * inner, a, rows, inner);
+	status = dense_norm(p, &layer->attention_output, &context,
+						memory->residual + first * inner,
+						&layer->attention_norm, config->layer_norm_eps, a,
+						inner);
 	for (j = 0; j < last && status == MB_OK; j++)
 		status = feed_forward(p, &layer->feedforwards[j],
 							  config->layer_norm_eps, a, a, rows);
@@ -600,12 +684,10 @@ finish_block(const pass *p, const mb_layer *layer, size_t first)
 							  a, config->use_bottleneck ? a : h, rows);
 	if (status != MB_OK || !config->use_bottleneck)
 		return status;
-	status = dense(p, &layer->bottleneck_output, a, rows, memory->wide, inner,
-				   hidden);
-	if (status == MB_OK)
-		normalise(p, &layer->bottleneck_output_norm, config->layer_norm_eps,
-				  memory->wide, h, h, rows, hidden);
-	return status;
+	output = operand(p, a, rows, inner);
+	return dense_norm(p, &layer->bottleneck_output, &output, h,
+					  &layer->bottleneck_output_norm, config->layer_norm_eps,
+					  h, hidden);
 }
 
 static mb_status
@@ -616,13 +698,13 @@ run_layer(const pass *p, size_t number)
 	size_t		first;
 	size_t		sequence;
 
-	for (first = 0; first < p->rows && status == MB_OK; first += MB_ROW_BLOCK)
-		status = project_block(p, layer, first);
+	for (first = 0; first < p->tokens && status == MB_OK; first += SWEEP_ROWS)
+		status = project(p, layer, first);
 	for (sequence = 0; sequence < p->batch->sequences && status == MB_OK;
 		 sequence++)
 		status = attend(p, number, sequence);
-	for (first = 0; first < p->rows && status == MB_OK; first += MB_ROW_BLOCK)
-		status = finish_block(p, layer, first);
+	for (first = 0; first < p->tokens && status == MB_OK; first += SWEEP_ROWS)
+		status = finish(p, layer, first);
 	return status;
 }
 
@@ -667,7 +749,6 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 		return mb_fail(err, MB_ERR_ARGUMENT,
 					   "workspace is not aligned to 64 bytes");
 	(void) lay_out(p.config, p.tokens, longest, given, &p.memory, &size);
-	p.rows = (p.tokens + MB_ROW_BLOCK - 1) / MB_ROW_BLOCK * MB_ROW_BLOCK;
 
 	status = embed(&p);
 	if (status == MB_OK)

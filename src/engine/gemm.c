@@ -7,9 +7,9 @@
  * algorithm rounds differently.  A row of the result must not depend on its
  * batch, so every product here has a shape that the batch does not decide:
  *
- *	- linear maps always take MB_ROW_BLOCK rows here; the last block of a batch
- *	  is filled up.  Within a product each row is summed in the same order
- *	  (test_kernels checks this on the machine it runs on).
+ *	- linear maps always take MB_ROW_BLOCK rows and one panel; the last block of
+ *	  a batch is filled up.  Within a product each row is summed in the same
+ *	  order (test_kernels checks this on the machine it runs on).
  *	- attention products belong to one sequence and one head, and their shape
  *	  follows from the length of that sequence.
  *
@@ -25,16 +25,11 @@
 #include <cblas.h>
 #include <string.h>
 
-/*
- * Weights of one call at most, where rows of that many fit: 8 million
- * multiply-adds, about 10 ms even in plain C.
- */
-#define PART_WEIGHTS ((size_t) 1 << 18)
+/* Multiply-adds of one call at most: about 10 ms even in plain C. */
+#define PART_WORK ((size_t) 1 << 23)
 
-/* Parts start at multiples of this, which suits every register tile. */
-#define PART_ALIGN 16
-
-#define LANES 4
+/* Inputs of a panel widened at a time. */
+#define WIDEN_ROWS ((size_t) 256)
 
 void
 mb_gemm_prepare(void)
@@ -42,160 +37,282 @@ mb_gemm_prepare(void)
 	openblas_set_num_threads(1);
 }
 
-/* Columns of one part of a linear map with k inputs and n outputs. */
-static size_t
-part_columns(size_t k, size_t n)
-{
-	size_t		columns = PART_WEIGHTS / (k > 0 ? k : 1);
+/* Linear maps in parts */
 
-	columns = columns / PART_ALIGN * PART_ALIGN;
-	if (columns == 0)
-		columns = PART_ALIGN;
-	return columns < n ? columns : n;
+/* Outputs of one part of a map: whole panels, at least one. */
+static size_t
+part_width(size_t rows, size_t k)
+{
+	size_t		work = rows * (k > 0 ? k : 1);
+	size_t		panels = PART_WORK / MB_PANEL / (work > 0 ? work : 1);
+
+	return (panels > 0 ? panels : 1) * MB_PANEL;
+}
+
+size_t
+mb_operand_memory(size_t rows, size_t k)
+{
+	const mb_kernels *kernels = mb_kernels_current();
+	size_t		most = 0;
+	int			i;
+
+	for (i = 0; i < MB_FORMATS; i++)
+	{
+		size_t		size = kernels->operand_size[i] == NULL ? 0 :
+			kernels->operand_size[i] (rows, k);
+
+		if (size > most)
+			most = size;
+	}
+	return most;
 }
 
 mb_status
-mb_dense(const mb_linear *linear, const float *x, size_t rows, float *y,
-		 size_t k, size_t n, const mb_cancel *cancel, mb_error *err)
+mb_dense(const mb_linear *map, mb_operand *operand,
+		 const mb_epilogue *epilogue, float *y, size_t n,
+		 const mb_cancel *cancel, mb_error *err)
 {
 	const mb_kernels *kernels = mb_kernels_current();
-	size_t		columns = part_columns(k, n);
-	size_t		first;
+	size_t		step = part_width(operand->rows, operand->k);
+	mb_product	p = {operand->x, NULL, operand->rows, operand->k, n, map, 0, 0,
+	MB_ACT_LINEAR, NULL, NULL, y};
 
-	for (first = 0; first < n; first += columns)
+	if (map->panels == NULL)
+		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
+	if (kernels->linear[map->format] == NULL)
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "instruction set \"%s\" cannot run weights of this "
+					   "precision", kernels->name);
+	if (epilogue != NULL)
 	{
-		size_t		width = n - first < columns ? n - first : columns;
-
+		p.activation = epilogue->activation;
+		p.residual = epilogue->residual;
+		p.norm = epilogue->norm;
+	}
+	if (kernels->prepare[map->format] != NULL)
+	{
+		if (operand->prepared != map->format)
+			kernels->prepare[map->format] (operand->x, operand->rows,
+										   operand->k, operand->scratch);
+		operand->prepared = map->format;
+		p.operand = operand->scratch;
+	}
+	for (p.first = 0; p.first < n; p.first += p.width)
+	{
+		p.width = n - p.first < step ? n - p.first : step;
 		if (mb_cancelled(cancel))
 			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
-		kernels->linear(x, rows, linear->weight + first * k,
-						linear->bias == NULL ? NULL : linear->bias + first,
-						y + first, n, k, width);
+		kernels->linear[map->format] (&p);
 	}
 	return MB_OK;
 }
 
-/* Plain C */
-
-/* a[k] . b[k], added up in double, in lanes that compilers can vectorise */
-static float
-dot(const float *a, const float *b, size_t k)
-{
-	double		lane[LANES] = {0};
-	size_t		whole = k / LANES * LANES;
-	size_t		i;
-	size_t		j;
-
-	for (i = 0; i < whole; i += LANES)
-		for (j = 0; j < LANES; j++)
-			lane[j] += (double) a[i + j] * (double) b[i + j];
-	for (j = 0; i + j < k; j++)
-		lane[j] += (double) a[i + j] * (double) b[i + j];
-	return (float) ((lane[0] + lane[2]) + (lane[1] + lane[3]));
-}
+/* Panels of keys and values */
 
 void
-mb_linear_ref(const float *x, size_t rows, const float *w, const float *b,
-			  float *y, size_t ldy, size_t k, size_t n)
+mb_pack_keys(const float *x, size_t ld, size_t rows, size_t width,
+			 float *panels)
 {
-	size_t		row;
-	size_t		column;
+	size_t		first;
+	size_t		t;
+	size_t		c;
 
-	for (column = 0; column < n; column++)
+	for (first = 0; first < rows; first += MB_PANEL)
 	{
-		float		bias = b == NULL ? 0.0f : b[column];
+		size_t		some = rows - first < MB_PANEL ? rows - first : MB_PANEL;
+		const float *from = x + first * ld;
 
-		for (row = 0; row < rows; row++)
-			y[row * ldy + column] = dot(x + row * k, w + column * k, k) + bias;
+		for (t = 0; t < width; t++)
+		{
+			for (c = 0; c < some; c++)
+				panels[c] = from[c * ld + t];
+			for (; c < MB_PANEL; c++)
+				panels[c] = 0.0f;
+			panels += MB_PANEL;
+		}
 	}
 }
 
 void
-mb_scores_ref(const float *a, size_t lda, const float *b, size_t ldb,
-			  float scale, float *s, size_t lds, size_t m, size_t n, size_t k)
+mb_pack_values(const float *x, size_t ld, size_t rows, size_t width,
+			   float *panels)
 {
-	size_t		i;
-	size_t		j;
+	size_t		first;
+	size_t		t;
 
-	for (i = 0; i < m; i++)
-		for (j = 0; j < n; j++)
-			s[i * lds + j] = scale * dot(a + i * lda, b + j * ldb, k);
+	for (first = 0; first < width; first += MB_PANEL)
+	{
+		size_t		some = width - first < MB_PANEL ? width - first : MB_PANEL;
+
+		for (t = 0; t < rows; t++)
+		{
+			memcpy(panels, x + t * ld + first, some * sizeof(float));
+			memset(panels + some, 0, (MB_PANEL - some) * sizeof(float));
+			panels += MB_PANEL;
+		}
+	}
+}
+
+/* Plain C */
+
+void
+mb_finish_sums(const mb_product *p, size_t row, size_t column, float *sums,
+			   size_t width)
+{
+	float	   *y = p->y + row * p->n + column;
+	size_t		i;
+
+	for (i = 0; p->map->bias != NULL && i < width; i++)
+		sums[i] += p->map->bias[column + i];
+	if (p->activation != MB_ACT_LINEAR)
+		mb_kernels_current()->activation(p->activation, sums, width);
+	for (i = 0; p->residual != NULL && i < width; i++)
+		sums[i] += p->residual[row * p->n + column + i];
+	for (i = 0; p->norm != NULL && i < width; i++)
+		sums[i] = sums[i] * p->norm->weight[column + i] +
+			p->norm->bias[column + i];
+	memcpy(y, sums, width * sizeof(float));
+}
+
+/* Outputs of the panel at column that are wanted. */
+static size_t
+panel_width(const mb_product *p, size_t column)
+{
+	size_t		left = p->first + p->width - column;
+
+	return left < MB_PANEL ? left : MB_PANEL;
+}
+
+/* sums[c] = sum over t of x[t] * panel[t, c] in double */
+static void
+panel_sums(const float *x, const float *panel, size_t k, double *sums)
+{
+	size_t		t;
+	size_t		c;
+
+	for (t = 0; t < k; t++)
+		for (c = 0; c < MB_PANEL; c++)
+			sums[c] += (double) x[t] * (double) panel[t * MB_PANEL + c];
+}
+
+/* The outputs of one panel for a block of rows. */
+static void
+panel_block(const mb_product *p, size_t row, size_t rows, size_t column)
+{
+	double		sums[MB_ROW_BLOCK][MB_PANEL] = {{0}};
+	float		panel[WIDEN_ROWS * MB_PANEL];
+	size_t		at;
+	size_t		i;
+	size_t		c;
+
+	for (at = 0; at < p->k; at += WIDEN_ROWS)
+	{
+		size_t		some = p->k - at < WIDEN_ROWS ? p->k - at : WIDEN_ROWS;
+
+		mb_format_widen(p->map->format, p->map->panels, p->k,
+						column / MB_PANEL, at, some, panel);
+		for (i = 0; i < rows; i++)
+			panel_sums(p->x + (row + i) * p->k + at, panel, some, sums[i]);
+	}
+	for (i = 0; i < rows; i++)
+	{
+		float		rounded[MB_PANEL];
+
+		for (c = 0; c < MB_PANEL; c++)
+			rounded[c] = (float) sums[i][c];
+		mb_finish_sums(p, row + i, column, rounded, panel_width(p, column));
+	}
 }
 
 void
-mb_context_ref(const float *p, size_t ldp, const float *v, size_t ldv,
-			   float *c, size_t ldc, size_t m, size_t n, size_t k)
+mb_linear_ref(const mb_product *p)
 {
+	size_t		column;
+	size_t		row;
+
+	for (column = p->first; column < p->first + p->width; column += MB_PANEL)
+		for (row = 0; row < p->rows; row += MB_ROW_BLOCK)
+			panel_block(p, row, p->rows - row < MB_ROW_BLOCK ?
+						p->rows - row : MB_ROW_BLOCK, column);
+}
+
+void
+mb_matrix_ref(const float *a, size_t lda, const float *panels, float scale,
+			  float *y, size_t ldy, size_t m, size_t n, size_t k)
+{
+	size_t		column;
 	size_t		i;
-	size_t		j;
-	size_t		t;
+	size_t		c;
 
-	for (i = 0; i < m; i++)
+	for (column = 0; column < n; column += MB_PANEL)
 	{
-		float	   *row = c + i * ldc;
+		for (i = 0; i < m; i++)
+		{
+			double		sums[MB_PANEL] = {0};
 
-		for (j = 0; j < n; j++)
-			row[j] = 0.0f;
-		for (t = 0; t < k; t++)
-			for (j = 0; j < n; j++)
-				row[j] += p[i * ldp + t] * v[t * ldv + j];
+			panel_sums(a + i * lda, panels + column * k, k, sums);
+			for (c = 0; c < MB_PANEL && column + c < n; c++)
+				y[i * ldy + column + c] = scale * (float) sums[c];
+		}
 	}
 }
 
 /* OpenBLAS; sizes are below 2^31 because mb_config_read() bounds them. */
 
-void
-mb_linear_openblas(const float *x, size_t rows, const float *w, const float *b,
-				   float *y, size_t ldy, size_t k, size_t n)
+/* sums[MB_ROW_BLOCK, MB_PANEL] of one panel for a full block of rows */
+static void
+block_openblas(const mb_product *p, size_t row, size_t column, float *sums)
 {
-	size_t		row;
+	float		panel[WIDEN_ROWS * MB_PANEL];
+	size_t		at;
 
-	if (n == 0)
-		return;
-	for (row = 0; row < MB_ROW_BLOCK; row++)
+	memset(sums, 0, MB_ROW_BLOCK * MB_PANEL * sizeof(float));
+	for (at = 0; at < p->k; at += WIDEN_ROWS)
 	{
-		if (b == NULL || row >= rows)
-			memset(y + row * ldy, 0, n * sizeof(float));
-		else
-			memcpy(y + row * ldy, b, n * sizeof(float));
+		size_t		some = p->k - at < WIDEN_ROWS ? p->k - at : WIDEN_ROWS;
+
+		mb_format_widen(p->map->format, p->map->panels, p->k,
+						column / MB_PANEL, at, some, panel);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+					MB_ROW_BLOCK, MB_PANEL, (blasint) some,
+					1.0f, p->x + row * p->k + at, (blasint) p->k,
+					panel, MB_PANEL, 1.0f, sums, MB_PANEL);
 	}
-	if (k == 0)
-		return;
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans,
-				MB_ROW_BLOCK, (blasint) n, (blasint) k,
-				1.0f, x, (blasint) k, w, (blasint) k,
-				1.0f, y, (blasint) ldy);
 }
 
 void
-mb_scores_openblas(const float *a, size_t lda, const float *b, size_t ldb,
-				   float scale, float *s, size_t lds,
+mb_linear_openblas(const mb_product *p)
+{
+	float		sums[MB_ROW_BLOCK * MB_PANEL];
+	size_t		column;
+	size_t		row;
+	size_t		i;
+
+	for (column = p->first; column < p->first + p->width; column += MB_PANEL)
+	{
+		for (row = 0; row < p->rows; row += MB_ROW_BLOCK)
+		{
+			block_openblas(p, row, column, sums);
+			for (i = 0; i < MB_ROW_BLOCK && row + i < p->rows; i++)
+				mb_finish_sums(p, row + i, column, sums + i * MB_PANEL,
+							   panel_width(p, column));
+		}
+	}
+}
+
+void
+mb_matrix_openblas(const float *a, size_t lda, const float *panels,
+				   float scale, float *y, size_t ldy,
 				   size_t m, size_t n, size_t k)
 {
-	if (m == 0 || n == 0 || k == 0)
-	{
-		mb_scores_ref(a, lda, b, ldb, scale, s, lds, m, n, k);
-		return;
-	}
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans,
-				(blasint) m, (blasint) n, (blasint) k,
-				scale, a, (blasint) lda, b, (blasint) ldb,
-				0.0f, s, (blasint) lds);
-}
+	size_t		column;
 
-void
-mb_context_openblas(const float *p, size_t ldp, const float *v, size_t ldv,
-					float *c, size_t ldc, size_t m, size_t n, size_t k)
-{
-	if (m == 0 || n == 0 || k == 0)
-	{
-		mb_context_ref(p, ldp, v, ldv, c, ldc, m, n, k);
-		return;
-	}
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
-				(blasint) m, (blasint) n, (blasint) k,
-				1.0f, p, (blasint) ldp, v, (blasint) ldv,
-				0.0f, c, (blasint) ldc);
+	for (column = 0; column < n && m > 0 && k > 0; column += MB_PANEL)
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint) m,
+					(blasint) (n - column < MB_PANEL ? n - column : MB_PANEL),
+					(blasint) k, scale, a, (blasint) lda,
+					panels + column * k, MB_PANEL, 0.0f, y + column,
+					(blasint) ldy);
 }
 
 const char *

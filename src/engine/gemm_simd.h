@@ -1,290 +1,321 @@
 /*-------------------------------------------------------------------------
  *
  * gemm_simd.h
- *	  Matrix products for vector instruction sets, written once.
+ *	  Matrix products over panels for vector instruction sets, written once.
  *
- * Weights lie as checkpoints store them, [out, in].  Two forms are enough:
+ * y[r, c] = sum over t of x[r, t] * panel[t, c]: a tile of some rows by two
+ * vectors of outputs stays in registers while t runs.  x is read one number at
+ * a time and spread over a vector, weights are read in the order in which they
+ * lie, and those of the next panel are asked for ahead.
  *
- *	dot form	y[r, c] = scale * x[r] . w[c] + bias[c], both rows contiguous:
- *				linear maps and attention scores.  A tile of TILE_ROWS rows by
- *				four columns runs over k with DOT_LANES partial sums for
- *				each element, and four of them are added up together.
- *	sum form	c[r] = sum over j of p[r, j] * v[j]: the attention context.
- *				Elements of c are lanes.
- *
- * Nothing is packed or copied, so there is no cost to small products and no
- * memory to hold.  An element goes through the same operations in the same
- * order in a tile of any height: its bits depend on its row of x, its row of
- * w and, because the last columns of a product are added up one by one, on n.
- * Every instruction set keeps DOT_LANES partial sums and adds them up in the
- * same order, so they agree bit for bit, and round less than the running sum
- * that libraries keep.
+ * Rounding.  An element is summed in blocks of SUM_BLOCK products, each from
+ * zero, and the blocks are added up one after the other.  That order does not
+ * depend on the tile's height, on the place of a row or a panel, or on the
+ * instruction set: all give the same bits.  Errors grow like the roots of
+ * SUM_BLOCK and of the number of blocks rather than of k.
  *
  * Beside what kernels_simd.h asks for, each kernels_<isa>.c defines
  *
- *	vs					DOT_LANES partial sums
- *	s_zero, s_load, s_load_part, s_fma	as the v_ functions
- *	s_sum				over the lanes
- *	s_sum4(a, b, c, d)	the four sums over lanes, as an __m128
- *	TILE_ROWS			1 or 4: rows of a tile that the registers hold
+ *	TILE_ROWS			most rows of a tile that the registers hold: 12 or 6
+ *	v_load_half(p)		VW numbers of binary16, widened; v_load_bfloat alike
  *
- * This is not for products with large k and n at once: nothing is blocked for
- * caches, because MB_ROW_BLOCK rows of activations fit in the second level.
- *
- * OpenBLAS does the same work (gemm.c), but it knows processors by name: one
- * that it has not heard of gets SSE3 code, several times slower than this.
+ * This is not for products with large k and many rows at once: nothing is
+ * blocked for caches but by whoever calls (forward.c's sweeps).
  *
  * Depends on kernels_simd.h, which includes it.
  *
  *-------------------------------------------------------------------------
  */
 
-#define DOT_LANES ((size_t) 16)
-#define TILE_COLUMNS 4
+/* Products that are added up before they join the total. */
+#define SUM_BLOCK ((size_t) 16)
 
-/* Operands of a dot form product; rows of x, w and y are strides apart. */
-typedef struct dot_operands
+/* Outputs of a tile; a divisor of MB_PANEL. */
+#define TILE_COLUMNS (2 * VW)
+
+/* How far ahead weights are asked for. */
+#define AHEAD_BYTES 4096
+
+/* Loops over the rows of a tile, whose number is a constant by then. */
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 12")
+#endif
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* Sums of a tile on their way to memory. */
+typedef struct tile_sums
 {
-	const float *x;				/* [rows, k] */
+	float		at[TILE_ROWS][TILE_COLUMNS];
+} tile_sums;
+
+/* A tile's operands: rows of x, and the panel's columns of the tile. */
+typedef struct tile_operands
+{
+	const float *x;				/* [rows, k] at distance ldx */
 	size_t		ldx;
-	const float *w;				/* [n, k] */
-	size_t		ldw;
-	const float *bias;			/* [n], or NULL */
-	float		scale;
-	float	   *y;				/* [rows, n] */
-	size_t		ldy;
+	const char *panel;			/* [k, MB_PANEL] in its format */
 	size_t		k;
-} dot_operands;
+} tile_operands;
 
-/* Four partial sums for one row of x and the four rows of w at hand. */
-#define ROW_OPEN(r) \
-	const float *x##r = o->x + (row + r) * o->ldx; \
-	vs a##r = s_zero(), b##r = a##r, c##r = a##r, d##r = a##r
-
-#define ROW_ADD(r, some) \
-	do { \
-		vs x = some; \
-		\
-		a##r = s_fma(x, w0, a##r); \
-		b##r = s_fma(x, w1, b##r); \
-		c##r = s_fma(x, w2, c##r); \
-		d##r = s_fma(x, w3, d##r); \
-	} while (0)
-
-#define ROW_CLOSE(r) \
-	_mm_storeu_ps(o->y + (row + r) * o->ldy + column, \
-				  s_sum4(a##r, b##r, c##r, d##r) * scale + bias)
-
-/* Body of a tile: ROWS is a macro that applies another to its row numbers. */
-#define TILE(ROWS) \
-	const float *w = o->w + column * o->ldw; \
-	__m128 scale = _mm_set1_ps(o->scale); \
-	__m128 bias = o->bias == NULL ? _mm_setzero_ps() : \
-		_mm_loadu_ps(o->bias + column); \
-	size_t whole = o->k / DOT_LANES * DOT_LANES; \
-	size_t n = o->k - whole; \
-	size_t t; \
-	ROWS##_OPEN; \
-	\
-	for (t = 0; t < whole; t += DOT_LANES) \
-	{ \
-		vs w0 = s_load(w + t); \
-		vs w1 = s_load(w + o->ldw + t); \
-		vs w2 = s_load(w + 2 * o->ldw + t); \
-		vs w3 = s_load(w + 3 * o->ldw + t); \
-		\
-		ROWS##_WHOLE; \
-	} \
-	if (n > 0) \
-	{ \
-		vs w0 = s_load_part(w + t, n); \
-		vs w1 = s_load_part(w + o->ldw + t, n); \
-		vs w2 = s_load_part(w + 2 * o->ldw + t, n); \
-		vs w3 = s_load_part(w + 3 * o->ldw + t, n); \
-		\
-		ROWS##_PART; \
-	} \
-	ROWS##_CLOSE
-
-#define ROW_WHOLE(r) ROW_ADD(r, s_load(x##r + t))
-#define ROW_PART(r) ROW_ADD(r, s_load_part(x##r + t, n))
-
-#define ONE_OPEN ROW_OPEN(0)
-#define ONE_WHOLE ROW_WHOLE(0)
-#define ONE_PART ROW_PART(0)
-#define ONE_CLOSE ROW_CLOSE(0)
-
-#if TILE_ROWS == 4
-#define FOUR_OPEN ROW_OPEN(0); ROW_OPEN(1); ROW_OPEN(2); ROW_OPEN(3)
-#define FOUR_WHOLE ROW_WHOLE(0); ROW_WHOLE(1); ROW_WHOLE(2); ROW_WHOLE(3)
-#define FOUR_PART ROW_PART(0); ROW_PART(1); ROW_PART(2); ROW_PART(3)
-#define FOUR_CLOSE ROW_CLOSE(0); ROW_CLOSE(1); ROW_CLOSE(2); ROW_CLOSE(3)
-#endif
-
-static inline void
-dot_tile_one(const dot_operands *o, size_t row, size_t column)
+/* VW weights of format at number i of the panel. */
+ALWAYS vf
+load_weights(mb_format format, const char *panel, size_t i)
 {
-	TILE(ONE);
+	if (format == MB_FORMAT_HALF)
+		return v_load_half((const uint16_t *) panel + i);
+	if (format == MB_FORMAT_BFLOAT)
+		return v_load_bfloat((const uint16_t *) panel + i);
+	return v_load((const float *) panel + i);
 }
 
-#if TILE_ROWS == 4
-static inline void
-dot_tile_four(const dot_operands *o, size_t row, size_t column)
+/*
+ * Sums of a tile of "rows" rows, a constant wherever this is called, so that
+ * all loops over rows are unrolled and the sums live in registers.
+ */
+ALWAYS void
+tile_sum(const tile_operands *o, mb_format format, bool ahead, int rows,
+		 tile_sums *total)
 {
-	TILE(FOUR);
+	size_t		width = format == MB_FORMAT_FLOAT ? 4 : 2;
+	size_t		at;
+	int			r;
+
+	for (at = 0; at < o->k; at += SUM_BLOCK)
+	{
+		size_t		end = o->k - at < SUM_BLOCK ? o->k : at + SUM_BLOCK;
+		vf			low[TILE_ROWS];
+		vf			high[TILE_ROWS];
+		size_t		t;
+
+UNROLL
+		for (r = 0; r < rows; r++)
+			low[r] = high[r] = v_set1(0.0f);
+		for (t = at; t < end; t++)
+		{
+			vf			w0 = load_weights(format, o->panel, t * MB_PANEL);
+			vf			w1 = load_weights(format, o->panel, t * MB_PANEL + VW);
+
+			if (ahead)
+			{
+				const char *next = o->panel + t * MB_PANEL * width +
+					AHEAD_BYTES;
+
+				__builtin_prefetch(next);
+				if (MB_PANEL * width > 64)
+					__builtin_prefetch(next + 64);
+			}
+UNROLL
+			for (r = 0; r < rows; r++)
+			{
+				vf			x = v_set1(o->x[r * o->ldx + t]);
+
+				low[r] = v_fma(x, w0, low[r]);
+				high[r] = v_fma(x, w1, high[r]);
+			}
+		}
+UNROLL
+		for (r = 0; r < rows; r++)
+		{
+			if (at > 0)
+			{
+				low[r] = v_load(total->at[r]) + low[r];
+				high[r] = v_load(total->at[r] + VW) + high[r];
+			}
+			v_store(total->at[r], low[r]);
+			v_store(total->at[r] + VW, high[r]);
+		}
+	}
+	if (o->k == 0)
+		memset(total, 0, sizeof(*total));
 }
-#endif
 
-/* One element of the columns that fill no tile. */
-static inline void
-dot_element(const dot_operands *o, size_t row, size_t column)
+#define TILE_CASE(rows) \
+	case rows: \
+		tile_sum(o, format, ahead, rows, total); \
+		break
+
+/* The same for a number of rows known only now, 1 to TILE_ROWS. */
+ALWAYS void
+tile_any(const tile_operands *o, mb_format format, bool ahead, size_t rows,
+		 tile_sums *total)
 {
-	const float *x = o->x + row * o->ldx;
-	const float *w = o->w + column * o->ldw;
-	vs			sum = s_zero();
-	size_t		whole = o->k / DOT_LANES * DOT_LANES;
-	size_t		n = o->k - whole;
-	size_t		t;
+	switch (rows)
+	{
+			TILE_CASE(1);
+			TILE_CASE(2);
+			TILE_CASE(3);
+			TILE_CASE(4);
+			TILE_CASE(5);
+			TILE_CASE(6);
+#if TILE_ROWS == 12
+			TILE_CASE(7);
+			TILE_CASE(8);
+			TILE_CASE(9);
+			TILE_CASE(10);
+			TILE_CASE(11);
+			TILE_CASE(12);
+#endif
+	}
+}
 
-	for (t = 0; t < whole; t += DOT_LANES)
-		sum = s_fma(s_load(x + t), s_load(w + t), sum);
-	if (n > 0)
-		sum = s_fma(s_load_part(x + t, n), s_load_part(w + t, n), sum);
-	o->y[row * o->ldy + column] = s_sum(sum) * o->scale +
-		(o->bias == NULL ? 0.0f : o->bias[column]);
+static void __attribute__((noinline))
+tile_float(const tile_operands *o, size_t rows, tile_sums *total)
+{
+	tile_any(o, MB_FORMAT_FLOAT, false, rows, total);
+}
+
+static void __attribute__((noinline))
+tile_float_ahead(const tile_operands *o, size_t rows, tile_sums *total)
+{
+	tile_any(o, MB_FORMAT_FLOAT, true, rows, total);
+}
+
+static void __attribute__((noinline))
+tile_half(const tile_operands *o, size_t rows, tile_sums *total)
+{
+	tile_any(o, MB_FORMAT_HALF, true, rows, total);
+}
+
+static void __attribute__((noinline))
+tile_bfloat(const tile_operands *o, size_t rows, tile_sums *total)
+{
+	tile_any(o, MB_FORMAT_BFLOAT, true, rows, total);
+}
+
+/* Rows of the next tile when "left" are to do: even shares of what is left. */
+static inline size_t
+tile_rows(size_t left)
+{
+	size_t		tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+
+	return (left + tiles - 1) / tiles;
+}
+
+/* y = epilogue(sums) of n outputs of one row, from output column on */
+ALWAYS void
+finish_row(const mb_product *p, const float *sums, size_t row, size_t column,
+		   size_t n)
+{
+	float	   *y = p->y + row * p->n + column;
+	size_t		i;
+
+	for (i = 0; i < n; i += VW)
+	{
+		size_t		lanes = STEP(n, i);
+		vf			v = v_load(sums + i);
+
+		if (p->map->bias != NULL)
+			v = v + load(p->map->bias + column + i, lanes);
+		if (p->activation == MB_ACT_RELU)
+			v = relu_v(v);
+		if (p->residual != NULL)
+			v = v + load(p->residual + row * p->n + column + i, lanes);
+		if (p->norm != NULL)
+			v = v * load(p->norm->weight + column + i, lanes) +
+				load(p->norm->bias + column + i, lanes);
+		store(y + i, v, lanes);
+	}
+}
+
+/* A tile's rows; other activations come before the residual, so by themselves. */
+static void
+finish_tile(const mb_product *p, tile_sums *sums, size_t row, size_t rows,
+			size_t column)
+{
+	size_t		left = p->first + p->width - column;
+	size_t		n = left < TILE_COLUMNS ? left : TILE_COLUMNS;
+	size_t		r;
+
+	for (r = 0; r < rows; r++)
+	{
+		if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
+			mb_finish_sums(p, row + r, column, sums->at[r], n);
+		else
+			finish_row(p, sums->at[r], row + r, column, n);
+	}
+}
+
+typedef void (*tile_function) (const tile_operands *o, size_t rows,
+							   tile_sums *total);
+
+/* All tiles of a product; only the first row of tiles asks for what is next. */
+ALWAYS void
+linear_tiles(const mb_product *p, size_t element, tile_function leading,
+			 tile_function other)
+{
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
+	size_t		rows;
+	tile_sums	sums;
+
+	for (column = p->first; column < end; column += TILE_COLUMNS)
+	{
+		size_t		at = column / MB_PANEL * p->k * MB_PANEL +
+			column % MB_PANEL;
+		tile_operands o = {p->x, p->k,
+		(const char *) p->map->panels + at * element, p->k};
+
+		for (row = 0; row < p->rows; row += rows)
+		{
+			rows = tile_rows(p->rows - row);
+			o.x = p->x + row * p->k;
+			(row == 0 ? leading : other) (&o, rows, &sums);
+			finish_tile(p, &sums, row, rows, column);
+		}
+	}
 }
 
 static void
-dot_product(const dot_operands *o, size_t rows, size_t n)
+linear_float(const mb_product *p)
+{
+	linear_tiles(p, sizeof(float), tile_float_ahead, tile_float);
+}
+
+static void
+linear_half(const mb_product *p)
+{
+	linear_tiles(p, sizeof(uint16_t), tile_half, tile_half);
+}
+
+static void
+linear_bfloat(const mb_product *p)
+{
+	linear_tiles(p, sizeof(uint16_t), tile_bfloat, tile_bfloat);
+}
+
+static void
+matrix_simd(const float *a, size_t lda, const float *panels, float scale,
+			float *y, size_t ldy, size_t m, size_t n, size_t k)
 {
 	size_t		column;
 	size_t		row;
+	size_t		rows;
+	size_t		r;
+	size_t		i;
+	tile_sums	sums;
 
-	for (column = 0; n - column >= TILE_COLUMNS; column += TILE_COLUMNS)
+	for (column = 0; column < n; column += TILE_COLUMNS)
 	{
-		row = 0;
-#if TILE_ROWS == 4
-		for (; rows - row >= TILE_ROWS; row += TILE_ROWS)
-			dot_tile_four(o, row, column);
-#endif
-		for (; row < rows; row++)
-			dot_tile_one(o, row, column);
-	}
-	for (; column < n; column++)
-		for (row = 0; row < rows; row++)
-			dot_element(o, row, column);
-}
+		size_t		width = n - column < TILE_COLUMNS ? n - column :
+			TILE_COLUMNS;
+		tile_operands o = {a, lda, (const char *)
+			(panels + column / MB_PANEL * k * MB_PANEL + column % MB_PANEL),
+		k};
 
-static void
-linear_simd(const float *x, size_t rows, const float *w, const float *b,
-			float *y, size_t ldy, size_t k, size_t n)
-{
-	dot_operands o = {x, k, w, k, b, 1.0f, y, ldy, k};
-
-	dot_product(&o, rows, n);
-}
-
-static void
-scores_simd(const float *a, size_t lda, const float *b, size_t ldb,
-			float scale, float *s, size_t lds, size_t m, size_t n, size_t k)
-{
-	dot_operands o = {a, lda, b, ldb, NULL, scale, s, lds, k};
-
-	dot_product(&o, m, n);
-}
-
-/* c[row .. row + 1, at .. at + lanes) of a context, k values deep */
-static inline void
-context_two(const float *p, size_t ldp, const float *v, size_t ldv, float *c,
-			size_t ldc, size_t k, size_t lanes)
-{
-	vf			sum0 = v_set1(0.0f);
-	vf			sum1 = v_set1(0.0f);
-	size_t		t;
-
-	for (t = 0; t < k; t++)
-	{
-		vf			x = load(v + t * ldv, lanes);
-
-		sum0 = v_fma(v_set1(p[t]), x, sum0);
-		sum1 = v_fma(v_set1(p[ldp + t]), x, sum1);
-	}
-	store(c, sum0, lanes);
-	store(c + ldc, sum1, lanes);
-}
-
-/* The same for a whole tile: four rows, two vectors */
-static inline void
-context_tile(const float *p, size_t ldp, const float *v, size_t ldv, float *c,
-			 size_t ldc, size_t k)
-{
-	vf			a0 = v_set1(0.0f);
-	vf			a1 = a0;
-	vf			a2 = a0;
-	vf			a3 = a0;
-	vf			b0 = a0;
-	vf			b1 = a0;
-	vf			b2 = a0;
-	vf			b3 = a0;
-	size_t		t;
-
-	for (t = 0; t < k; t++)
-	{
-		vf			x = v_load(v + t * ldv);
-		vf			y = v_load(v + t * ldv + VW);
-		vf			q = v_set1(p[t]);
-
-		a0 = v_fma(q, x, a0);
-		b0 = v_fma(q, y, b0);
-		q = v_set1(p[ldp + t]);
-		a1 = v_fma(q, x, a1);
-		b1 = v_fma(q, y, b1);
-		q = v_set1(p[2 * ldp + t]);
-		a2 = v_fma(q, x, a2);
-		b2 = v_fma(q, y, b2);
-		q = v_set1(p[3 * ldp + t]);
-		a3 = v_fma(q, x, a3);
-		b3 = v_fma(q, y, b3);
-	}
-	v_store(c, a0);
-	v_store(c + VW, b0);
-	v_store(c + ldc, a1);
-	v_store(c + ldc + VW, b1);
-	v_store(c + 2 * ldc, a2);
-	v_store(c + 2 * ldc + VW, b2);
-	v_store(c + 3 * ldc, a3);
-	v_store(c + 3 * ldc + VW, b3);
-}
-
-static void
-context_simd(const float *p, size_t ldp, const float *v, size_t ldv,
-			 float *c, size_t ldc, size_t m, size_t n, size_t k)
-{
-	size_t		row;
-	size_t		at;
-
-	for (at = 0; at < n;)
-	{
-		size_t		lanes = STEP(n, at);
-		bool		wide = n - at >= 2 * VW;
-
-		row = 0;
-		if (wide)
-			for (; m - row >= 4; row += 4)
-				context_tile(p + row * ldp, ldp, v + at, ldv,
-							 c + row * ldc + at, ldc, k);
-		for (; row < m; row++)
+		for (row = 0; row < m; row += rows)
 		{
-			/* a last odd row is its own partner */
-			bool		pair = row + 1 < m;
-
-			context_two(p + row * ldp, pair ? ldp : 0, v + at, ldv,
-						c + row * ldc + at, pair ? ldc : 0, k, lanes);
-			if (wide)
-				context_two(p + row * ldp, pair ? ldp : 0, v + at + VW, ldv,
-							c + row * ldc + at + VW, pair ? ldc : 0, k, VW);
-			row += pair;
+			rows = tile_rows(m - row);
+			o.x = a + row * lda;
+			tile_float(&o, rows, &sums);
+			for (r = 0; r < rows; r++)
+				for (i = 0; i < width; i += VW)
+					store(y + (row + r) * ldy + column + i,
+						  v_load(sums.at[r] + i) * v_set1(scale),
+						  STEP(width, i));
 		}
-		at += wide ? 2 * VW : lanes;
 	}
 }

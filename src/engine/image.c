@@ -5,6 +5,7 @@
  *
  *	offset 0		image_header
  *	behind it		uint64_t slot_offsets[slots]; 0: not filled
+ *	behind it		uint8_t slot_formats[slots]; mb_format
  *	head_size		first section; every section begins at a multiple of 64,
  *					and the bytes between sections are zero
  *
@@ -47,7 +48,7 @@ typedef struct image_header
 	uint64_t	slots;
 	mb_config	config;
 	mb_sentence_settings settings;
-	uint32_t	reserved;
+	uint32_t	precision;		/* mb_precision */
 	uint32_t	head_crc;		/* of [0, head_size) with this field zero */
 } image_header;
 
@@ -82,27 +83,44 @@ add_section(size_t *total, size_t size, size_t *offset)
 static bool
 compute_head_size(size_t slots, size_t *size)
 {
-	return mb_size_multiply(slots, sizeof(uint64_t), size) &&
+	return mb_size_multiply(slots, sizeof(uint64_t) + 1, size) &&
 		mb_size_add(*size, sizeof(image_header), size) &&
 		align_size(size);
 }
 
+/* Bytes of a slot in a format; false on overflow. */
 static bool
-add_slots(const mb_config *config, const bool *present, mb_image_plan *plan)
+slot_bytes(const mb_config *config, size_t slot, mb_format format,
+		   size_t *bytes)
+{
+	uint64_t	shape[2];
+
+	(void) mb_slot_linear(config, slot, shape);
+	return shape[0] <= SIZE_MAX && shape[1] <= SIZE_MAX &&
+		mb_format_size(format, (size_t) shape[1], (size_t) shape[0], bytes);
+}
+
+static bool
+add_slots(const mb_config *config, const bool *present,
+		  const mb_dtype *dtypes, mb_image_plan *plan)
 {
 	size_t		i;
 
 	for (i = 0; i < plan->slots; i++)
 	{
-		uint64_t	elements;
+		mb_format	format = MB_FORMAT_ROWS;
+		uint64_t	shape[2];
 		size_t		bytes;
 
 		plan->slot_offsets[i] = 0;
+		plan->slot_formats[i] = MB_FORMAT_ROWS;
 		if (!present[i])
 			continue;
-		elements = mb_slot_size(config, i);
-		if (elements > SIZE_MAX ||
-			!mb_size_multiply((size_t) elements, sizeof(float), &bytes) ||
+		if (mb_slot_linear(config, i, shape))
+			format = mb_format_choose(plan->precision, dtypes == NULL ?
+									  MB_DTYPE_F32 : dtypes[i]);
+		plan->slot_formats[i] = (uint8_t) format;
+		if (!slot_bytes(config, i, format, &bytes) ||
 			!add_section(&plan->total_size, bytes, &plan->slot_offsets[i]))
 			return false;
 	}
@@ -110,16 +128,19 @@ add_slots(const mb_config *config, const bool *present, mb_image_plan *plan)
 }
 
 mb_status
-mb_image_plan_make(const mb_config *config, const bool *present,
+mb_image_plan_make(const mb_config *config, mb_precision precision,
+				   const bool *present, const mb_dtype *dtypes,
 				   size_t tokenizer_size, size_t document_size,
 				   mb_arena *arena, mb_image_plan *plan, mb_error *err)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->slots = mb_slot_count(config);
+	plan->precision = precision;
 	plan->tokenizer_size = tokenizer_size;
 	plan->document_size = document_size;
 	plan->slot_offsets = mb_arena_alloc(arena, plan->slots, sizeof(size_t));
-	if (plan->slot_offsets == NULL)
+	plan->slot_formats = mb_arena_alloc(arena, plan->slots, 1);
+	if (plan->slot_offsets == NULL || plan->slot_formats == NULL)
 		return mb_fail(err, MB_ERR_MEMORY,
 					   "not enough memory to plan a weight image");
 
@@ -130,7 +151,7 @@ mb_image_plan_make(const mb_config *config, const bool *present,
 					 &plan->tokenizer_offset) ||
 		!add_section(&plan->total_size, document_size,
 					 &plan->document_offset) ||
-		!add_slots(config, present, plan))
+		!add_slots(config, present, dtypes, plan))
 		return mb_fail(err, MB_ERR_LIMIT, "the weight image is too large");
 	return MB_OK;
 }
@@ -187,6 +208,7 @@ mb_image_head(const mb_image_plan *plan, const mb_config *config,
 	header.slots = plan->slots;
 	header.config = *config;
 	header.settings = *settings;
+	header.precision = (uint32_t) plan->precision;
 
 	memset(head, 0, plan->head_size);
 	for (i = 0; i < plan->slots; i++)
@@ -195,6 +217,8 @@ mb_image_head(const mb_image_plan *plan, const mb_config *config,
 
 		memcpy(at + i * sizeof(offset), &offset, sizeof(offset));
 	}
+	memcpy(at + plan->slots * sizeof(uint64_t), plan->slot_formats,
+		   plan->slots);
 	memcpy(head, &header, sizeof(header));
 	header.head_crc = compute_head_crc(head, plan->head_size);
 	memcpy(head, &header, sizeof(header));
@@ -215,7 +239,8 @@ fail_image(const char *reason, mb_error *err)
 /* What tells a stale or foreign image from a good one, then the head's CRC. */
 static mb_status
 check_header(const image_header *header, const void *bytes, size_t size,
-			 const char *instruction_set, const uint8_t *key, mb_error *err)
+			 const char *instruction_set, mb_precision precision,
+			 const uint8_t *key, mb_error *err)
 {
 	char		expected[INSTRUCTION_SET_MAX];
 	size_t		head_size;
@@ -231,6 +256,8 @@ check_header(const image_header *header, const void *bytes, size_t size,
 	set_instruction_set(expected, instruction_set);
 	if (memcmp(header->instruction_set, expected, sizeof(expected)) != 0)
 		return fail_image("it was made for another instruction set", err);
+	if (header->precision != (uint32_t) precision)
+		return fail_image("it was made for another precision", err);
 	if (memcmp(header->key, key, MB_IMAGE_KEY) != 0)
 		return fail_image("it was made from other files", err);
 	if (header->total_size != size)
@@ -252,38 +279,58 @@ section_fits(const image_header *header, uint64_t offset, uint64_t size)
 		size <= header->total_size - offset && offset % IMAGE_ALIGN == 0;
 }
 
+/* What an image says about its slots. */
+typedef struct slot_list
+{
+	const void **tensors;		/* [slots]; NULL: not filled */
+	uint8_t    *formats;		/* [slots] */
+} slot_list;
+
+/* A format is one that slot i can have: heads and tables have rows alone. */
+static bool
+format_fits(const mb_config *config, size_t i, uint8_t format)
+{
+	uint64_t	shape[2];
+
+	return format < MB_FORMATS &&
+		mb_slot_linear(config, i, shape) == (format != MB_FORMAT_ROWS);
+}
+
 /* Pointers to all slots, and whether they make up the parts that it claims. */
 static mb_status
 find_slots(const image_header *header, const uint8_t *bytes, mb_arena *arena,
-		   const float ***tensors, mb_error *err)
+		   slot_list *list, mb_error *err)
 {
 	const mb_config *config = &header->config;
 	size_t		count = (size_t) header->slots;
+	const uint8_t *offsets = bytes + sizeof(image_header);
 	bool	   *present;
 	uint32_t	parts;
 	size_t		i;
 	mb_status	status;
 
-	*tensors = mb_arena_alloc(arena, count, sizeof(float *));
-	present = mb_arena_alloc(arena, count, sizeof(bool));
-	if (*tensors == NULL || present == NULL)
+	list->tensors = mb_arena_zero(arena, count, sizeof(void *));
+	list->formats = mb_arena_alloc(arena, count, 1);
+	present = mb_arena_zero(arena, count, sizeof(bool));
+	if (list->tensors == NULL || list->formats == NULL || present == NULL)
 		return mb_fail(err, MB_ERR_MEMORY,
 					   "not enough memory to open a weight image");
+	memcpy(list->formats, offsets + count * sizeof(uint64_t), count);
 	for (i = 0; i < count; i++)
 	{
 		uint64_t	offset;
+		size_t		size;
 
-		memcpy(&offset, bytes + sizeof(image_header) + i * sizeof(offset),
-			   sizeof(offset));
-		present[i] = offset != 0;
-		(*tensors)[i] = NULL;
+		memcpy(&offset, offsets + i * sizeof(offset), sizeof(offset));
 		if (offset == 0)
 			continue;
-		if (!section_fits(header, offset, 0) ||
-			mb_slot_size(config, i) > (header->total_size - offset) /
-			sizeof(float))
+		if (!format_fits(config, i, list->formats[i]))
+			return fail_image("a tensor has an unknown format", err);
+		if (!slot_bytes(config, i, (mb_format) list->formats[i], &size) ||
+			!section_fits(header, offset, size))
 			return fail_image("a tensor lies outside", err);
-		(*tensors)[i] = (const float *) (bytes + offset);
+		present[i] = true;
+		list->tensors[i] = bytes + offset;
 	}
 
 	status = mb_checkpoint_complete(config, present, &parts, err);
@@ -313,12 +360,12 @@ check_config(const image_header *header, mb_error *err)
 
 mb_status
 mb_image_open(const void *bytes, size_t size, const char *instruction_set,
-			  const uint8_t key[MB_IMAGE_KEY], mb_arena *arena,
-			  mb_image *image, mb_error *err)
+			  mb_precision precision, const uint8_t key[MB_IMAGE_KEY],
+			  mb_arena *arena, mb_image *image, mb_error *err)
 {
 	const uint8_t *base = bytes;
 	image_header header;
-	const float **tensors;
+	slot_list	slots;
 	mb_status	status;
 
 	if ((uintptr_t) bytes % IMAGE_ALIGN != 0)
@@ -328,7 +375,8 @@ mb_image_open(const void *bytes, size_t size, const char *instruction_set,
 	if (size < sizeof(header))
 		return fail_image("it is too short", err);
 	memcpy(&header, bytes, sizeof(header));
-	status = check_header(&header, bytes, size, instruction_set, key, err);
+	status = check_header(&header, bytes, size, instruction_set, precision,
+						  key, err);
 	if (status == MB_OK)
 		status = check_config(&header, err);
 	if (status != MB_OK)
@@ -342,18 +390,19 @@ mb_image_open(const void *bytes, size_t size, const char *instruction_set,
 	image->config = header.config;
 	image->settings = header.settings;
 	image->parts = header.parts;
+	image->precision = precision;
 	image->data_crc = header.data_crc;
 	image->head_size = (size_t) header.head_size;
 	image->document = (const char *) base + header.document_offset;
 	image->document_size = (size_t) header.document_size;
 
-	status = find_slots(&header, base, arena, &tensors, err);
+	status = find_slots(&header, base, arena, &slots, err);
 	if (status == MB_OK)
 		status = mb_tokenizer_open(base + header.tokenizer_offset,
 								   (size_t) header.tokenizer_size,
 								   &image->tokenizer, err);
 	if (status == MB_OK)
-		status = mb_model_bind(&image->config, image->parts, tensors, arena,
-							   &image->model, err);
+		status = mb_model_bind(&image->config, image->parts, slots.tensors,
+							   slots.formats, arena, &image->model, err);
 	return status;
 }

@@ -4,10 +4,12 @@
  *	  The weight image: one model as one block of bytes that can be mapped.
  *
  * Layout: header, table of sections, then sections aligned to 64 bytes:
- * tokenizer blob, config.json as imported, and each filled slot as float32 in
- * slot order.  Nothing in it is a pointer.  An image is made for one layout
- * version and one instruction set and carries the SHA-256 of what it was made
- * from; anything else is stale and made anew.
+ * tokenizer blob, config.json as imported, and each filled slot in slot order,
+ * which is the order of use: the encoder's linear maps in the format that the
+ * head names (panels.h), all else as float32.  Nothing in it is a pointer.  An
+ * image is made for one layout version, instruction set and precision and
+ * carries the SHA-256 of what it was made from; anything else is stale and
+ * made anew.
  *
  * Writing: mb_image_plan() computes sizes; the caller writes the bytes of
  * mb_image_head() at offset 0, each section at its offset, and the CRC of the
@@ -26,7 +28,7 @@
 #include "model.h"
 #include "tokenizer.h"
 
-#define MB_IMAGE_LAYOUT 1
+#define MB_IMAGE_LAYOUT 2
 #define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
 
 typedef struct mb_image_plan
@@ -38,12 +40,19 @@ typedef struct mb_image_plan
 	size_t		document_size;
 	size_t		slots;
 	size_t	   *slot_offsets;	/* [slots]; 0: slot not filled */
+	uint8_t    *slot_formats;	/* [slots] mb_format */
+	mb_precision precision;
 	size_t		total_size;
 } mb_image_plan;
 
+/*
+ * dtypes[slot]: as what each tensor that is present is stored, or all NULL for
+ * float32.
+ */
 extern mb_status mb_image_plan_make(const mb_config *config,
+									mb_precision precision,
 									const bool *present,
-									size_t tokenizer_size,
+									const mb_dtype *dtypes, size_t tokenizer_size,
 									size_t document_size, mb_arena *arena,
 									mb_image_plan *plan, mb_error *err);
 
@@ -59,6 +68,7 @@ typedef struct mb_image
 	mb_config	config;
 	mb_sentence_settings settings;
 	uint32_t	parts;
+	mb_precision precision;
 	uint32_t	data_crc;
 	size_t		head_size;
 	mb_tokenizer tokenizer;
@@ -68,13 +78,14 @@ typedef struct mb_image
 } mb_image;
 
 /*
- * Check and bind.  Every mismatch (magic, layout, instruction set, key, size,
- * head CRC, an offset outside) is an error, MB_ERR_DATA or, for what another
+ * Check and bind.  Every mismatch (magic, layout, instruction set, precision,
+ * key, size, head CRC, an offset outside) is an error, MB_ERR_DATA or, for what another
  * version wrote, MB_ERR_UNSUPPORTED: the caller makes a new image.
  * MB_ERR_MEMORY says nothing about the image.
  */
 extern mb_status mb_image_open(const void *bytes, size_t size,
 							   const char *instruction_set,
+							   mb_precision precision,
 							   const uint8_t key[MB_IMAGE_KEY],
 							   mb_arena *arena, mb_image *image,
 							   mb_error *err);

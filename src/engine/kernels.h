@@ -8,21 +8,48 @@
  * treat each row alone, in the same order of operations whatever the number of
  * rows, so a row gives the same bits in any batch.
  *
- * Depends on config.h (activations).
+ * Depends on model.h (linear maps), panels.h (how their weights lie).
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_KERNELS_H
 #define MB_KERNELS_H
 
-#include "config.h"
+#include "model.h"
+#include "panels.h"
 
 /*
- * Rows of activations come in blocks of this many, and buffers have room for
- * whole blocks: a library's matrix product is always given a full one, so that
- * its choice of algorithm cannot depend on the batch.
+ * Buffers of activations have room for whole blocks of this many rows, so that
+ * a kernel may take full tiles, and a library's matrix product is always given
+ * as many rows: its choice of algorithm cannot depend on the batch.
  */
 #define MB_ROW_BLOCK 32
+
+/*
+ * One linear map over some rows, and what follows it while the sums are still
+ * in registers:
+ *
+ *	y = act(x W' + b)				then, where given,
+ *	y = y + residual				then
+ *	y = y * norm.weight + norm.bias	(NoNorm; LayerNorm needs the whole row)
+ *
+ * for the outputs [first, first + width) of n; first is a multiple of MB_PANEL.
+ */
+typedef struct mb_product
+{
+	const float *x;				/* [rows, k] */
+	const void *operand;		/* what prepare() made of x, or NULL */
+	size_t		rows;
+	size_t		k;
+	size_t		n;
+	const mb_linear *map;		/* bias [n] or NULL, panels */
+	size_t		first;
+	size_t		width;
+	mb_activation activation;	/* MB_ACT_LINEAR: none */
+	const float *residual;		/* [rows, n] or NULL; may be y */
+	const mb_norm *norm;		/* [n], or NULL */
+	float	   *y;				/* [rows, n]; must not overlap x */
+} mb_product;
 
 typedef struct mb_kernels
 {
@@ -30,25 +57,30 @@ typedef struct mb_kernels
 	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512" */
 
 	/*
-	 * y[rows, n] = x[rows, k] * w[n, k]' + b[n], rows of y at distance ldy,
-	 * 1 <= rows <= MB_ROW_BLOCK.  b may be NULL (zeros); y must not overlap x.
-	 * Both x and y have room for MB_ROW_BLOCK rows, and x numbers in them: the
-	 * rows behind the last may be read and written.
+	 * By format of the map's weights.  x and y have room for rows rounded up
+	 * to MB_ROW_BLOCK, and x numbers in them: the rows behind the last may be
+	 * read and written.  A row's bits depend on its row of x alone, not on
+	 * rows, first or width.  NULL for MB_FORMAT_ROWS.
 	 */
-	void		(*linear) (const float *x, size_t rows, const float *w,
-						   const float *b, float *y, size_t ldy,
-						   size_t k, size_t n);
+	void		(*linear[MB_FORMATS]) (const mb_product *product);
 
 	/*
-	 * One sequence, one head: s[m, n] = scale * a[m, k] * b[n, k]', with row
-	 * strides lda, ldb, lds; and c[m, n] = p[m, k] * v[k, n].
+	 * Formats whose products want x in another form (quantised, split) have
+	 * these: bytes for rows rounded up to MB_ROW_BLOCK, SIZE_MAX if beyond
+	 * size_t; and the work itself, done once for all maps of one x.  NULL:
+	 * products take x as it is.
 	 */
-	void		(*scores) (const float *a, size_t lda, const float *b,
-						   size_t ldb, float scale, float *s, size_t lds,
+	size_t		(*operand_size[MB_FORMATS]) (size_t rows, size_t k);
+	void		(*prepare[MB_FORMATS]) (const float *x, size_t rows, size_t k,
+										void *operand);
+
+	/*
+	 * y[m, n] = scale * a[m, k] * B, rows of a and y at distance lda and ldy,
+	 * B [k, n] in float panels (gemm.h): attention's two products.
+	 */
+	void		(*matrix) (const float *a, size_t lda, const float *panels,
+						   float scale, float *y, size_t ldy,
 						   size_t m, size_t n, size_t k);
-	void		(*context) (const float *p, size_t ldp, const float *v,
-							size_t ldv, float *c, size_t ldc,
-							size_t m, size_t n, size_t k);
 
 	/*
 	 * x[width] in place; stable: maximum subtracted.  mask as in mb_batch, with

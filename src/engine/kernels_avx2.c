@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * kernels_avx2.c
- *	  The kernels for x86-64 processors with AVX2 and FMA: eight floats.
+ *	  The kernels for x86-64 processors with AVX2, FMA and F16C: eight floats.
  *
- * Compiled with -mavx2 -mfma; nothing here may run before mb_cpu_has_avx2()
+ * Compiled with -mavx2 -mfma -mf16c; nothing here may run before mb_cpu_has_avx2()
  * has said yes.  kernels_simd.h says what the v_ and w_ functions do.
  *
  * Depends on kernels_simd.h.
@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define VW ((size_t) 8)
-#define TILE_ROWS 1				/* eight sums in sixteen registers */
+#define TILE_ROWS 6				/* twelve sums in sixteen registers */
 
 typedef __m256 vf;
 typedef __m256 vm;
@@ -211,62 +211,21 @@ w_sum(vd v)
 	return _mm_cvtsd_f64(s) + _mm_cvtsd_f64(_mm_unpackhi_pd(s, s));
 }
 
-/* Partial sums of dot products: sixteen, as with AVX-512 */
-typedef struct vs
-{
-	vf			low;
-	vf			high;
-} vs;
+/* Weights of 16 bits */
 
-static inline vs
-s_zero(void)
+static inline vf
+v_load_half(const uint16_t *p)
 {
-	vs			s = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-
-	return s;
+	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
 }
 
-static inline vs
-s_load(const float *p)
+static inline vf
+v_load_bfloat(const uint16_t *p)
 {
-	vs			s = {v_load(p), v_load(p + VW)};
+	__m256i		wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(
+													  (const __m128i *) p));
 
-	return s;
-}
-
-static inline vs
-s_load_part(const float *p, size_t n)
-{
-	vs			s = s_zero();
-
-	s.low = v_load_part(p, n < VW ? n : VW);
-	if (n > VW)
-		s.high = v_load_part(p + VW, n - VW);
-	return s;
-}
-
-static inline vs
-s_fma(vs a, vs b, vs c)
-{
-	c.low = v_fma(a.low, b.low, c.low);
-	c.high = v_fma(a.high, b.high, c.high);
-	return c;
-}
-
-static inline float
-s_sum(vs s)
-{
-	return v_sum(s.low + s.high);
-}
-
-static inline __m128
-s_sum4(vs a, vs b, vs c, vs d)
-{
-	vf			ab = _mm256_hadd_ps(a.low + a.high, b.low + b.high);
-	vf			cd = _mm256_hadd_ps(c.low + c.high, d.low + d.high);
-	vf			all = _mm256_hadd_ps(ab, cd);
-
-	return _mm256_castps256_ps128(all) + _mm256_extractf128_ps(all, 1);
+	return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
 #include "kernels_simd.h"

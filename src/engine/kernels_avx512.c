@@ -18,7 +18,7 @@
 #include <immintrin.h>
 
 #define VW ((size_t) 16)
-#define TILE_ROWS 4				/* sixteen sums in 32 registers */
+#define TILE_ROWS 12			/* 24 sums in 32 registers */
 
 typedef __m512 vf;
 typedef __mmask16 vm;
@@ -201,53 +201,21 @@ w_sum(vd v)
 	return _mm_cvtsd_f64(s) + _mm_cvtsd_f64(_mm_unpackhi_pd(s, s));
 }
 
-/* Partial sums of dot products */
-typedef vf vs;
+/* Weights of 16 bits */
 
-static inline vs
-s_zero(void)
+static inline vf
+v_load_half(const uint16_t *p)
 {
-	return _mm512_setzero_ps();
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p));
 }
 
-static inline vs
-s_load(const float *p)
+static inline vf
+v_load_bfloat(const uint16_t *p)
 {
-	return v_load(p);
-}
+	__m512i		wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(
+													 (const __m256i *) p));
 
-static inline vs
-s_load_part(const float *p, size_t n)
-{
-	return v_load_part(p, n);
-}
-
-static inline vs
-s_fma(vs a, vs b, vs c)
-{
-	return v_fma(a, b, c);
-}
-
-static inline float
-s_sum(vs s)
-{
-	return v_sum(s);
-}
-
-static inline __m256
-halves(vs s)
-{
-	return _mm512_castps512_ps256(s) + _mm512_extractf32x8_ps(s, 1);
-}
-
-static inline __m128
-s_sum4(vs a, vs b, vs c, vs d)
-{
-	__m256		ab = _mm256_hadd_ps(halves(a), halves(b));
-	__m256		cd = _mm256_hadd_ps(halves(c), halves(d));
-	__m256		all = _mm256_hadd_ps(ab, cd);
-
-	return _mm256_castps256_ps128(all) + _mm256_extractf128_ps(all, 1);
+	return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 
 #include "kernels_simd.h"

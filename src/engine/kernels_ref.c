@@ -246,9 +246,8 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 	.l2_squared = l2_squared_ref, \
 	.dot3 = dot3_ref, \
 	.dot_wide = dot_wide_ref, \
-	.linear = mb_linear_##gemm, \
-	.scores = mb_scores_##gemm, \
-	.context = mb_context_##gemm, \
+	MB_LINEAR_ALL(mb_linear_##gemm), \
+	.matrix = mb_matrix_##gemm, \
 	.gemm_name = #gemm
 
 const mb_kernels mb_kernels_ref = {

@@ -38,6 +38,7 @@
 #include "kernels_isa.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Lanes of this step of a loop over width, and loads and stores of them. */
 #define STEP(width, i) ((width) - (i) < VW ? (width) - (i) : VW)
@@ -564,14 +565,16 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 /* All of them, and matrix products of this instruction set */
 #define SIMD_KERNELS \
 	SIMD_ROWS, \
-	.linear = linear_simd, \
-	.scores = scores_simd, \
-	.context = context_simd
+	.linear = { \
+		[MB_FORMAT_FLOAT] = linear_float, \
+		[MB_FORMAT_HALF] = linear_half, \
+		[MB_FORMAT_BFLOAT] = linear_bfloat \
+	}, \
+	.matrix = matrix_simd
 
 /* The same with matrix products from gemm.c */
 #define SIMD_KERNELS_WITH(gemm) \
 	SIMD_ROWS, \
-	.linear = mb_linear_##gemm, \
-	.scores = mb_scores_##gemm, \
-	.context = mb_context_##gemm, \
+	MB_LINEAR_ALL(mb_linear_##gemm), \
+	.matrix = mb_matrix_##gemm, \
 	.gemm_name = #gemm

@@ -14,23 +14,27 @@
 
 #include <string.h>
 
+/* Panels start at cache lines. */
+#define PANEL_ALIGN 64
+
 typedef struct cursor
 {
-	const float *const *tensors;
+	const void *const *tensors;
+	const uint8_t *formats;		/* NULL: rows */
 	size_t		at;				/* next slot */
 	bool		missing;		/* a required tensor was NULL */
 } cursor;
 
-static const float *
+static const void *
 take_optional(cursor *from)
 {
 	return from->tensors[from->at++];
 }
 
-static const float *
+static const void *
 take(cursor *from)
 {
-	const float *tensor = take_optional(from);
+	const void *tensor = take_optional(from);
 
 	if (tensor == NULL)
 		from->missing = true;
@@ -40,7 +44,12 @@ take(cursor *from)
 static void
 take_linear(cursor *from, mb_linear *linear)
 {
-	linear->weight = take(from);
+	linear->format = from->formats == NULL ? MB_FORMAT_ROWS :
+		(mb_format) from->formats[from->at];
+	if (linear->format == MB_FORMAT_ROWS)
+		linear->weight = take(from);
+	else
+		linear->panels = take(from);
 	linear->bias = take(from);
 }
 
@@ -156,10 +165,10 @@ allocate_layers(mb_model *model, mb_arena *arena, mb_error *err)
 
 mb_status
 mb_model_bind(const mb_config *config, uint32_t parts,
-			  const float *const *tensors, mb_arena *arena, mb_model *model,
-			  mb_error *err)
+			  const void *const *tensors, const uint8_t *formats,
+			  mb_arena *arena, mb_model *model, mb_error *err)
 {
-	cursor		from = {tensors, 0, false};
+	cursor		from = {tensors, formats, 0, false};
 	mb_status	status;
 	uint32_t	i;
 
@@ -183,4 +192,79 @@ mb_model_bind(const mb_config *config, uint32_t parts,
 		return mb_fail(err, MB_ERR_ARGUMENT,
 					   "the model lacks tensors of its parts");
 	return MB_OK;
+}
+
+/* Packing in memory */
+
+typedef struct packer
+{
+	mb_format	format;
+	mb_arena   *arena;
+	mb_error   *err;
+	mb_status	status;
+} packer;
+
+static void
+pack_linear(packer *p, mb_linear *linear, size_t k, size_t n)
+{
+	size_t		size;
+	uintptr_t	at;
+
+	if (p->status != MB_OK || linear->weight == NULL)
+		return;
+	if (!mb_format_size(p->format, k, n, &size))
+	{
+		p->status = mb_fail(p->err, MB_ERR_LIMIT, "the model is too large");
+		return;
+	}
+	at = (uintptr_t) mb_arena_alloc(p->arena, size + PANEL_ALIGN, 1);
+	if (at == 0)
+	{
+		p->status = mb_fail(p->err, MB_ERR_MEMORY,
+							"not enough memory for panels of weights");
+		return;
+	}
+	at = (at + PANEL_ALIGN - 1) / PANEL_ALIGN * PANEL_ALIGN;
+	mb_format_pack(p->format, linear->weight, k, n, (void *) at);
+	linear->panels = (const void *) at;
+	linear->format = p->format;
+}
+
+static void
+pack_layer(packer *p, const mb_config *c, mb_layer *layer)
+{
+	size_t		inner = c->true_hidden_size;
+	size_t		hidden = c->hidden_size;
+	uint32_t	i;
+
+	pack_linear(p, &layer->bottleneck_input, hidden, inner);
+	pack_linear(p, &layer->bottleneck_attention, hidden, inner);
+	pack_linear(p, &layer->query, inner, c->attention_size);
+	pack_linear(p, &layer->key, inner, c->attention_size);
+	pack_linear(p, &layer->value, c->value_input_size, c->attention_size);
+	pack_linear(p, &layer->attention_output, c->attention_size, inner);
+	for (i = 0; i < c->feedforwards; i++)
+	{
+		mb_feedforward *net = &layer->feedforwards[i];
+
+		pack_linear(p, &net->intermediate, inner, c->intermediate_size);
+		pack_linear(p, &net->output, c->intermediate_size, inner);
+	}
+	pack_linear(p, &layer->bottleneck_output, inner, hidden);
+}
+
+mb_status
+mb_model_pack(mb_model *model, mb_precision precision, mb_dtype dtype,
+			  mb_arena *arena, mb_error *err)
+{
+	const mb_config *c = &model->config;
+	packer		p = {mb_format_choose(precision, dtype), arena, err, MB_OK};
+	uint32_t	i;
+
+	pack_linear(&p, &model->embedding_transformation,
+				c->embedding_size * (size_t) (c->trigram_input ? 3 : 1),
+				c->hidden_size);
+	for (i = 0; i < c->layers; i++)
+		pack_layer(&p, c, &model->layers[i]);
+	return p.status;
 }

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * model.h
- *	  A checkpoint ready to run: pointers to float32 tensors, and what every
- *	  layer needs.
+ *	  A checkpoint ready to run: pointers to its tensors, and what every layer
+ *	  needs.
  *
  * An mb_model owns nothing: tensors lie in a weight image (image.h) or in a
  * test's memory.  mb_model_bind only places pointers, so opening a mapped
  * image costs microseconds.
  *
  * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
- * Depends on config.h, checkpoint.h.
+ * Depends on config.h, checkpoint.h, panels.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,11 +19,15 @@
 #include "arena.h"
 #include "checkpoint.h"
 #include "config.h"
+#include "panels.h"
 
+/* A linear map.  The encoder's have panels, the heads' have rows. */
 typedef struct mb_linear
 {
-	const float *weight;		/* [out, in]; NULL: absent */
-	const float *bias;			/* [out] */
+	const float *weight;		/* [out, in]; NULL: absent, or panels alone */
+	const float *bias;			/* [out]; NULL: absent, or zeros */
+	const void *panels;			/* see panels.h; NULL: rows alone */
+	mb_format	format;			/* of panels */
 } mb_linear;
 
 /* NoNorm or LayerNorm, as the configuration says (model.md 2.2). */
@@ -78,11 +82,22 @@ typedef struct mb_model
 } mb_model;
 
 /*
- * tensors[slot] points to that slot's floats, or is NULL when absent; "parts"
- * as mb_checkpoint_complete gave it.  Layer structs are allocated in arena.
+ * tensors[slot] points to that slot's numbers, or is NULL when absent; they
+ * are float rows, or for an encoder's map what formats[slot] says (formats
+ * NULL: all rows).  "parts" as mb_checkpoint_complete gave it.  Layer structs
+ * are allocated in arena.
  */
 extern mb_status mb_model_bind(const mb_config *config, uint32_t parts,
-							   const float *const *tensors, mb_arena *arena,
+							   const void *const *tensors,
+							   const uint8_t *formats, mb_arena *arena,
 							   mb_model *model, mb_error *err);
+
+/*
+ * Give panels to the encoder's maps that have rows, in memory of arena: for
+ * programs that run a model without an image.  dtype: as which the weights
+ * count to be stored.  Maps that have panels get new ones.
+ */
+extern mb_status mb_model_pack(mb_model *model, mb_precision precision,
+							   mb_dtype dtype, mb_arena *arena, mb_error *err);
 
 #endif							/* MB_MODEL_H */

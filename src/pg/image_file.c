@@ -5,7 +5,8 @@
  *
  * An image is derived data: the registry is the truth.  It lies in a directory
  * below the data directory whose name begins with "pgsql_tmp", which backups
- * leave out, under a name made of database, content and instruction set.  It is
+ * leave out, under a name made of database, content, instruction set and
+ * precision.  It is
  * written under a temporary name, flushed and renamed, so that whoever finds it
  * finds all of it; a backend that finds none, or a wrong one, makes it anew.
  * One maker at a time: an advisory lock of a class that SQL cannot take (the
@@ -50,6 +51,9 @@
 /* Bytes between looks at a pending cancel. */
 #define STEP (4 * 1024 * 1024)
 
+/* All models have the same so far. */
+#define PRECISION MB_PRECISION_FP32
+
 /* What an image is made of, read from the registry under one snapshot. */
 typedef struct ImageSource
 {
@@ -84,8 +88,9 @@ image_path(const RegistryModel *model)
 	char		hex[65];
 
 	registry_hex(model->image_key, hex);
-	return psprintf("%s/%u.%s.%s%s", IMAGE_DIRECTORY, MyDatabaseId, hex,
-					mb_kernels_current()->name, IMAGE_SUFFIX);
+	return psprintf("%s/%u.%s.%s.%s%s", IMAGE_DIRECTORY, MyDatabaseId, hex,
+					mb_kernels_current()->name, mb_precision_name(PRECISION),
+					IMAGE_SUFFIX);
 }
 
 /* ----------
@@ -162,7 +167,9 @@ read_slots(ImageSource *source)
 {
 	size_t		slots = mb_slot_count(&source->config);
 	bool	   *present = palloc0(slots * sizeof(bool));
+	mb_dtype   *dtypes = palloc0(slots * sizeof(mb_dtype));
 	RegistryTensor *tensors;
+	RegistryTensorInfo info;
 	mb_error	err;
 	int			count;
 	int			i;
@@ -177,11 +184,13 @@ read_slots(ImageSource *source)
 			continue;
 		present[slot] = true;
 		source->tensors[slot] = &tensors[i];
+		if (registry_tensor_info(tensors[i].sha256, source->snapshot, &info))
+			dtypes[slot] = info.dtype;
 	}
 	mobilebert_check(mb_checkpoint_complete(&source->config, present,
 											&source->parts, &err), &err);
-	mobilebert_check(mb_image_plan_make(&source->config, present,
-										source->tokenizer_size,
+	mobilebert_check(mb_image_plan_make(&source->config, PRECISION, present,
+										dtypes, source->tokenizer_size,
 										VARSIZE(source->document) - VARHDRSZ,
 										&source->arena, &source->plan, &err),
 					 &err);
@@ -250,10 +259,14 @@ sink_seek(ImageSink *sink, size_t offset)
 		sink_put(sink, zeros, Min(sizeof(zeros), offset - sink->position));
 }
 
-/* One tensor on its way from stored bytes to floats. */
+/*
+ * One tensor on its way from stored bytes to floats, which go to the sink as
+ * they come, or are collected where they have to be packed.
+ */
 typedef struct TensorStream
 {
 	ImageSink  *sink;
+	float	   *rows;			/* next float to collect; NULL: to the sink */
 	mb_dtype	dtype;
 	size_t		element;		/* bytes of a stored number */
 	uint64		left;			/* stored bytes still to come */
@@ -268,6 +281,12 @@ typedef struct TensorStream
 static void
 stream_floats(TensorStream *stream, const char *data, size_t count)
 {
+	if (stream->rows != NULL)
+	{
+		mb_widen(stream->dtype, data, count, stream->rows);
+		stream->rows += count;
+		return;
+	}
 	while (count > 0)
 	{
 		size_t		n = Min(count, STREAM_FLOATS);
@@ -308,12 +327,12 @@ stream_chunk(void *context, const char *data, size_t size)
 	memcpy(stream->partial, data + size - stream->carry, stream->carry);
 }
 
+/* Read a tensor of the registry into stream->rows or the sink. */
 static void
-write_tensor(ImageSource *source, size_t index, ImageSink *sink, float *buffer)
+read_tensor(ImageSource *source, size_t index, TensorStream *stream)
 {
 	const RegistryTensor *tensor = source->tensors[index];
 	RegistryTensorInfo info;
-	TensorStream stream;
 	mb_slot		slot;
 	mb_error	err;
 
@@ -325,19 +344,58 @@ write_tensor(ImageSource *source, size_t index, ImageSink *sink, float *buffer)
 						slot.name, source->model->name)));
 	mobilebert_check(mb_checkpoint_shape(&slot, slot.name, info.rank,
 										 info.shape, &err), &err);
-	memset(&stream, 0, sizeof(stream));
-	stream.sink = sink;
-	stream.dtype = info.dtype;
-	stream.element = mb_dtype_size(info.dtype);
-	stream.left = mb_slot_elements(&slot) * stream.element;
-	stream.buffer = buffer;
+	stream->dtype = info.dtype;
+	stream->element = mb_dtype_size(info.dtype);
+	stream->left = mb_slot_elements(&slot) * stream->element;
 	registry_tensor_read(tensor->sha256, source->snapshot, stream_chunk,
-						 &stream);
-	if (stream.too_long || stream.left != 0 || stream.carry != 0)
+						 stream);
+	if (stream->too_long || stream->left != 0 || stream->carry != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("tensor \"%s\" of model \"%s\" has the wrong length in the registry",
 						slot.name, source->model->name)));
+}
+
+/* A slot that goes to the sink as panels: the whole of it is needed at once. */
+static void
+write_panels(ImageSource *source, size_t index, ImageSink *sink)
+{
+	mb_format	format = (mb_format) source->plan.slot_formats[index];
+	TensorStream stream;
+	uint64_t	shape[2];
+	size_t		size;
+	float	   *rows;
+	void	   *panels;
+
+	/* the plan has found that these sizes fit */
+	(void) mb_slot_linear(&source->config, index, shape);
+	(void) mb_format_size(format, shape[1], shape[0], &size);
+	rows = MemoryContextAllocHuge(CurrentMemoryContext,
+								  shape[0] * shape[1] * sizeof(float));
+	panels = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	memset(&stream, 0, sizeof(stream));
+	stream.rows = rows;
+	read_tensor(source, index, &stream);
+	mb_format_pack(format, rows, shape[1], shape[0], panels);
+	sink_put(sink, panels, size);
+	pfree(rows);
+	pfree(panels);
+}
+
+static void
+write_tensor(ImageSource *source, size_t index, ImageSink *sink, float *buffer)
+{
+	TensorStream stream;
+
+	if (source->plan.slot_formats[index] != MB_FORMAT_ROWS)
+	{
+		write_panels(source, index, sink);
+		return;
+	}
+	memset(&stream, 0, sizeof(stream));
+	stream.sink = sink;
+	stream.buffer = buffer;
+	read_tensor(source, index, &stream);
 }
 
 /* Everything behind the head, then the head; false: see sink->error. */
@@ -510,8 +568,8 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		status = mb_image_open(base, (size_t) st.st_size,
-							   mb_kernels_current()->name, model->image_key,
-							   &arena, image, &err);
+							   mb_kernels_current()->name, PRECISION,
+							   model->image_key, &arena, image, &err);
 		if (status == MB_ERR_MEMORY)
 			mobilebert_raise(&err);
 		if (status != MB_OK)
@@ -567,7 +625,7 @@ make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
 		(void) write_image(source, &sink);
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		mobilebert_check(mb_image_open(sink.memory, size,
-									   mb_kernels_current()->name,
+									   mb_kernels_current()->name, PRECISION,
 									   source->model->image_key, &arena, image,
 									   &err), &err);
 	}

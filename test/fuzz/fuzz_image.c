@@ -74,8 +74,9 @@ make_image(void)
 	for (i = 0; i < mb_slot_count(&config); i++)
 		present[i] = true;
 	CHECK(mb_checkpoint_complete(&config, present, &parts, &err) == MB_OK);
-	CHECK(mb_image_plan_make(&config, present, blob_size, strlen(document),
-							 &arena, &plan, &err) == MB_OK);
+	CHECK(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL,
+							 blob_size, strlen(document), &arena, &plan,
+							 &err) == MB_OK);
 
 	image_size = plan.total_size;
 	head_size = plan.head_size;
@@ -101,6 +102,16 @@ sign_head(void)
 /* Takes what is read, so that no compiler leaves the reading out. */
 static volatile float sink;
 
+/* The last byte of a map's panels. */
+static float
+last_weight(const mb_linear *map, size_t k, size_t n)
+{
+	size_t		size;
+
+	CHECK(map->panels != NULL && mb_format_size(map->format, k, n, &size));
+	return ((const uint8_t *) map->panels)[size - 1];
+}
+
 /* Read the far ends of what the image describes. */
 static void
 use_image(const mb_image *image, mb_arena *arena)
@@ -121,8 +132,8 @@ use_image(const mb_image *image, mb_arena *arena)
 	{
 		const mb_layer *layer = &model->layers[i];
 
-		sum += layer->value.weight[(size_t) config->attention_size *
-								   config->value_input_size - 1];
+		sum += last_weight(&layer->value, config->value_input_size,
+						   config->attention_size);
 		sum += layer->feedforwards[config->feedforwards - 1].norm
 			.bias[config->true_hidden_size - 1];
 	}
@@ -154,7 +165,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sign_head();
 
 	mb_arena_init(&arena, &mb_libc_memory, FUZZ_MEMORY);
-	status = mb_image_open(copy, image_size, "ref", key, &arena, &image, &err);
+	status = mb_image_open(copy, image_size, "ref", MB_PRECISION_FP32, key,
+						   &arena, &image, &err);
 	if (status == MB_OK)
 		use_image(&image, &arena);
 	else

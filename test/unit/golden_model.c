@@ -200,7 +200,7 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 			size_t count)
 {
 	size_t		slots = mb_slot_count(config);
-	const float **tensors = mb_arena_zero(&c->arena, slots, sizeof(float *));
+	const void **tensors = mb_arena_zero(&c->arena, slots, sizeof(void *));
 	bool	   *present = mb_arena_zero(&c->arena, slots, sizeof(bool));
 	size_t		names = 0;
 	uint32_t	parts;
@@ -243,7 +243,9 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 		}
 	}
 	if (mb_checkpoint_complete(config, present, &parts, &error) != MB_OK ||
-		mb_model_bind(config, parts, tensors, &c->arena, &c->model,
+		mb_model_bind(config, parts, tensors, NULL, &c->arena, &c->model,
+					  &error) != MB_OK ||
+		mb_model_pack(&c->model, MB_PRECISION_FP32, MB_DTYPE_F32, &c->arena,
 					  &error) != MB_OK)
 		give_up(c->name);
 }

@@ -536,6 +536,13 @@ count_wrong_heads(const mb_model *m, const float *const *tensors)
 		!IS(m->qa.weight, "qa_outputs.weight");
 }
 
+static mb_status
+bind(uint32_t parts, const float *const *tensors, mb_model *model)
+{
+	return mb_model_bind(&config, parts, (const void *const *) tensors, NULL,
+						 &arena, model, &err);
+}
+
 static void
 test_bind(void)
 {
@@ -555,22 +562,18 @@ test_bind(void)
 		tensors = mb_arena_alloc(&arena, count, sizeof(float *));
 		for (i = 0; i < count; i++)
 			tensors[i] = &floats[i];
-		ok(mb_model_bind(&config, ALL_PARTS & ~BIT(MLM_UNTIED), tensors,
-						 &arena, &model, &err) == MB_OK &&
+		ok(bind(ALL_PARTS & ~BIT(MLM_UNTIED), tensors, &model) == MB_OK &&
 		   count_wrong_layers(&model, tensors) == 0 &&
 		   count_wrong_heads(&model, tensors) == 0 &&
 		   model.mlm_decoder == tensors[0], "bound: %s", configurations[c]);
-		ok(mb_model_bind(&config, ALL_PARTS, tensors, &arena, &model,
-						 &err) == MB_OK && model.mlm_decoder ==
+		ok(bind(ALL_PARTS, tensors, &model) == MB_OK && model.mlm_decoder ==
 		   tensors[number("cls.predictions.decoder.weight")], "untied");
-		ok(mb_model_bind(&config, BIT(BASE), tensors, &arena, &model,
-						 &err) == MB_OK && model.pooler.weight == NULL &&
+		ok(bind(BIT(BASE), tensors, &model) == MB_OK && model.pooler.weight == NULL &&
 		   model.mlm_bias == NULL && model.nsp.weight == NULL &&
 		   model.classifier.weight == NULL && model.qa.bias == NULL,
 		   "heads that are not there");
 		tensors[count / 2] = NULL;
-		ok(mb_model_bind(&config, ALL_PARTS, tensors, &arena, &model,
-						 &err) == MB_ERR_ARGUMENT, "a tensor lacks");
+		ok(bind(ALL_PARTS, tensors, &model) == MB_ERR_ARGUMENT, "a tensor lacks");
 	}
 }
 

@@ -96,12 +96,13 @@ static mb_sentence_settings settings;
 static mb_image_plan plan;
 static uint8_t *image_bytes;	/* [plan.total_size], aligned to 64 */
 static bool *present;
+static mb_dtype *dtypes;
 
 /* Element j of slot i, so that each can be told. */
 static float
 element(size_t slot, uint64_t j)
 {
-	return (float) (slot * 1000 + j % 1000);
+	return (float) (slot % 16 * 16 + j % 16);
 }
 
 static void
@@ -138,8 +139,13 @@ build_image(void)
 			mb_slot_part(&config, i) != MB_PART_MLM_UNTIED;
 	ok(mb_checkpoint_complete(&config, present, &parts, &err) == MB_OK,
 	   "parts");
-	ok(mb_image_plan_make(&config, present, blob_size, strlen(document),
-						  &arena, &plan, &err) == MB_OK, "plan");
+	dtypes = mb_arena_zero(&arena, mb_slot_count(&config), sizeof(mb_dtype));
+	for (i = 0; i < mb_slot_count(&config); i++)
+		dtypes[i] = i % 3 == 0 ? MB_DTYPE_F16 : i % 3 == 1 ? MB_DTYPE_F32 :
+			MB_DTYPE_BF16;
+	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, dtypes,
+						  blob_size, strlen(document), &arena, &plan,
+						  &err) == MB_OK, "plan");
 
 	image_bytes = image_memory(plan.total_size);
 	memset(image_bytes, 0, plan.total_size);
@@ -147,12 +153,19 @@ build_image(void)
 	memcpy(image_bytes + plan.document_offset, document, strlen(document));
 	for (i = 0; i < plan.slots; i++)
 	{
-		float	   *tensor = (float *) (image_bytes + plan.slot_offsets[i]);
+		float	   *tensor;
+		uint64_t	shape[2];
 		uint64_t	j;
 
-		for (j = 0; plan.slot_offsets[i] != 0 &&
-			 j < mb_slot_size(&config, i); j++)
+		if (plan.slot_offsets[i] == 0)
+			continue;
+		(void) mb_slot_linear(&config, i, shape);
+		tensor = malloc((shape[0] * shape[1] + 1) * sizeof(float));
+		for (j = 0; j < shape[0] * shape[1]; j++)
 			tensor[j] = element(i, j);
+		mb_format_pack((mb_format) plan.slot_formats[i], tensor, shape[1],
+					   shape[0], image_bytes + plan.slot_offsets[i]);
+		free(tensor);
 	}
 	mb_image_head(&plan, &config, &settings, parts, "avx2", key,
 				  mb_crc32c(0, image_bytes + plan.head_size,
@@ -162,7 +175,24 @@ build_image(void)
 static mb_status
 open_bytes(const void *bytes, size_t size, mb_image *image)
 {
-	return mb_image_open(bytes, size, "avx2", key, &arena, image, &err);
+	return mb_image_open(bytes, size, "avx2", MB_PRECISION_FP32, key, &arena,
+						 image, &err);
+}
+
+/* Bytes of a slot's section, and whether its format is the one expected. */
+static size_t
+bytes_of(size_t i)
+{
+	uint64_t	shape[2];
+	bool		map = mb_slot_linear(&config, i, shape);
+	mb_format	format = map ? mb_format_choose(MB_PRECISION_FP32, dtypes[i]) :
+		MB_FORMAT_ROWS;
+	size_t		size;
+
+	if (plan.slot_formats[i] != format ||
+		!mb_format_size(format, shape[1], shape[0], &size))
+		return 0;
+	return size;
 }
 
 static void
@@ -185,13 +215,15 @@ test_plan(void)
 		}
 		good = good && plan.slot_offsets[i] >= end &&
 			plan.slot_offsets[i] % 64 == 0;
-		end = plan.slot_offsets[i] + mb_slot_size(&config, i) * sizeof(float);
+		end = plan.slot_offsets[i] + bytes_of(i);
 	}
 	ok(good && end <= plan.total_size && plan.total_size - end < 64,
 	   "sections are aligned, in order and apart");
-	ok(mb_image_plan_make(&config, present, SIZE_MAX - 100, 10, &arena, &huge,
+	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL,
+						  SIZE_MAX - 100, 10, &arena, &huge,
 						  &err) == MB_ERR_LIMIT, "sizes overflow");
-	ok(mb_image_plan_make(&config, present, 10, SIZE_MAX, &arena, &huge,
+	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL, 10,
+						  SIZE_MAX, &arena, &huge,
 						  &err) == MB_ERR_LIMIT, "sizes overflow again");
 }
 
@@ -200,6 +232,8 @@ test_open(void)
 {
 	mb_image	image;
 	mb_slot		slot;
+	const mb_linear *map;
+	float		panel[5 * MB_PANEL];
 	size_t		index = (size_t) mb_slot_index(&config, "encoder.layer.1.ffn.0."
 											   "output.dense.weight");
 
@@ -216,8 +250,12 @@ test_open(void)
 	   "checksum of the data");
 	ok(image.tokenizer.vocabulary_size == 10, "tokenizer");
 	mb_slot_get(&config, index, &slot);
-	ok(image.model.layers[1].feedforwards[0].output.weight[7] ==
-	   element(index, 7), "a weight");
+	map = &image.model.layers[1].feedforwards[0].output;
+	mb_format_widen(map->format, map->panels, slot.shape[1], 0, 0,
+					slot.shape[1], panel);
+	ok(map->weight == NULL && map->format == plan.slot_formats[index] &&
+	   panel[2 * MB_PANEL + 1] == element(index, slot.shape[1] + 2),
+	   "a weight");
 	ok(image.model.nsp.weight == NULL && image.model.qa.weight != NULL &&
 	   image.model.mlm_decoder == image.model.word_embeddings, "parts");
 }
@@ -231,11 +269,14 @@ test_mismatch(void)
 	size_t		i;
 	uint8_t    *copy = image_memory(plan.total_size + 64);
 
-	ok(mb_image_open(image_bytes, plan.total_size, "avx512", key, &arena,
-					 &image, &err) == MB_ERR_DATA, "instruction set: %s",
+	ok(mb_image_open(image_bytes, plan.total_size, "avx512", MB_PRECISION_FP32,
+					 key, &arena, &image, &err) == MB_ERR_DATA, "instruction set: %s",
 	   err.message);
-	ok(mb_image_open(image_bytes, plan.total_size, "avx2", other, &arena,
-					 &image, &err) == MB_ERR_DATA, "key: %s", err.message);
+	ok(mb_image_open(image_bytes, plan.total_size, "avx2", MB_PRECISIONS,
+					 key, &arena, &image, &err) == MB_ERR_DATA,
+	   "precision: %s", err.message);
+	ok(mb_image_open(image_bytes, plan.total_size, "avx2", MB_PRECISION_FP32,
+					 other, &arena, &image, &err) == MB_ERR_DATA, "key: %s", err.message);
 	memcpy(copy, image_bytes, plan.total_size);
 	memset(copy + plan.total_size, 0, 64);
 	ok(open_bytes(copy, plan.total_size + 64, &image) == MB_ERR_DATA,
@@ -279,6 +320,17 @@ sign_head(uint8_t *bytes)
 	memcpy(bytes + HEAD_CRC_OFFSET, &crc, sizeof(crc));
 }
 
+/* Of a map's panels. */
+static uint8_t
+last_byte(const mb_linear *map, size_t k, size_t n)
+{
+	size_t		size;
+
+	if (map->panels == NULL || !mb_format_size(map->format, k, n, &size))
+		abort();
+	return ((const uint8_t *) map->panels)[size - 1];
+}
+
 /* Sum over everything that an opened image points to. */
 static double
 touch(const mb_image *image)
@@ -295,11 +347,10 @@ touch(const mb_image *image)
 	{
 		const mb_layer *layer = &image->model.layers[i];
 
-		sum += layer->value.weight[(size_t) c->attention_size *
-								   c->value_input_size - 1];
-		sum += layer->feedforwards[c->feedforwards - 1]
-			.output.weight[(size_t) c->true_hidden_size *
-						   c->intermediate_size - 1];
+		sum += last_byte(&layer->value, c->value_input_size,
+						 c->attention_size);
+		sum += last_byte(&layer->feedforwards[c->feedforwards - 1].output,
+						 c->intermediate_size, c->true_hidden_size);
 	}
 	if (image->model.classifier.weight != NULL)
 		sum += image->model.classifier.weight[0];
@@ -342,8 +393,8 @@ test_hostile(void)
 		}
 		sign_head(copy);
 		mb_arena_init(&own, &mb_libc_memory, 1 << 22);
-		if (mb_image_open(copy, plan.total_size, "avx2", key, &own, &image,
-						  &err) == MB_OK)
+		if (mb_image_open(copy, plan.total_size, "avx2", MB_PRECISION_FP32,
+						  key, &own, &image, &err) == MB_OK)
 		{
 			opened++;
 			sum += touch(&image);

@@ -439,62 +439,162 @@ test_reductions(const mb_kernels *kernels, const char *name)
 
 /* Matrix products, every size */
 
-static double
-linear_error(const mb_kernels *kernels, size_t k, size_t n, bool with_bias)
+/* A map [n, k] with panels of a format, in memory that ends with them. */
+typedef struct map
 {
-	static float x[BLOCK * MOST];
-	static float w[MOST * MOST];
-	static float b[MOST];
-	static float y[BLOCK * (MOST + 3)];
+	mb_linear	linear;
+	float	   *w;				/* [n, k], what the panels hold */
+	void	   *panels;
+} map;
+
+static void *
+aligned(size_t size)
+{
+	void	   *result;
+
+	if (posix_memalign(&result, 64, size > 0 ? size : 1) != 0)
+		abort();
+	return result;
+}
+
+/* Numbers that all formats of 16 bits can hold: seven bits and a scale. */
+static void
+fill_exact(float *x, size_t count)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		x[i] = ldexpf(floorf(127.0f * uniform()), -7);
+}
+
+static map
+make_map(mb_format format, const float *bias, size_t k, size_t n)
+{
+	map			m = {{NULL, bias, NULL, format}, NULL, NULL};
+	size_t		size;
+
+	m.w = malloc(k * n * sizeof(float));
+	fill_exact(m.w, k * n);
+	if (!mb_format_size(format, k, n, &size))
+		abort();
+	m.linear.panels = m.panels = aligned(size);
+	mb_format_pack(format, m.w, k, n, m.panels);
+	return m;
+}
+
+static void
+free_map(map *m)
+{
+	free(m->w);
+	free(m->panels);
+}
+
+/* What may follow the sums. */
+typedef struct follow
+{
+	mb_activation activation;
+	bool		residual;
+	bool		norm;
+} follow;
+
+static const follow follows[] = {
+	{MB_ACT_LINEAR, false, false},
+	{MB_ACT_RELU, false, false},
+	{MB_ACT_LINEAR, true, false},
+	{MB_ACT_LINEAR, true, true},
+	{MB_ACT_GELU, false, true},
+	{MB_ACT_TANH, true, true}
+};
+
+#define FOLLOWS (sizeof(follows) / sizeof(follows[0]))
+
+/*
+ * Largest error of a map over some rows against double arithmetic; 1e30 when
+ * what was not asked for is written.  With a residual y is the residual.
+ */
+static double
+linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
+			 size_t k, size_t n, const follow *f, bool with_bias)
+{
+	size_t		room = (rows + BLOCK - 1) / BLOCK * BLOCK;
+	float	   *x = malloc(room * k * sizeof(float));
+	float	   *b = malloc(n * sizeof(float));
+	float	   *scale = malloc(n * sizeof(float));
+	float	   *y = malloc(room * n * sizeof(float));
+	float	   *r = malloc(room * n * sizeof(float));
+	map			m = make_map(format, with_bias ? b : NULL, k, n);
+	mb_norm		norm = {scale, b};
+	mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n, f->activation,
+		f->residual ? y : NULL, f->norm ? &norm : NULL, y};
 	double		worst = 0.0;
 	size_t		row;
 	size_t		j;
 	size_t		i;
 
-	fill(x, BLOCK * k, 1.0f);
-	fill(w, n * k, 1.0f);
+	fill(x, room * k, 1.0f);
 	fill(b, n, 1.0f);
-	for (i = 0; i < BLOCK * (n + 3); i++)
-		y[i] = NAN;
-	kernels->linear(x, BLOCK, w, with_bias ? b : NULL, y, n + 3, k, n);
-	for (row = 0; row < BLOCK; row++)
+	fill(scale, n, 1.0f);
+	fill(y, room * n, 1.0f);
+	memcpy(r, y, room * n * sizeof(float));
+
+	/* in two parts where there are two panels, the last one first */
+	for (i = (n - 1) / MB_PANEL + 1; i-- > 0;)
+	{
+		p.first = i * MB_PANEL;
+		p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
+		kernels->linear[format] (&p);
+	}
+	for (row = 0; row < rows; row++)
 	{
 		for (j = 0; j < n; j++)
 		{
 			double		exact = with_bias ? b[j] : 0.0;
 
 			for (i = 0; i < k; i++)
-				exact += (double) x[row * k + i] * w[j * k + i];
-			worst = fmax(worst, fabs(y[row * (n + 3) + j] - exact));
+				exact += (double) x[row * k + i] * m.w[j * k + i];
+			exact = exact_activation(f->activation, exact);
+			if (f->residual)
+				exact += r[row * n + j];
+			if (f->norm)
+				exact = exact * scale[j] + b[j];
+			worst = fmax(worst, fabs(y[row * n + j] - exact));
 		}
-		for (j = n; j < n + 3; j++)
-			if (!isnan(y[row * (n + 3) + j]))
-				return 1e30;
 	}
-	for (i = 0; i < BLOCK * n; i++)
-		y[i] = NAN;
-	kernels->linear(x, BLOCK, w, with_bias ? b : NULL, y, n, k, n);
-	for (i = 0; i < BLOCK * n; i++)
-		if (isnan(y[i]))
-			return 1e30;
+	free(x);
+	free(b);
+	free(scale);
+	free(y);
+	free(r);
+	free_map(&m);
 	return worst;
 }
 
 static double
-attention_error(const mb_kernels *kernels, size_t m, size_t n, size_t k)
+matrix_error(const mb_kernels *kernels, size_t m, size_t n, size_t k,
+			 bool keys)
 {
-	static float a[MOST * (MOST + 2)];
-	static float b[MOST * (MOST + 2)];
-	static float s[MOST * (MOST + 2)];
+	size_t		lda = k + 1;
+	size_t		ldb = (keys ? k : n) + 2;
+	size_t		ldy = n + 1;
+	size_t		wide = (n + MB_PANEL - 1) / MB_PANEL * MB_PANEL;
+	float	   *a = malloc(m * lda * sizeof(float));
+	float	   *b = malloc((keys ? n : k) * ldb * sizeof(float));
+	float	   *panels = aligned(wide * k * sizeof(float));
+	float	   *y = malloc(m * ldy * sizeof(float));
 	double		worst = 0.0;
 	size_t		i;
 	size_t		j;
 	size_t		t;
 
-	/* a [m, k] and b [n, k] for scores; s [m, n] */
-	fill(a, MOST * (MOST + 2), 1.0f);
-	fill(b, MOST * (MOST + 2), 1.0f);
-	kernels->scores(a, k + 1, b, k + 2, 0.25f, s, n + 1, m, n, k);
+	fill(a, m * lda, 1.0f);
+	fill(b, (keys ? n : k) * ldb, 1.0f);
+	for (i = 0; i < m * ldy; i++)
+		y[i] = 12345.0f;
+	if (keys)
+		mb_pack_keys(b, ldb, n, k, panels);
+	else
+		mb_pack_values(b, ldb, k, n, panels);
+	kernels->matrix(a, lda, panels, 0.25f, y, ldy, m, n, k);
 	for (i = 0; i < m; i++)
 	{
 		for (j = 0; j < n; j++)
@@ -502,24 +602,17 @@ attention_error(const mb_kernels *kernels, size_t m, size_t n, size_t k)
 			double		exact = 0.0;
 
 			for (t = 0; t < k; t++)
-				exact += 0.25 * a[i * (k + 1) + t] * b[j * (k + 2) + t];
-			worst = fmax(worst, fabs(s[i * (n + 1) + j] - exact));
+				exact += 0.25 * a[i * lda + t] *
+					(keys ? b[j * ldb + t] : b[t * ldb + j]);
+			worst = fmax(worst, fabs(y[i * ldy + j] - exact));
 		}
+		if (y[i * ldy + n] != 12345.0f)
+			worst = 1e30;
 	}
-
-	/* a [m, k] and b [k, n] for the context */
-	kernels->context(a, k + 2, b, n + 1, s, n + 2, m, n, k);
-	for (i = 0; i < m; i++)
-	{
-		for (j = 0; j < n; j++)
-		{
-			double		exact = 0.0;
-
-			for (t = 0; t < k; t++)
-				exact += (double) a[i * (k + 2) + t] * b[t * (n + 1) + j];
-			worst = fmax(worst, fabs(s[i * (n + 2) + j] - exact));
-		}
-	}
+	free(a);
+	free(b);
+	free(panels);
+	free(y);
 	return worst;
 }
 
@@ -527,63 +620,88 @@ static void
 test_products(const mb_kernels *kernels, const char *name)
 {
 	double		linear = 0.0;
-	double		attention = 0.0;
+	double		matrix = 0.0;
 	size_t		i;
 
 	for (i = 1; i <= MOST; i++)
 	{
-		linear = fmax(linear, linear_error(kernels, i, MOST + 1 - i, i % 2));
-		linear = fmax(linear, linear_error(kernels, i, i, true));
-		linear = fmax(linear, linear_error(kernels, MOST, i, i % 3));
-		linear = fmax(linear, linear_error(kernels, i, 3, true));
-		attention = fmax(attention,
-						 attention_error(kernels, MOST + 1 - i, i,
-										 1 + i * 7 % MOST));
+		mb_format	format = (mb_format) (MB_FORMAT_FLOAT + i % 3);
+		const follow *f = &follows[i % FOLLOWS];
+
+		linear = fmax(linear, linear_error(kernels, format, i, MOST + 1 - i,
+										   1 + i * 7 % MOST, f, i % 4 != 0));
+		linear = fmax(linear, linear_error(kernels, format, 1 + i % 13, i,
+										   MOST, &follows[0], true));
+		linear = fmax(linear, linear_error(kernels, MB_FORMAT_FLOAT,
+										   1 + i * 5 % MOST, 33, i, f, true));
+		matrix = fmax(matrix, matrix_error(kernels, i, MOST + 1 - i,
+										   1 + i * 7 % MOST, i % 2));
+		matrix = fmax(matrix, matrix_error(kernels, 1 + i * 11 % MOST, i,
+										   MOST + 1 - i, (i + 1) % 2));
+	}
+	for (i = MB_FORMAT_FLOAT; i <= MB_FORMAT_BFLOAT; i++)
+	{
+		size_t		j;
+
+		for (j = 0; j < FOLLOWS; j++)
+			linear = fmax(linear, linear_error(kernels, (mb_format) i, 37, 41,
+											   75, &follows[j], true));
 	}
 	ok(linear < 1e-5, "%s: linear maps of 1 to %d within %.1e", name, MOST,
 	   linear);
-	ok(attention < 1e-5, "%s: attention products of 1 to %d within %.1e",
-	   name, MOST, attention);
+	ok(matrix < 1e-5, "%s: matrix products of 1 to %d within %.1e", name, MOST,
+	   matrix);
 }
 
 /*
- * A row in another place of the block, among other rows and with fewer rows
- * asked for: same bits.  Sizes are those of real models and odd ones, on either side of what libraries treat as
- * small, and beyond the depth at which they cut k.
+ * A row in another place of the block, among other rows, with fewer rows asked
+ * for and with the outputs in parts: same bits.  Sizes are those of real
+ * models and odd ones, on either side of what libraries treat as small, and
+ * beyond the depth at which they cut k.
  */
 static bool
-row_keeps_bits(const mb_kernels *kernels, size_t k, size_t n)
+row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 {
 	float	   *x = malloc(BLOCK * k * sizeof(float));
-	float	   *w = malloc(n * k * sizeof(float));
-	float	   *b = malloc(n * sizeof(float));
+	float	   *b = calloc(n, sizeof(float));
 	float	   *y = malloc(BLOCK * n * sizeof(float));
 	float	   *row = malloc(k * sizeof(float));
 	float	   *first = malloc(n * sizeof(float));
+	map			m = make_map(format, b, k, n);
+	mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_LINEAR,
+	NULL, NULL, y};
 	bool		same = true;
 	size_t		place;
 
-	fill(w, n * k, 1.0f);
 	fill(b, n, 1.0f);
 	fill(row, k, 1.0f);
 	for (place = 0; place < BLOCK && same; place++)
 	{
 		fill(x, BLOCK * k, place % 3 == 0 ? 0.0f : 1e6f);
 		memcpy(x + place * k, row, k * sizeof(float));
-		kernels->linear(x, BLOCK, w, b, y, n, k, n);
+		p.rows = BLOCK;
+		p.first = 0;
+		p.width = n;
+		kernels->linear[format] (&p);
 		if (place == 0)
 			memcpy(first, y, n * sizeof(float));
 		same = memcmp(first, y + place * n, n * sizeof(float)) == 0;
-		kernels->linear(x, place + 1, w, b, y, n, k, n);
+		memset(y, 0, BLOCK * n * sizeof(float));
+		p.rows = place + 1;
+		for (p.first = 0; p.first < n; p.first += p.width)
+		{
+			p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
+			kernels->linear[format] (&p);
+		}
 		same = same &&
 			memcmp(first, y + place * n, n * sizeof(float)) == 0;
 	}
 	free(x);
-	free(w);
 	free(b);
 	free(y);
 	free(row);
 	free(first);
+	free_map(&m);
 	return same;
 }
 
@@ -600,7 +718,10 @@ test_places(const mb_kernels *kernels, const char *name)
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 	{
-		if (row_keeps_bits(kernels, sizes[i][0], sizes[i][1]))
+		mb_format	format = (mb_format) (MB_FORMAT_FLOAT + i % 3);
+
+		if (row_keeps_bits(kernels, format, sizes[i][0], sizes[i][1]) &&
+			row_keeps_bits(kernels, MB_FORMAT_FLOAT, sizes[i][0], sizes[i][1]))
 			continue;
 		same = false;
 		printf("# %s: k %zu n %zu differs\n", name, sizes[i][0], sizes[i][1]);
@@ -608,41 +729,116 @@ test_places(const mb_kernels *kernels, const char *name)
 	ok(same, "%s: a row of a block has the same bits in any place", name);
 }
 
-/* mb_dense in parts equals the same columns of one product, within rounding */
+/* All formats of exact weights give the same bits. */
 static void
-test_parts(const char *name)
+test_formats(const mb_kernels *kernels, const char *name)
+{
+	size_t		n = 77;
+	size_t		k = 300;
+	size_t		rows;
+	bool		same = true;
+	float	   *x = malloc(2 * BLOCK * k * sizeof(float));
+	float	   *y = malloc(2 * BLOCK * n * sizeof(float));
+	float	   *first = malloc(2 * BLOCK * n * sizeof(float));
+	uint64_t	start = seed;
+
+	for (rows = 1; rows <= 2 * BLOCK; rows += 7)
+	{
+		int			format;
+
+		for (format = MB_FORMAT_FLOAT; format <= MB_FORMAT_BFLOAT; format++)
+		{
+			map			m;
+			mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n,
+			MB_ACT_RELU, NULL, NULL, y};
+
+			seed = start;
+			m = make_map((mb_format) format, NULL, k, n);
+			fill(x, 2 * BLOCK * k, 1.0f);
+			kernels->linear[format] (&p);
+			if (format == MB_FORMAT_FLOAT)
+				memcpy(first, y, rows * n * sizeof(float));
+			same = same && memcmp(first, y, rows * n * sizeof(float)) == 0;
+			free_map(&m);
+		}
+	}
+	ok(same, "%s: weights of 16 bits give the bits of float", name);
+	free(x);
+	free(y);
+	free(first);
+}
+
+/* mb_dense in parts, and what it refuses */
+static void
+test_dense(const char *name)
 {
 	size_t		k = 700;
 	size_t		n = 1600;
 	float	   *x = malloc(BLOCK * k * sizeof(float));
-	float	   *w = malloc(n * k * sizeof(float));
-	float	   *b = malloc(n * sizeof(float));
+	float	   *b = calloc(n, sizeof(float));
 	float	   *y = malloc(BLOCK * n * sizeof(float));
+	map			m = make_map(MB_FORMAT_FLOAT, b, k, n);
+	mb_operand	operand = {x, BLOCK, k, NULL, MB_FORMAT_ROWS};
+	mb_linear	rows = {m.w, b, NULL, MB_FORMAT_ROWS};
 	double		worst = 0.0;
-	mb_linear	linear = {w, b};
 	mb_status	status;
+	mb_error	err;
 	size_t		j;
 	size_t		i;
 
 	fill(x, BLOCK * k, 1.0f);
-	fill(w, n * k, 1.0f);
 	fill(b, n, 1.0f);
-	status = mb_dense(&linear, x, BLOCK, y, k, n, NULL, NULL);
+	status = mb_dense(&m.linear, &operand, NULL, y, n, NULL, NULL);
 	for (j = 0; j < n; j += 7)
 	{
 		size_t		row = j % BLOCK;
 		double		exact = b[j];
 
 		for (i = 0; i < k; i++)
-			exact += (double) x[row * k + i] * w[j * k + i];
+			exact += (double) x[row * k + i] * m.w[j * k + i];
 		worst = fmax(worst, fabs(y[row * n + j] - exact));
 	}
 	ok(status == MB_OK && worst < 1e-4, "%s: a map in parts within %.1e", name,
 	   worst);
+	ok(mb_dense(&rows, &operand, NULL, y, n, NULL, &err) == MB_ERR_ARGUMENT,
+	   "%s: a map without panels is refused: %s", name, err.message);
 	free(x);
-	free(w);
 	free(b);
 	free(y);
+	free_map(&m);
+}
+
+/* Every number of binary16 and bfloat16 packs to itself. */
+static void
+test_packing(void)
+{
+	float		w[MB_PANEL];
+	float		back[MB_PANEL];
+	uint16_t	panel[MB_PANEL];
+	size_t		wrong = 0;
+	uint32_t	first;
+	int			half;
+
+	for (half = 0; half < 2; half++)
+	{
+		for (first = 0; first < 65536; first += MB_PANEL)
+		{
+			uint16_t	numbers[MB_PANEL];
+			size_t		i;
+
+			for (i = 0; i < MB_PANEL; i++)
+				numbers[i] = (uint16_t) (first + i);
+			mb_widen(half ? MB_DTYPE_F16 : MB_DTYPE_BF16, numbers, MB_PANEL,
+					 w);
+			mb_format_pack(half ? MB_FORMAT_HALF : MB_FORMAT_BFLOAT, w, 1,
+						   MB_PANEL, panel);
+			mb_format_widen(half ? MB_FORMAT_HALF : MB_FORMAT_BFLOAT, panel, 1,
+							0, 0, 1, back);
+			wrong += memcmp(panel, numbers, sizeof(panel)) != 0;
+			wrong += memcmp(w, back, sizeof(w)) != 0;
+		}
+	}
+	ok(wrong == 0, "numbers of 16 bits are packed exactly (%zu)", wrong);
 }
 
 /* The vector tables add up products in one order: same bits. */
@@ -650,11 +846,10 @@ static void
 test_same_products(void)
 {
 	static float x[BLOCK * MOST];
-	static float w[MOST * MOST];
-	static float y[2][3][BLOCK * MOST];
+	static float y[2][2][BLOCK * MOST];
 	static const char *const both[] = {"avx2", "avx512"};
 	bool		same = true;
-	size_t		i;
+	size_t		k;
 	int			t;
 
 	if (!mb_kernels_choose("avx2") || !mb_kernels_choose("avx512"))
@@ -662,22 +857,25 @@ test_same_products(void)
 		ok(true, "avx2 and avx512 # SKIP not on this processor");
 		return;
 	}
-	for (i = 1; i <= MOST && same; i++)
+	for (k = 1; k <= MOST && same; k++)
 	{
-		size_t		n = 1 + i * 11 % MOST;
+		size_t		n = 1 + k * 11 % MOST;
+		map			m = make_map(MB_FORMAT_FLOAT, x, k, n);
+		mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_RELU,
+		NULL, NULL, NULL};
 
 		fill(x, BLOCK * MOST, 1.0f);
-		fill(w, MOST * MOST, 1.0f);
 		memset(y, 0, sizeof(y));
 		for (t = 0; t < 2; t++)
 		{
 			mb_kernels_choose(both[t]);
-			mb_kernels_current()->linear(x, BLOCK, w, x, y[t][0], n, i, n);
-			mb_kernels_current()->scores(x, i, w, i, 0.3f, y[t][1], n, BLOCK,
-										 n, i);
-			mb_kernels_current()->context(x, i, w, n, y[t][2], n, BLOCK, n, i);
+			p.y = y[t][0];
+			mb_kernels_current()->linear[MB_FORMAT_FLOAT] (&p);
+			mb_kernels_current()->matrix(x, k, m.panels, 0.3f, y[t][1], n,
+										 BLOCK, n, k);
 		}
 		same = memcmp(y[0], y[1], sizeof(y[0])) == 0;
+		free_map(&m);
 	}
 	ok(same, "products of avx2 and avx512 have the same bits");
 }
@@ -709,8 +907,10 @@ main(void)
 		test_extremes(kernels, tables[i]);
 		test_products(kernels, tables[i]);
 		test_places(kernels, tables[i]);
-		test_parts(tables[i]);
+		test_formats(kernels, tables[i]);
+		test_dense(tables[i]);
 	}
+	test_packing();
 	test_same_products();
 	return done_testing();
 }

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * panels.h
+ *	  How the weights of a linear map lie in memory for the kernels.
+ *
+ * A checkpoint stores W [n, k], a row for each output.  Kernels want the
+ * weights of neighbouring outputs side by side and in the order of use, so a
+ * weight image keeps them as panels of PANEL outputs:
+ *
+ *	panel p		for t in 0 .. k - 1: W[p * PANEL + c, t], c in 0 .. PANEL - 1
+ *
+ * one behind the other; outputs beyond n are zero.  A format says what one
+ * number of a panel is.  Which formats a model has follows from its precision
+ * and from how its tensors are stored; what runs on a format is the function
+ * of the table of kernels with that number.  The layout of a format is the
+ * same for every instruction set.
+ *
+ * Formats of 16 bits are for tensors that were stored so: widening is exact,
+ * and the result has the bits of MB_FORMAT_FLOAT at half the memory traffic.
+ *
+ * Depends on safetensors.h (types of stored numbers), status.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_PANELS_H
+#define MB_PANELS_H
+
+#include "safetensors.h"
+#include "status.h"
+
+#define MB_PANEL 32
+
+/* A property of a model, chosen when it is imported. */
+typedef enum mb_precision
+{
+	MB_PRECISION_FP32,			/* the default: exact weights, float sums */
+	MB_PRECISIONS
+} mb_precision;
+
+typedef enum mb_format
+{
+	MB_FORMAT_ROWS,				/* float [n, k] as in a checkpoint, no panels:
+								 * all that is not a linear map of the encoder */
+	MB_FORMAT_FLOAT,
+	MB_FORMAT_HALF,				/* IEEE binary16 */
+	MB_FORMAT_BFLOAT,			/* bfloat16 */
+	MB_FORMATS
+} mb_format;
+
+/* "fp32"; NULL beyond the last.  The other way round: false for no name. */
+extern const char *mb_precision_name(mb_precision precision);
+extern bool mb_precision_from_name(const char *name, mb_precision *precision);
+
+/* The format of a linear map whose weights a checkpoint stores as dtype. */
+extern mb_format mb_format_choose(mb_precision precision, mb_dtype dtype);
+
+/* Bytes of W [n, k] in a format; false when that is beyond size_t. */
+extern bool mb_format_size(mb_format format, size_t k, size_t n, size_t *size);
+
+/*
+ * Write w [n, k] into panels, mb_format_size() bytes aligned to 64.  For the
+ * formats of 16 bits each number must be exact in them.
+ */
+extern void mb_format_pack(mb_format format, const float *w, size_t k,
+						   size_t n, void *panels);
+
+/*
+ * Panel number p of FLOAT, HALF or BFLOAT weights, inputs [first, first +
+ * count), as float [count, PANEL].
+ */
+extern void mb_format_widen(mb_format format, const void *panels, size_t k,
+							size_t p, size_t first, size_t count, float *out);
+
+#endif							/* MB_PANELS_H */
