@@ -1,11 +1,13 @@
 #-------------------------------------------------------------------------
 #
 # engine.mk
-#		Builds the engine without a server: unit tests and fuzz targets.
+#		Builds the engine without a server: unit tests, fuzz targets and
+#		the bench.
 #
 #	make -f test/engine.mk OUT=build/unit unit
 #	make -f test/engine.mk OUT=build/sanitized SANITIZE=address,undefined unit
 #	make -f test/engine.mk OUT=build/fuzz SANITIZE=address,undefined fuzz
+#	make -f test/engine.mk OUT=build/unit bench
 #	make -f test/engine.mk OUT=build/libfuzzer CC=clang-14 LIBFUZZER=1 \
 #		SANITIZE=address,undefined fuzz
 #
@@ -60,6 +62,7 @@ endif
 
 unit: $(UNIT)
 fuzz: $(FUZZ)
+bench: $(OUT)/bench
 
 $(OUT)/%.o: src/engine/%.c | $(OUT)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
@@ -73,6 +76,12 @@ $(OUT)/%.o: test/unit/%.c | $(OUT)
 $(UNIT): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a
 	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
 
+$(OUT)/%.o: test/bench/%.c | $(OUT)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+
+$(OUT)/bench: $(OUT)/bench.o $(OUT)/libengine.a
+	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
+
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a \
 		$(filter-out -%,$(FUZZ_MAIN))
 	$(CC) $(CFLAGS) $< $(FUZZ_MAIN) $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) \
@@ -84,6 +93,6 @@ $(OUT)/libengine.a: $(ENGINE)
 $(OUT):
 	mkdir -p $@
 
-.PHONY: unit fuzz
+.PHONY: unit fuzz bench
 .SECONDARY:
 -include $(wildcard $(OUT)/*.d)

@@ -1,0 +1,429 @@
+/*-------------------------------------------------------------------------
+ *
+ * bench.c
+ *	  How long the engine takes, without a server.
+ *
+ *	  bench [--set NAME] [--f16] [--parts] MODEL TEXTS TOKENS [LENGTHS]
+ *
+ * MODEL is a Hugging Face directory.  TEXTS texts of TOKENS tokens each run as
+ * one packed batch, or with TOKENS 0 one of each length in the file LENGTHS,
+ * in batches as the adapter makes them.  The last number printed is
+ * microseconds a text, as ../shared/bench/peers.py --interleave wants it:
+ * the median of the passes of about a second.
+ *
+ *	--set NAME	the table of kernels
+ *	--f16		round weights to binary16 first, as if they were stored so
+ *	--parts		linear maps and attention by themselves, what is left, and their
+ *				share of the speed at which this core multiplies and adds when
+ *				nothing else stands in its way, measured in the same second
+ *
+ * Token ids are random; no weight depends on them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "forward.h"
+#include "gemm.h"
+#include "kernels.h"
+
+#include "load.h"
+
+#include <math.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/* Tokens of one pass at most, as in the adapter. */
+#define PASS_TOKENS 4096
+#define LEAST_SECONDS 0.6
+#define MOST_PASSES 2000
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Median seconds of a call, repeated for a while. */
+static double
+median_time(void (*work) (void *), void *context)
+{
+	static double seconds[MOST_PASSES];
+	double		start;
+	size_t		count = 0;
+
+	work(context);
+	start = now();
+	do
+	{
+		double		begin = now();
+
+		work(context);
+		seconds[count++] = now() - begin;
+	} while (count < MOST_PASSES &&
+			 (count < 3 || now() - start < LEAST_SECONDS));
+	qsort(seconds, count, sizeof(double), by_value);
+	return seconds[count / 2];
+}
+
+/* The job: sequences cut into passes */
+
+typedef struct job
+{
+	const mb_model *model;
+	size_t		texts;
+	size_t	   *lengths;
+	size_t		tokens;
+	size_t		longest;
+	size_t	   *starts;
+	int32_t    *ids;
+	void	   *workspace;
+	size_t		workspace_size;
+} job;
+
+static int
+by_length(const void *a, const void *b)
+{
+	size_t		x = *(const size_t *) a;
+	size_t		y = *(const size_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+read_lengths(job *j, const char *path)
+{
+	FILE	   *file = fopen(path, "r");
+	size_t		i;
+
+	if (file == NULL)
+		give_up(path);
+	for (i = 0; i < j->texts; i++)
+		if (fscanf(file, "%zu", &j->lengths[i]) != 1)
+			give_up(path);
+	fclose(file);
+	qsort(j->lengths, j->texts, sizeof(size_t), by_length);
+}
+
+static void
+prepare(job *j, size_t tokens, const char *lengths)
+{
+	size_t		most = PASS_TOKENS;
+	size_t		i;
+
+	j->lengths = malloc(j->texts * sizeof(size_t));
+	if (tokens == 0)
+		read_lengths(j, lengths);
+	for (i = 0; i < j->texts; i++)
+	{
+		if (tokens > 0)
+			j->lengths[i] = tokens;
+		j->tokens += j->lengths[i];
+		if (j->lengths[i] > j->longest)
+			j->longest = j->lengths[i];
+	}
+	if (most < j->longest)
+		most = j->longest;
+	j->starts = malloc((j->texts + 1) * sizeof(size_t));
+	j->ids = malloc(j->tokens * sizeof(int32_t));
+	for (i = 0; i < j->tokens; i++)
+		j->ids[i] = (int32_t) (i * 7919 % j->model->config.vocab_size);
+	j->workspace_size = mb_forward_memory(j->model, most, j->longest);
+	if (posix_memalign(&j->workspace, 64, j->workspace_size) != 0)
+		give_up("memory");
+	memset(j->workspace, 0, j->workspace_size);
+}
+
+/* The texts of the pass that begins with text first. */
+static size_t
+pass_texts(const job *j, size_t first, size_t *starts)
+{
+	size_t		count = 0;
+
+	starts[0] = 0;
+	while (first + count < j->texts &&
+		   (count == 0 ||
+			starts[count] + j->lengths[first + count] <= PASS_TOKENS))
+	{
+		starts[count + 1] = starts[count] + j->lengths[first + count];
+		count++;
+	}
+	return count;
+}
+
+static void
+run_all(void *context)
+{
+	job		   *j = context;
+	mb_batch	batch = {0, j->starts, j->ids, NULL, NULL, NULL};
+	const float *states;
+	size_t		first;
+
+	for (first = 0; first < j->texts; first += batch.sequences)
+	{
+		batch.sequences = pass_texts(j, first, j->starts);
+		if (mb_forward(j->model, &batch, j->model->config.layers, NULL, NULL,
+					   j->workspace, j->workspace_size, &states,
+					   &error) != MB_OK)
+			give_up("forward");
+	}
+}
+
+/* Parts */
+
+/* Rows of one sweep through all maps of the encoder, as forward.c does it. */
+typedef struct maps
+{
+	const mb_model *model;
+	size_t		rows;
+	float	   *x;
+	float	   *y;
+	void	   *scratch;
+} maps;
+
+static void
+run_map(const maps *m, const mb_linear *map, size_t k, size_t n)
+{
+	mb_operand	operand = {m->x, m->rows, k, m->scratch, MB_FORMAT_ROWS};
+
+	if (map->panels != NULL &&
+		mb_dense(map, &operand, NULL, m->y, n, NULL, &error) != MB_OK)
+		give_up("map");
+}
+
+static void
+run_maps(void *context)
+{
+	const maps *m = context;
+	const mb_config *c = &m->model->config;
+	uint32_t	i;
+	uint32_t	j;
+
+	for (i = 0; i < c->layers; i++)
+	{
+		const mb_layer *layer = &m->model->layers[i];
+
+		run_map(m, &layer->bottleneck_input, c->hidden_size,
+				c->true_hidden_size);
+		run_map(m, &layer->bottleneck_attention, c->hidden_size,
+				c->true_hidden_size);
+		run_map(m, &layer->value, c->value_input_size, c->attention_size);
+		run_map(m, &layer->query, c->true_hidden_size, c->attention_size);
+		run_map(m, &layer->key, c->true_hidden_size, c->attention_size);
+		run_map(m, &layer->attention_output, c->attention_size,
+				c->true_hidden_size);
+		for (j = 0; j < c->feedforwards; j++)
+		{
+			run_map(m, &layer->feedforwards[j].intermediate,
+					c->true_hidden_size, c->intermediate_size);
+			run_map(m, &layer->feedforwards[j].output, c->intermediate_size,
+					c->true_hidden_size);
+		}
+		run_map(m, &layer->bottleneck_output, c->true_hidden_size,
+				c->hidden_size);
+	}
+}
+
+/* Multiply-adds of all maps for one row. */
+static double
+map_work(const mb_config *c)
+{
+	double		t = c->true_hidden_size;
+	double		a = c->attention_size;
+	double		layer = 2.0 * t * a + c->value_input_size * a + a * t +
+		2.0 * c->feedforwards * t * c->intermediate_size;
+
+	if (c->use_bottleneck)
+		layer += t * c->hidden_size *
+			(c->key_query_shared_bottleneck ? 3.0 : 2.0);
+	return layer * c->layers;
+}
+
+static double
+time_maps(const mb_model *model, size_t tokens)
+{
+	maps		m;
+	size_t		width = model->config.intermediate_size;
+
+	if (width < model->config.hidden_size)
+		width = model->config.hidden_size;
+	m.model = model;
+	m.rows = tokens < 192 ? tokens : 192;
+	if (posix_memalign((void **) &m.x, 64, (m.rows + 32) * width * 4) != 0 ||
+		posix_memalign((void **) &m.y, 64, (m.rows + 32) * width * 4) != 0 ||
+		posix_memalign(&m.scratch, 64,
+					   mb_operand_memory(m.rows, width) + 64) != 0)
+		give_up("memory");
+	memset(m.x, 0, (m.rows + 32) * width * 4);
+	return median_time(run_maps, &m) / (double) m.rows;
+}
+
+/* Multiply-adds a second when nothing stands in the way; 0 if unknown. */
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static double
+peak_avx512(void)
+{
+	__m512		sum[12];
+	__m512		x = _mm512_set1_ps(1.0f);
+	double		start;
+	double		end;
+	float		out[16];
+	int			i;
+	int			j;
+
+	for (j = 0; j < 12; j++)
+		sum[j] = _mm512_set1_ps((float) j);
+	start = now();
+	for (i = 0; i < 20000000; i++)
+	{
+#pragma GCC unroll 12
+		for (j = 0; j < 12; j++)
+			sum[j] = _mm512_fmadd_ps(x, x, sum[j]);
+		__asm__ volatile("" : "+v"(x));
+	}
+	end = now();
+	for (j = 1; j < 12; j++)
+		sum[0] = _mm512_add_ps(sum[0], sum[j]);
+	_mm512_storeu_ps(out, sum[0]);
+	return out[0] > 0.0f ? 20000000.0 * 12.0 * 16.0 / (end - start) : 0.0;
+}
+#endif
+
+static void
+print_parts(const job *j, double whole)
+{
+	const mb_config *c = &j->model->config;
+	double		peak = 0.0;
+	double		maps = time_maps(j->model, j->tokens) * 1e6 *
+		(double) j->tokens / (double) j->texts;
+	double		tokens = (double) j->tokens / (double) j->texts;
+	double		speed = map_work(c) * tokens / maps * 2e-3;
+
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx512f"))
+		peak = peak_avx512() * 2e-9;
+#endif
+	printf("# %zu texts, %.0f tokens in each, table %s\n", j->texts, tokens,
+		   mb_kernels_current()->name);
+	printf("# maps %.1f us, attention and the rest %.1f us, whole %.1f us a "
+		   "text, %.1f us a token\n", maps, whole - maps, whole,
+		   whole / tokens);
+	printf("# maps %.1f GFLOP/s of %.1f, %.0f %%\n", speed, peak,
+		   peak > 0.0 ? 100.0 * speed / peak : 0.0);
+}
+
+/* Weights */
+
+static void
+round_half(float *w, size_t count)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		int			exponent;
+		float		f = frexpf(w[i], &exponent);
+		int			digits = exponent < -13 ? 11 - (-13 - exponent) : 11;
+
+		w[i] = ldexpf(rintf(ldexpf(f, digits)), exponent - digits);
+	}
+}
+
+static void
+round_weights(mb_model *model, mb_arena *arena)
+{
+	const mb_config *c = &model->config;
+	uint32_t	i;
+	uint32_t	j;
+
+#define ROUND(map, k, n) \
+	if ((map).weight != NULL) \
+		round_half((float *) (map).weight, (size_t) (k) * (n))
+
+	ROUND(model->embedding_transformation,
+		  c->embedding_size * (c->trigram_input ? 3 : 1), c->hidden_size);
+	for (i = 0; i < c->layers; i++)
+	{
+		mb_layer   *l = &model->layers[i];
+
+		ROUND(l->bottleneck_input, c->hidden_size, c->true_hidden_size);
+		ROUND(l->bottleneck_attention, c->hidden_size, c->true_hidden_size);
+		ROUND(l->query, c->true_hidden_size, c->attention_size);
+		ROUND(l->key, c->true_hidden_size, c->attention_size);
+		ROUND(l->value, c->value_input_size, c->attention_size);
+		ROUND(l->attention_output, c->attention_size, c->true_hidden_size);
+		for (j = 0; j < c->feedforwards; j++)
+		{
+			ROUND(l->feedforwards[j].intermediate, c->true_hidden_size,
+				  c->intermediate_size);
+			ROUND(l->feedforwards[j].output, c->intermediate_size,
+				  c->true_hidden_size);
+		}
+		ROUND(l->bottleneck_output, c->true_hidden_size, c->hidden_size);
+	}
+	if (mb_model_pack(model, MB_PRECISION_FP32, MB_DTYPE_F16, arena,
+					  &error) != MB_OK)
+		give_up("pack");
+}
+
+static void __attribute__((noreturn))
+usage(void)
+{
+	fprintf(stderr, "usage: bench [--set NAME] [--f16] [--parts] MODEL TEXTS "
+			"TOKENS [LENGTHS]\n");
+	exit(1);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool		half = false;
+	bool		parts = false;
+	checkpoint *c;
+	job			j;
+	double		us;
+
+	memset(&j, 0, sizeof(j));
+	for (; argc > 1 && strncmp(argv[1], "--", 2) == 0; argc--, argv++)
+	{
+		if (strcmp(argv[1], "--f16") == 0)
+			half = true;
+		else if (strcmp(argv[1], "--parts") == 0)
+			parts = true;
+		else if (strcmp(argv[1], "--set") == 0 && argc > 2)
+		{
+			if (!mb_kernels_choose(argv[2]))
+				give_up(argv[2]);
+			argc--;
+			argv++;
+		}
+		else
+			usage();
+	}
+	if (argc < 4 || (atoi(argv[3]) == 0 && argc < 5))
+		usage();
+	c = load_checkpoint(argv[1], "bench", MB_PRECISION_FP32);
+	if (half)
+		round_weights(&c->model, &c->arena);
+	j.model = &c->model;
+	j.texts = (size_t) atoi(argv[2]);
+	prepare(&j, (size_t) atoi(argv[3]), argc > 4 ? argv[4] : NULL);
+	us = median_time(run_all, &j) * 1e6 / (double) j.texts;
+	if (parts)
+		print_parts(&j, us);
+	printf("%.2f\n", us);
+	return 0;
+}
