@@ -74,8 +74,8 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 {
 	const mb_kernels *kernels = mb_kernels_current();
 	size_t		step = part_width(operand->rows, operand->k);
-	mb_product	p = {operand->x, NULL, operand->rows, operand->k, n, map, 0, 0,
-	MB_ACT_LINEAR, NULL, NULL, y};
+	mb_product	p = {operand->x, operand->scratch, operand->rows, operand->k,
+	n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y};
 
 	if (map->panels == NULL)
 		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
@@ -89,14 +89,11 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 		p.residual = epilogue->residual;
 		p.norm = epilogue->norm;
 	}
-	if (kernels->prepare[map->format] != NULL)
-	{
-		if (operand->prepared != map->format)
-			kernels->prepare[map->format] (operand->x, operand->rows,
-										   operand->k, operand->scratch);
-		operand->prepared = map->format;
-		p.operand = operand->scratch;
-	}
+	if (kernels->prepare[map->format] != NULL &&
+		operand->prepared != map->format)
+		kernels->prepare[map->format] (operand->x, operand->rows, operand->k,
+									   operand->scratch);
+	operand->prepared = map->format;
 	for (p.first = 0; p.first < n; p.first += p.width)
 	{
 		p.width = n - p.first < step ? n - p.first : step;

@@ -6,17 +6,19 @@
  * y[r, c] = sum over t of x[r, t] * panel[t, c]: a tile of some rows by two
  * vectors of outputs stays in registers while t runs.  x is read one number at
  * a time and spread over a vector, weights are read in the order in which they
- * lie, and those of the next panel are asked for ahead.
+ * lie, and what comes next is asked for meanwhile.  Bias, activation, residual
+ * and NoNorm are applied before the sums leave the registers.
  *
- * Rounding.  An element is summed in blocks of SUM_BLOCK products, each from
- * zero, and the blocks are added up one after the other.  That order does not
- * depend on the tile's height, on the place of a row or a panel, or on the
- * instruction set: all give the same bits.  Errors grow like the roots of
- * SUM_BLOCK and of the number of blocks rather than of k.
+ * Rounding.  An element is summed in blocks of products, each from zero, and
+ * the blocks are added up one after the other, so errors grow like the roots
+ * of the block and of their number rather than like that of k.  That order
+ * follows from k alone, not from the tile's height, the place of a row or
+ * panel, or the instruction set: all give the same bits.
  *
  * Beside what kernels_simd.h asks for, each kernels_<isa>.c defines
  *
- *	TILE_ROWS			most rows of a tile that the registers hold: 12 or 6
+ *	TILE_ROWS			most rows of a tile that the registers hold, at most 6
+ *	TOTALS_IN_MEMORY	1 when they cannot hold the blocks' totals as well
  *	v_load_half(p)		VW numbers of binary16, widened; v_load_bfloat alike
  *
  * This is not for products with large k and many rows at once: nothing is
@@ -27,38 +29,52 @@
  *-------------------------------------------------------------------------
  */
 
-/* Products that are added up before they join the total. */
-#define SUM_BLOCK ((size_t) 16)
+/*
+ * Products of a block: near the root of k errors are least, and the fewer
+ * blocks the less work.  Multiples of 4.
+ */
+#define SUM_BLOCK(k) ((size_t) ((k) <= 96 ? 8 : 16))
+
+/* Cache lines of weights are asked for with every so many inputs. */
+#define ASK_STEP ((size_t) 16)
 
 /* Outputs of a tile; a divisor of MB_PANEL. */
 #define TILE_COLUMNS (2 * VW)
 
-/* How far ahead weights are asked for. */
+/*
+ * How far ahead weights are asked for where they are used once; where they are
+ * used by several rows of tiles it is those of the next panel, in even shares.
+ */
 #define AHEAD_BYTES 4096
 
 /* Loops over the rows of a tile, whose number is a constant by then. */
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
-#define UNROLL _Pragma("GCC unroll 12")
+#define UNROLL _Pragma("GCC unroll 6")
 #endif
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Sums of a tile on their way to memory. */
-typedef struct tile_sums
-{
-	float		at[TILE_ROWS][TILE_COLUMNS];
-} tile_sums;
-
-/* A tile's operands: rows of x, and the panel's columns of the tile. */
-typedef struct tile_operands
+/* One tile: operands, and what becomes of the sums. */
+typedef struct tile
 {
 	const float *x;				/* [rows, k] at distance ldx */
 	size_t		ldx;
 	const char *panel;			/* [k, MB_PANEL] in its format */
 	size_t		k;
-} tile_operands;
+	const char *next;			/* what to ask for meanwhile ... */
+	size_t		lines;			/* ... in cache lines for each ASK_STEP */
+	float	   *y;				/* [rows, columns] at distance ldy */
+	size_t		ldy;
+	size_t		columns;		/* 1 to TILE_COLUMNS */
+	float		scale;			/* of the sums */
+	const float *bias;			/* [columns]; these four may be NULL */
+	const float *residual;		/* as y */
+	const float *weight;		/* [columns], with shift: NoNorm */
+	const float *shift;
+	mb_activation activation;
+} tile;
 
 /* VW weights of format at number i of the panel. */
 ALWAYS vf
@@ -71,76 +87,183 @@ load_weights(mb_format format, const char *panel, size_t i)
 	return v_load((const float *) panel + i);
 }
 
-/*
- * Sums of a tile of "rows" rows, a constant wherever this is called, so that
- * all loops over rows are unrolled and the sums live in registers.
- */
+/* One product for each element of a tile: input at. */
 ALWAYS void
-tile_sum(const tile_operands *o, mb_format format, bool ahead, int rows,
-		 tile_sums *total)
+tile_step(const tile *o, mb_format format, int rows, size_t at, vf *low,
+		  vf *high)
 {
-	size_t		width = format == MB_FORMAT_FLOAT ? 4 : 2;
-	size_t		at;
+	vf			w0 = load_weights(format, o->panel, at * MB_PANEL);
+	vf			w1 = load_weights(format, o->panel, at * MB_PANEL + VW);
 	int			r;
 
-	for (at = 0; at < o->k; at += SUM_BLOCK)
+UNROLL
+	for (r = 0; r < rows; r++)
 	{
-		size_t		end = o->k - at < SUM_BLOCK ? o->k : at + SUM_BLOCK;
-		vf			low[TILE_ROWS];
-		vf			high[TILE_ROWS];
-		size_t		t;
+		vf			x = v_set1(o->x[r * o->ldx + at]);
+
+		low[r] = v_fma(x, w0, low[r]);
+		high[r] = v_fma(x, w1, high[r]);
+	}
+}
+
+/* One block of inputs [at, end) from zero. */
+ALWAYS void
+tile_block(const tile *o, mb_format format, int rows, size_t at, size_t end,
+		   vf *low, vf *high)
+{
+	int			r;
 
 UNROLL
-		for (r = 0; r < rows; r++)
-			low[r] = high[r] = v_set1(0.0f);
-		for (t = at; t < end; t++)
+	for (r = 0; r < rows; r++)
+		low[r] = high[r] = v_set1(0.0f);
+	for (; at + 4 <= end; at += 4)
+	{
+		tile_step(o, format, rows, at, low, high);
+		tile_step(o, format, rows, at + 1, low, high);
+		tile_step(o, format, rows, at + 2, low, high);
+		tile_step(o, format, rows, at + 3, low, high);
+	}
+	for (; at < end; at++)
+		tile_step(o, format, rows, at, low, high);
+}
+
+#if TOTALS_IN_MEMORY
+typedef struct tile_totals
+{
+	float		low[TILE_ROWS][VW];
+	float		high[TILE_ROWS][VW];
+} tile_totals;
+
+#define TOTAL_SET(which, r, v) v_store(totals.which[r], v)
+#define TOTAL_GET(which, r) v_load(totals.which[r])
+#else
+typedef struct tile_totals
+{
+	vf			low[TILE_ROWS];
+	vf			high[TILE_ROWS];
+} tile_totals;
+
+#define TOTAL_SET(which, r, v) totals.which[r] = v
+#define TOTAL_GET(which, r) totals.which[r]
+#endif
+
+/* low and high become the tile's sums. */
+ALWAYS void
+tile_sum(const tile *o, mb_format format, int rows, vf *low, vf *high)
+{
+	const char *next = o->next;
+	size_t		block = SUM_BLOCK(o->k);
+	size_t		at;
+	tile_totals totals;
+	int			r;
+
+UNROLL
+	for (r = 0; r < rows; r++)
+	{
+		TOTAL_SET(low, r, v_set1(0.0f));
+		TOTAL_SET(high, r, v_set1(0.0f));
+	}
+	for (at = 0; at < o->k; at += block)
+	{
+		if (at % ASK_STEP == 0)
 		{
-			vf			w0 = load_weights(format, o->panel, t * MB_PANEL);
-			vf			w1 = load_weights(format, o->panel, t * MB_PANEL + VW);
+			size_t		i;
 
-			if (ahead)
-			{
-				const char *next = o->panel + t * MB_PANEL * width +
-					AHEAD_BYTES;
-
-				__builtin_prefetch(next);
-				if (MB_PANEL * width > 64)
-					__builtin_prefetch(next + 64);
-			}
-UNROLL
-			for (r = 0; r < rows; r++)
-			{
-				vf			x = v_set1(o->x[r * o->ldx + t]);
-
-				low[r] = v_fma(x, w0, low[r]);
-				high[r] = v_fma(x, w1, high[r]);
-			}
+			for (i = 0; i < o->lines; i++, next += 64)
+				__builtin_prefetch(next, 0, 2);
 		}
+		tile_block(o, format, rows, at, o->k - at < block ? o->k : at + block,
+				   low, high);
 UNROLL
 		for (r = 0; r < rows; r++)
 		{
-			if (at > 0)
-			{
-				low[r] = v_load(total->at[r]) + low[r];
-				high[r] = v_load(total->at[r] + VW) + high[r];
-			}
-			v_store(total->at[r], low[r]);
-			v_store(total->at[r] + VW, high[r]);
+			TOTAL_SET(low, r, TOTAL_GET(low, r) + low[r]);
+			TOTAL_SET(high, r, TOTAL_GET(high, r) + high[r]);
 		}
 	}
-	if (o->k == 0)
-		memset(total, 0, sizeof(*total));
+UNROLL
+	for (r = 0; r < rows; r++)
+	{
+		low[r] = TOTAL_GET(low, r);
+		high[r] = TOTAL_GET(high, r);
+	}
+}
+
+/* v[rows], one vector of each row's sums, finished and stored at column. */
+ALWAYS void
+tile_finish(const tile *o, int rows, vf *v, size_t column, size_t lanes)
+{
+	int			r;
+
+	if (o->scale != 1.0f)
+	{
+		vf			scale = v_set1(o->scale);
+
+UNROLL
+		for (r = 0; r < rows; r++)
+			v[r] = v[r] * scale;
+	}
+	if (o->bias != NULL)
+	{
+		vf			bias = load(o->bias + column, lanes);
+
+UNROLL
+		for (r = 0; r < rows; r++)
+			v[r] = v[r] + bias;
+	}
+	if (o->activation == MB_ACT_RELU)
+	{
+UNROLL
+		for (r = 0; r < rows; r++)
+			v[r] = relu_v(v[r]);
+	}
+	if (o->residual != NULL)
+	{
+UNROLL
+		for (r = 0; r < rows; r++)
+			v[r] = v[r] + load(o->residual + r * o->ldy + column, lanes);
+	}
+	if (o->weight != NULL)
+	{
+		vf			weight = load(o->weight + column, lanes);
+		vf			shift = load(o->shift + column, lanes);
+
+UNROLL
+		for (r = 0; r < rows; r++)
+			v[r] = v[r] * weight + shift;
+	}
+UNROLL
+	for (r = 0; r < rows; r++)
+		store(o->y + r * o->ldy + column, v[r], lanes);
+}
+
+/* A tile of "rows" rows, a constant wherever this is called. */
+ALWAYS void
+tile_run(const tile *o, mb_format format, int rows)
+{
+	vf			low[TILE_ROWS];
+	vf			high[TILE_ROWS];
+
+	tile_sum(o, format, rows, low, high);
+	if (o->columns == TILE_COLUMNS)
+	{
+		tile_finish(o, rows, low, 0, VW);
+		tile_finish(o, rows, high, VW, VW);
+		return;
+	}
+	tile_finish(o, rows, low, 0, STEP(o->columns, 0));
+	if (o->columns > VW)
+		tile_finish(o, rows, high, VW, o->columns - VW);
 }
 
 #define TILE_CASE(rows) \
 	case rows: \
-		tile_sum(o, format, ahead, rows, total); \
+		tile_run(o, format, rows); \
 		break
 
-/* The same for a number of rows known only now, 1 to TILE_ROWS. */
+/* A tile of a number of rows known only now, 1 to TILE_ROWS. */
 ALWAYS void
-tile_any(const tile_operands *o, mb_format format, bool ahead, size_t rows,
-		 tile_sums *total)
+tile_any(const tile *o, mb_format format, size_t rows)
 {
 	switch (rows)
 	{
@@ -150,40 +273,28 @@ tile_any(const tile_operands *o, mb_format format, bool ahead, size_t rows,
 			TILE_CASE(4);
 			TILE_CASE(5);
 			TILE_CASE(6);
-#if TILE_ROWS == 12
-			TILE_CASE(7);
-			TILE_CASE(8);
-			TILE_CASE(9);
-			TILE_CASE(10);
-			TILE_CASE(11);
-			TILE_CASE(12);
-#endif
 	}
 }
 
-static void __attribute__((noinline))
-tile_float(const tile_operands *o, size_t rows, tile_sums *total)
+static void
+tile_float(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_FLOAT, false, rows, total);
+	tile_any(o, MB_FORMAT_FLOAT, rows);
 }
 
-static void __attribute__((noinline))
-tile_float_ahead(const tile_operands *o, size_t rows, tile_sums *total)
+static void
+tile_half(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_FLOAT, true, rows, total);
+	tile_any(o, MB_FORMAT_HALF, rows);
 }
 
-static void __attribute__((noinline))
-tile_half(const tile_operands *o, size_t rows, tile_sums *total)
+static void
+tile_bfloat(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_HALF, true, rows, total);
+	tile_any(o, MB_FORMAT_BFLOAT, rows);
 }
 
-static void __attribute__((noinline))
-tile_bfloat(const tile_operands *o, size_t rows, tile_sums *total)
-{
-	tile_any(o, MB_FORMAT_BFLOAT, true, rows, total);
-}
+typedef void (*tile_function) (const tile *o, size_t rows);
 
 /* Rows of the next tile when "left" are to do: even shares of what is left. */
 static inline size_t
@@ -194,97 +305,194 @@ tile_rows(size_t left)
 	return (left + tiles - 1) / tiles;
 }
 
-/* y = epilogue(sums) of n outputs of one row, from output column on */
-ALWAYS void
-finish_row(const mb_product *p, const float *sums, size_t row, size_t column,
-		   size_t n)
+/* Weights of a tile's columns, or behind the last what lies there. */
+ALWAYS const char *
+tile_panel(const mb_product *p, size_t column, size_t element)
 {
-	float	   *y = p->y + row * p->n + column;
-	size_t		i;
+	size_t		at = column / MB_PANEL * p->k * MB_PANEL + column % MB_PANEL;
 
-	for (i = 0; i < n; i += VW)
-	{
-		size_t		lanes = STEP(n, i);
-		vf			v = v_load(sums + i);
-
-		if (p->map->bias != NULL)
-			v = v + load(p->map->bias + column + i, lanes);
-		if (p->activation == MB_ACT_RELU)
-			v = relu_v(v);
-		if (p->residual != NULL)
-			v = v + load(p->residual + row * p->n + column + i, lanes);
-		if (p->norm != NULL)
-			v = v * load(p->norm->weight + column + i, lanes) +
-				load(p->norm->bias + column + i, lanes);
-		store(y + i, v, lanes);
-	}
+	return (const char *) p->map->panels + at * element;
 }
 
-/* A tile's rows; other activations come before the residual, so by themselves. */
+/*
+ * What stands between the sums and y for the outputs from column on.  ReLU
+ * happens in the tile; other activations, and all that follows them, do not.
+ */
 static void
-finish_tile(const mb_product *p, tile_sums *sums, size_t row, size_t rows,
-			size_t column)
+set_finish(const mb_product *p, tile *o, size_t column)
 {
 	size_t		left = p->first + p->width - column;
-	size_t		n = left < TILE_COLUMNS ? left : TILE_COLUMNS;
-	size_t		r;
 
-	for (r = 0; r < rows; r++)
+	o->columns = left < TILE_COLUMNS ? left : TILE_COLUMNS;
+	o->bias = p->map->bias == NULL ? NULL : p->map->bias + column;
+	if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
+		return;
+	o->activation = p->activation;
+	if (p->norm != NULL)
 	{
-		if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
-			mb_finish_sums(p, row + r, column, sums->at[r], n);
-		else
-			finish_row(p, sums->at[r], row + r, column, n);
+		o->weight = p->norm->weight + column;
+		o->shift = p->norm->bias + column;
 	}
 }
 
-typedef void (*tile_function) (const tile_operands *o, size_t rows,
-							   tile_sums *total);
-
-/* All tiles of a product; only the first row of tiles asks for what is next. */
-ALWAYS void
-linear_tiles(const mb_product *p, size_t element, tile_function leading,
-			 tile_function other)
+/* Another activation over a tile's rows, whose sums and bias are in "from". */
+static void
+activate_rows(const mb_product *p, const tile *o, float *from, size_t ld,
+			  size_t row, size_t rows, size_t column)
 {
-	size_t		end = p->first + p->width;
-	size_t		column;
+	size_t		r;
+
+	for (r = 0; r < rows; r++, from += ld)
+	{
+		size_t		at = (row + r) * p->n + column;
+
+		activation_simd(p->activation, from, o->columns);
+		if (p->residual == NULL && p->norm == NULL)
+			continue;
+		if (p->norm == NULL)
+			add_rows(from, p->residual + at, p->y + at, o->columns);
+		else
+			no_norm_simd(from, p->residual == NULL ? NULL : p->residual + at,
+						 p->norm->weight + column, p->norm->bias + column,
+						 p->y + at, o->columns);
+	}
+}
+
+/* All rows of one tile's columns, while what follows comes nearer. */
+static void
+tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
+{
+	bool		later = p->activation != MB_ACT_LINEAR &&
+		p->activation != MB_ACT_RELU;
+	bool		apart = later && (p->residual != NULL || p->norm != NULL);
+	size_t		step = o->lines * 64 * ((p->k + ASK_STEP - 1) / ASK_STEP);
+	float		sums[TILE_ROWS * TILE_COLUMNS];
 	size_t		row;
 	size_t		rows;
-	tile_sums	sums;
 
-	for (column = p->first; column < end; column += TILE_COLUMNS)
+	set_finish(p, o, column);
+	for (row = 0; row < p->rows; row += rows)
 	{
-		size_t		at = column / MB_PANEL * p->k * MB_PANEL +
-			column % MB_PANEL;
-		tile_operands o = {p->x, p->k,
-		(const char *) p->map->panels + at * element, p->k};
+		size_t		at = row * p->n + column;
 
-		for (row = 0; row < p->rows; row += rows)
-		{
-			rows = tile_rows(p->rows - row);
-			o.x = p->x + row * p->k;
-			(row == 0 ? leading : other) (&o, rows, &sums);
-			finish_tile(p, &sums, row, rows, column);
-		}
+		rows = tile_rows(p->rows - row);
+		o->x = p->x + row * p->k;
+		o->y = apart ? sums : p->y + at;
+		o->ldy = apart ? TILE_COLUMNS : p->n;
+		o->residual = later || p->residual == NULL ? NULL : p->residual + at;
+		run(o, rows);
+		if (later)
+			activate_rows(p, o, o->y, o->ldy, row, rows, column);
+		o->next += step;
 	}
+}
+
+/* Cache lines to ask for with each ASK_STEP inputs of a tile. */
+static inline size_t
+lines_ahead(const mb_product *p, size_t element)
+{
+	size_t		tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS;
+	size_t		lines = ASK_STEP * TILE_COLUMNS * element / 64;
+
+	return (lines + tiles - 1) / tiles;
+}
+
+static tile
+make_tile(const mb_product *p)
+{
+	tile		o;
+
+	memset(&o, 0, sizeof(o));
+	o.ldx = o.k = p->k;
+	o.scale = 1.0f;
+	o.activation = MB_ACT_LINEAR;
+	return o;
 }
 
 static void
 linear_float(const mb_product *p)
 {
-	linear_tiles(p, sizeof(float), tile_float_ahead, tile_float);
+	tile		o = make_tile(p);
+	size_t		column;
+
+	o.lines = lines_ahead(p, sizeof(float));
+	for (column = p->first; column < p->first + p->width;
+		 column += TILE_COLUMNS)
+	{
+		o.panel = tile_panel(p, column, sizeof(float));
+		o.next = p->rows <= TILE_ROWS ? o.panel + AHEAD_BYTES :
+			tile_panel(p, column + TILE_COLUMNS, sizeof(float));
+		tile_column(p, &o, column, tile_float);
+	}
+}
+
+/* Widen k * MB_PANEL weights of 16 bits, asking for those that follow. */
+ALWAYS void
+widen_panel(mb_format format, const char *panel, size_t k, float *wide)
+{
+	size_t		i;
+
+	for (i = 0; i < k * MB_PANEL; i += MB_PANEL)
+	{
+		size_t		j;
+
+		__builtin_prefetch(panel + i * sizeof(uint16_t) + AHEAD_BYTES);
+		for (j = i; j < i + MB_PANEL; j += VW)
+			v_store(wide + j, load_weights(format, panel, j));
+	}
+}
+
+/*
+ * Maps with weights of 16 bits: widened as they are used by the only row of
+ * tiles, or once for several.
+ */
+ALWAYS void
+linear_narrow(const mb_product *p, mb_format format, tile_function sum)
+{
+	tile		o = make_tile(p);
+	float	   *wide = p->operand;
+	bool		single = p->rows <= TILE_ROWS;
+	size_t		column;
+
+	if (single)
+		o.lines = lines_ahead(p, sizeof(uint16_t));
+	for (column = p->first; column < p->first + p->width;
+		 column += TILE_COLUMNS)
+	{
+		o.panel = tile_panel(p, column, sizeof(uint16_t));
+		o.next = o.panel + AHEAD_BYTES;
+		if (!single)
+		{
+			if (column % MB_PANEL == 0)
+				widen_panel(format, o.panel, p->k, wide);
+			o.panel = (const char *) (wide + column % MB_PANEL);
+		}
+		tile_column(p, &o, column, single ? sum : tile_float);
+	}
 }
 
 static void
 linear_half(const mb_product *p)
 {
-	linear_tiles(p, sizeof(uint16_t), tile_half, tile_half);
+	linear_narrow(p, MB_FORMAT_HALF, tile_half);
 }
 
 static void
 linear_bfloat(const mb_product *p)
 {
-	linear_tiles(p, sizeof(uint16_t), tile_bfloat, tile_bfloat);
+	linear_narrow(p, MB_FORMAT_BFLOAT, tile_bfloat);
+}
+
+/* Room for one panel of float, if there is more than one row of tiles. */
+static size_t
+wide_panel_size(size_t rows, size_t k)
+{
+	size_t		size;
+
+	if (rows <= TILE_ROWS)
+		return 0;
+	return mb_size_multiply(k, MB_PANEL * sizeof(float), &size) ? size :
+		SIZE_MAX;
 }
 
 static void
@@ -294,28 +502,25 @@ matrix_simd(const float *a, size_t lda, const float *panels, float scale,
 	size_t		column;
 	size_t		row;
 	size_t		rows;
-	size_t		r;
-	size_t		i;
-	tile_sums	sums;
+	tile		o;
 
+	memset(&o, 0, sizeof(o));
+	o.ldx = lda;
+	o.k = k;
+	o.ldy = ldy;
+	o.scale = scale;
+	o.activation = MB_ACT_LINEAR;
 	for (column = 0; column < n; column += TILE_COLUMNS)
 	{
-		size_t		width = n - column < TILE_COLUMNS ? n - column :
-			TILE_COLUMNS;
-		tile_operands o = {a, lda, (const char *)
-			(panels + column / MB_PANEL * k * MB_PANEL + column % MB_PANEL),
-		k};
-
+		o.panel = (const char *) (panels + column / MB_PANEL * k * MB_PANEL +
+								  column % MB_PANEL);
+		o.columns = n - column < TILE_COLUMNS ? n - column : TILE_COLUMNS;
 		for (row = 0; row < m; row += rows)
 		{
 			rows = tile_rows(m - row);
 			o.x = a + row * lda;
-			tile_float(&o, rows, &sums);
-			for (r = 0; r < rows; r++)
-				for (i = 0; i < width; i += VW)
-					store(y + (row + r) * ldy + column + i,
-						  v_load(sums.at[r] + i) * v_set1(scale),
-						  STEP(width, i));
+			o.y = y + row * ldy + column;
+			tile_float(&o, rows);
 		}
 	}
 }

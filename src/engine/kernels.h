@@ -38,7 +38,8 @@
 typedef struct mb_product
 {
 	const float *x;				/* [rows, k] */
-	const void *operand;		/* what prepare() made of x, or NULL */
+	void	   *operand;		/* operand_size() bytes: what prepare() made of x,
+								 * or the kernel's own to write */
 	size_t		rows;
 	size_t		k;
 	size_t		n;
@@ -66,9 +67,9 @@ typedef struct mb_kernels
 
 	/*
 	 * Formats whose products want x in another form (quantised, split) have
-	 * these: bytes for rows rounded up to MB_ROW_BLOCK, SIZE_MAX if beyond
-	 * size_t; and the work itself, done once for all maps of one x.  NULL:
-	 * products take x as it is.
+	 * these: bytes for that many rows, SIZE_MAX if beyond size_t; and the work
+	 * itself, done once for all maps of one x.  NULL: products take x as it
+	 * is.  With a size alone, the memory is for linear() to write in.
 	 */
 	size_t		(*operand_size[MB_FORMATS]) (size_t rows, size_t k);
 	void		(*prepare[MB_FORMATS]) (const float *x, size_t rows, size_t k,

@@ -19,6 +19,7 @@
 
 #define VW ((size_t) 8)
 #define TILE_ROWS 6				/* twelve sums in sixteen registers */
+#define TOTALS_IN_MEMORY 1
 
 typedef __m256 vf;
 typedef __m256 vm;

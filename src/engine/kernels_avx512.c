@@ -18,7 +18,8 @@
 #include <immintrin.h>
 
 #define VW ((size_t) 16)
-#define TILE_ROWS 12			/* 24 sums in 32 registers */
+#define TILE_ROWS 6				/* twelve sums and their totals in 32 registers */
+#define TOTALS_IN_MEMORY 0
 
 typedef __m512 vf;
 typedef __mmask16 vm;

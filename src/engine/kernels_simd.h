@@ -34,6 +34,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "arena.h"
 #include "gemm.h"
 #include "kernels_isa.h"
 
@@ -391,6 +392,20 @@ no_norm_simd(const float *x, const float *r, const float *weight,
 	}
 }
 
+/* y = x + r, a row */
+static void
+add_rows(const float *x, const float *r, float *y, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < width; i += VW)
+	{
+		size_t		n = STEP(width, i);
+
+		store(y + i, load(x + i, n) + load(r + i, n), n);
+	}
+}
+
 /* Sum of (y - mean)^2. */
 static double
 square_deviation(const float *y, double mean, size_t width)
@@ -569,6 +584,10 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 		[MB_FORMAT_FLOAT] = linear_float, \
 		[MB_FORMAT_HALF] = linear_half, \
 		[MB_FORMAT_BFLOAT] = linear_bfloat \
+	}, \
+	.operand_size = { \
+		[MB_FORMAT_HALF] = wide_panel_size, \
+		[MB_FORMAT_BFLOAT] = wide_panel_size \
 	}, \
 	.matrix = matrix_simd
 

@@ -489,6 +489,21 @@ free_map(map *m)
 	free(m->panels);
 }
 
+/* Run a product with the memory its kernel asks for. */
+static void
+run_product(const mb_kernels *kernels, mb_product *p)
+{
+	mb_format	format = p->map->format;
+
+	if (kernels->operand_size[format] != NULL)
+		p->operand = aligned(kernels->operand_size[format] (p->rows, p->k));
+	if (kernels->prepare[format] != NULL)
+		kernels->prepare[format] (p->x, p->rows, p->k, p->operand);
+	kernels->linear[format] (p);
+	free(p->operand);
+	p->operand = NULL;
+}
+
 /* What may follow the sums. */
 typedef struct follow
 {
@@ -542,7 +557,7 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	{
 		p.first = i * MB_PANEL;
 		p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
-		kernels->linear[format] (&p);
+		run_product(kernels, &p);
 	}
 	for (row = 0; row < rows; row++)
 	{
@@ -682,7 +697,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 		p.rows = BLOCK;
 		p.first = 0;
 		p.width = n;
-		kernels->linear[format] (&p);
+		run_product(kernels, &p);
 		if (place == 0)
 			memcpy(first, y, n * sizeof(float));
 		same = memcmp(first, y + place * n, n * sizeof(float)) == 0;
@@ -691,7 +706,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 		for (p.first = 0; p.first < n; p.first += p.width)
 		{
 			p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
-			kernels->linear[format] (&p);
+			run_product(kernels, &p);
 		}
 		same = same &&
 			memcmp(first, y + place * n, n * sizeof(float)) == 0;
@@ -755,7 +770,7 @@ test_formats(const mb_kernels *kernels, const char *name)
 			seed = start;
 			m = make_map((mb_format) format, NULL, k, n);
 			fill(x, 2 * BLOCK * k, 1.0f);
-			kernels->linear[format] (&p);
+			run_product(kernels, &p);
 			if (format == MB_FORMAT_FLOAT)
 				memcpy(first, y, rows * n * sizeof(float));
 			same = same && memcmp(first, y, rows * n * sizeof(float)) == 0;
@@ -870,7 +885,7 @@ test_same_products(void)
 		{
 			mb_kernels_choose(both[t]);
 			p.y = y[t][0];
-			mb_kernels_current()->linear[MB_FORMAT_FLOAT] (&p);
+			run_product(mb_kernels_current(), &p);
 			mb_kernels_current()->matrix(x, k, m.panels, 0.3f, y[t][1], n,
 										 BLOCK, n, k);
 		}
