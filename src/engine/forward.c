@@ -556,29 +556,34 @@ typedef struct attention
 	const uint8_t *mask;		/* [L] or NULL */
 } attention;
 
-/* Query rows [first, first + rows) of a head. */
+/* Query rows [first, first + rows) of a head, at most QUERY_ROWS. */
 static mb_status
 attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 {
+	const mb_kernels *kernels = p->kernels;
 	size_t		stride = p->config->attention_size;
 	size_t		size = p->config->head_size;
 	float	   *query = a->query + first * stride;
 	float	   *scores = p->memory.scores;
-	mb_status	status = MB_OK;
+	double		factors[QUERY_ROWS];
 	size_t		i;
 
-	p->kernels->matrix(query, stride, p->memory.keys,
-					   (float) (1.0 / sqrt((double) size)), scores, a->length,
-					   rows, a->length, size);
+	kernels->matrix(query, stride, p->memory.keys,
+					(float) (1.0 / sqrt((double) size)), scores, a->length,
+					rows, a->length, size);
 	for (i = 0; i < rows; i++)
-		p->kernels->softmax(scores + i * a->length, a->mask, a->length);
-	if (p->observer != NULL && p->observer->attention != NULL)
-		status = p->observer->attention(p->observer->context, a->layer,
-										a->sequence, a->head, first, rows,
-										scores);
-	p->kernels->matrix(scores, a->length, p->memory.values, 1.0f, query,
-					   stride, rows, size, a->length);
-	return status;
+		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
+												 a->mask, a->length);
+	kernels->matrix(scores, a->length, p->memory.values, 1.0f, query, stride,
+					rows, size, a->length);
+	for (i = 0; i < rows; i++)
+		kernels->scale(query + i * stride, factors[i], size);
+	if (p->observer == NULL || p->observer->attention == NULL)
+		return MB_OK;
+	for (i = 0; i < rows; i++)
+		kernels->scale(scores + i * a->length, factors[i], a->length);
+	return p->observer->attention(p->observer->context, a->layer, a->sequence,
+								  a->head, first, rows, scores);
 }
 
 static mb_status

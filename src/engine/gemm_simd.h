@@ -33,10 +33,7 @@
  * Products of a block: near the root of k errors are least, and the fewer
  * blocks the less work.  Multiples of 4.
  */
-#define SUM_BLOCK(k) ((size_t) ((k) <= 96 ? 8 : 16))
-
-/* Cache lines of weights are asked for with every so many inputs. */
-#define ASK_STEP ((size_t) 16)
+#define SUM_BLOCK(k) ((size_t) ((k) <= 48 ? 4 : 12))
 
 /* Outputs of a tile; a divisor of MB_PANEL. */
 #define TILE_COLUMNS (2 * VW)
@@ -64,7 +61,7 @@ typedef struct tile
 	const char *panel;			/* [k, MB_PANEL] in its format */
 	size_t		k;
 	const char *next;			/* what to ask for meanwhile ... */
-	size_t		lines;			/* ... in cache lines for each ASK_STEP */
+	size_t		lines;			/* ... in cache lines for each block of sums */
 	float	   *y;				/* [rows, columns] at distance ldy */
 	size_t		ldy;
 	size_t		columns;		/* 1 to TILE_COLUMNS */
@@ -165,13 +162,10 @@ UNROLL
 	}
 	for (at = 0; at < o->k; at += block)
 	{
-		if (at % ASK_STEP == 0)
-		{
-			size_t		i;
+		size_t		i;
 
-			for (i = 0; i < o->lines; i++, next += 64)
-				__builtin_prefetch(next, 0, 2);
-		}
+		for (i = 0; i < o->lines; i++, next += 64)
+			__builtin_prefetch(next, 0, 2);
 		tile_block(o, format, rows, at, o->k - at < block ? o->k : at + block,
 				   low, high);
 UNROLL
@@ -365,7 +359,8 @@ tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
 	bool		later = p->activation != MB_ACT_LINEAR &&
 		p->activation != MB_ACT_RELU;
 	bool		apart = later && (p->residual != NULL || p->norm != NULL);
-	size_t		step = o->lines * 64 * ((p->k + ASK_STEP - 1) / ASK_STEP);
+	size_t		block = SUM_BLOCK(p->k);
+	size_t		step = o->lines * 64 * ((p->k + block - 1) / block);
 	float		sums[TILE_ROWS * TILE_COLUMNS];
 	size_t		row;
 	size_t		rows;
@@ -387,12 +382,12 @@ tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
 	}
 }
 
-/* Cache lines to ask for with each ASK_STEP inputs of a tile. */
+/* Cache lines to ask for with each block of a tile's sums. */
 static inline size_t
 lines_ahead(const mb_product *p, size_t element)
 {
 	size_t		tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS;
-	size_t		lines = ASK_STEP * TILE_COLUMNS * element / 64;
+	size_t		lines = SUM_BLOCK(p->k) * TILE_COLUMNS * element / 64;
 
 	return (lines + tiles - 1) / tiles;
 }

@@ -84,10 +84,13 @@ typedef struct mb_kernels
 						   size_t m, size_t n, size_t k);
 
 	/*
-	 * x[width] in place; stable: maximum subtracted.  mask as in mb_batch, with
-	 * at least one 1; where it is 0 the result is exactly 0.
+	 * The two halves of softmax, x[width] in place.  First e^(x - largest),
+	 * exactly 0 where mask, as in mb_batch and with at least one 1, is 0; the
+	 * result is the sum.  Then x * factor, rounded once from double.  Attention
+	 * scales the context instead of the weights, which are many more.
 	 */
-	void		(*softmax) (float *x, const uint8_t *mask, size_t width);
+	double		(*exponentials) (float *x, const uint8_t *mask, size_t width);
+	void		(*scale) (float *x, double factor, size_t width);
 
 	/* x[width] in place */
 	void		(*activation) (mb_activation kind, float *x, size_t width);

@@ -20,12 +20,11 @@
 
 #define LANES 8
 
-static void
-softmax_ref(float *x, const uint8_t *mask, size_t width)
+static double
+exponentials_ref(float *x, const uint8_t *mask, size_t width)
 {
 	float		largest = -INFINITY;
 	double		sum = 0.0;
-	float		total;
 	size_t		i;
 
 	for (i = 0; i < width; i++)
@@ -39,9 +38,16 @@ softmax_ref(float *x, const uint8_t *mask, size_t width)
 			expf(d) : 0.0f;
 		sum += x[i];
 	}
-	total = (float) sum;
+	return sum;
+}
+
+static void
+scale_ref(float *x, double factor, size_t width)
+{
+	size_t		i;
+
 	for (i = 0; i < width; i++)
-		x[i] = mask == NULL || mask[i] ? x[i] / total : 0.0f;
+		x[i] = (float) (x[i] * factor);
 }
 
 /* Activations, one number */
@@ -238,7 +244,8 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 }
 
 #define REF_KERNELS(gemm) \
-	.softmax = softmax_ref, \
+	.exponentials = exponentials_ref, \
+	.scale = scale_ref, \
 	.activation = activation_ref, \
 	.no_norm = no_norm_ref, \
 	.layer_norm = layer_norm_ref, \

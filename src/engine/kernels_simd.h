@@ -67,29 +67,50 @@ attended(const uint8_t *mask, size_t i, size_t n)
 }
 
 /*
- * e^x.  x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 P(r), P of
- * degree 4, error 4e-9; then times 2^n in two steps, so that results below the
- * normal range and infinity come out right.
+ * e^x = result * 2^n.  x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r +
+ * r^2 P(r), P of degree 4, error 4e-9.
+ */
+static inline vf
+exp_parts_v(vf x, vf *n)
+{
+	vf			r;
+	vf			p;
+
+	*n = v_nearest(x * v_set1(1.44269502f));
+	r = v_fnma(*n, v_set1(0.693147182f), x);
+	r = v_fnma(*n, v_set1(-1.90465421e-09f), r);
+	p = v_fma(v_set1(0.00138198258f), r, v_set1(0.00836868677f));
+	p = v_fma(p, r, v_set1(0.0416682772f));
+	p = v_fma(p, r, v_set1(0.166665211f));
+	p = v_fma(p, r, v_set1(0.49999994f));
+	return v_fma(r * r, p, r) + v_set1(1.0f);
+}
+
+/*
+ * e^x, times 2^n in two steps, so that results below the normal range and
+ * infinity come out right.
  */
 static inline vf
 exp_v(vf x)
 {
 	vf			n;
-	vf			r;
-	vf			p;
 	vf			half;
+	vf			p;
 
-	x = v_min(v_set1(89.0f), v_max(v_set1(-104.0f), x));
-	n = v_nearest(x * v_set1(1.44269502f));
-	r = v_fnma(n, v_set1(0.693147182f), x);
-	r = v_fnma(n, v_set1(-1.90465421e-09f), r);
-	p = v_fma(v_set1(0.00138198258f), r, v_set1(0.00836868677f));
-	p = v_fma(p, r, v_set1(0.0416682772f));
-	p = v_fma(p, r, v_set1(0.166665211f));
-	p = v_fma(p, r, v_set1(0.49999994f));
-	p = v_fma(r * r, p, r) + v_set1(1.0f);
+	p = exp_parts_v(v_min(v_set1(89.0f), v_max(v_set1(-104.0f), x)), &n);
 	half = v_nearest(n * v_set1(0.5f));
 	return p * v_power2(half) * v_power2(n - half);
+}
+
+/* e^x for x of softmax: 0 where x is less than SOFTMAX_LEAST; NaN stays. */
+static inline vf
+exp_weight_v(vf x)
+{
+	vf			least = v_set1(SOFTMAX_LEAST);
+	vf			n;
+	vf			e = exp_parts_v(v_max(least, x), &n);
+
+	return v_choose(v_less(x, least), v_set1(0.0f), e * v_power2(n));
 }
 
 /* erf(t) for 0 <= t <= 1: t + t P(t^2), P of degree 6, error 2e-9 */
@@ -330,17 +351,20 @@ activation_simd(mb_activation kind, float *x, size_t width)
 	}
 }
 
-static void
-softmax_simd(float *x, const uint8_t *mask, size_t width)
+static double
+exponentials_simd(float *x, const uint8_t *mask, size_t width)
 {
 	vf			lowest = v_set1(-INFINITY);
 	vf			largest = lowest;
 	vd			low = w_zero();
 	vd			high = w_zero();
-	vf			total;
+	size_t		whole = mask == NULL ? width / VW * VW : 0;
 	size_t		i;
+	vf			e;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < whole; i += VW)
+		largest = v_max(largest, v_load(x + i));
+	for (; i < width; i += VW)
 	{
 		size_t		n = STEP(width, i);
 
@@ -348,25 +372,38 @@ softmax_simd(float *x, const uint8_t *mask, size_t width)
 										  load(x + i, n), lowest));
 	}
 	largest = v_set1(v_largest(largest));
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < whole; i += VW)
+	{
+		e = exp_weight_v(v_load(x + i) - largest);
+		low += w_low(e);
+		high += w_high(e);
+		v_store(x + i, e);
+	}
+	for (; i < width; i += VW)
 	{
 		size_t		n = STEP(width, i);
-		vf			d = load(x + i, n) - largest;
-		vf			e = exp_v(v_max(v_set1(SOFTMAX_LEAST), d));
 
-		e = v_choose(v_less(d, v_set1(SOFTMAX_LEAST)), v_set1(0.0f), e);
+		e = exp_weight_v(load(x + i, n) - largest);
 		e = v_choose(attended(mask, i, n), e, v_set1(0.0f));
 		low += w_low(e);
 		high += w_high(e);
 		store(x + i, e, n);
 	}
-	total = v_set1((float) w_sum(low + high));
+	return w_sum(low + high);
+}
+
+static void
+scale_simd(float *x, double factor, size_t width)
+{
+	vd			f = w_set1(factor);
+	size_t		i;
+
 	for (i = 0; i < width; i += VW)
 	{
 		size_t		n = STEP(width, i);
-		vf			p = load(x + i, n) / total;
+		vf			v = load(x + i, n);
 
-		store(x + i, v_choose(attended(mask, i, n), p, v_set1(0.0f)), n);
+		store(x + i, w_narrow(w_low(v) * f, w_high(v) * f), n);
 	}
 }
 
@@ -568,7 +605,8 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 #include "gemm_simd.h"
 
 #define SIMD_ROWS \
-	.softmax = softmax_simd, \
+	.exponentials = exponentials_simd, \
+	.scale = scale_simd, \
 	.activation = activation_simd, \
 	.no_norm = no_norm_simd, \
 	.layer_norm = layer_norm_simd, \
