@@ -11,6 +11,9 @@
  *	  finish	for each SWEEP_ROWS rows: attention output, feed-forward
  *				networks, output bottleneck
  *
+ * When the first token of each sequence is all that is wanted, the last layer
+ * makes keys and values of all rows but goes on with those tokens alone.
+ *
  * Only h, the residual R, Q, K and V exist for all rows; everything between is
  * as large as one sweep.  The context overwrites Q, head by head, once the
  * scores of those queries are known.
@@ -44,12 +47,6 @@
  */
 #define SWEEP_ROWS ((size_t) 6 * MB_ROW_BLOCK)
 
-/*
- * Query rows taken together, so that their scores stay in the first level of
- * the cache for texts of the usual lengths.
- */
-#define QUERY_ROWS 12
-
 /* Scores between two looks for a cancel. */
 #define MAX_SCORES ((size_t) 1 << 16)
 
@@ -69,6 +66,8 @@ typedef struct workspace
 	float	   *value;			/* [rows, A] */
 	float	   *keys;			/* panels of one head of the longest sequence */
 	float	   *values;			/* likewise */
+	float	   *queries;		/* [query rows, D], one block of Q */
+	float	   *context;		/* likewise */
 	float	   *scores;			/* [query rows, L] of the longest sequence */
 	float	   *wide;			/* [sweep, max(trigram, I)] */
 	float	   *narrow;			/* [sweep, T] */
@@ -177,7 +176,11 @@ lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
 		carve(base, &used, rows, attention, &memory->value) &&
 		carve(base, &used, long_panels, config->head_size, &memory->keys) &&
 		carve(base, &used, longest, head_panels, &memory->values) &&
-		carve(base, &used, QUERY_ROWS, longest, &memory->scores) &&
+		carve(base, &used, MB_QUERY_ROWS, config->head_size,
+			  &memory->queries) &&
+		carve(base, &used, MB_QUERY_ROWS, config->head_size,
+			  &memory->context) &&
+		carve(base, &used, MB_QUERY_ROWS, longest, &memory->scores) &&
 		carve(base, &used, sweep, wide, &memory->wide) &&
 		carve(base, &used, sweep, inner, &memory->narrow) &&
 		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand);
@@ -296,11 +299,11 @@ check_batch(const mb_model *model, const mb_batch *batch, size_t layers,
 
 /* Building blocks */
 
-/* Real rows of the sweep that starts at row first. */
+/* Rows of the sweep that starts at row first of so many. */
 static size_t
-real_rows(const pass *p, size_t first)
+sweep_rows(size_t rows, size_t first)
 {
-	return p->tokens - first < SWEEP_ROWS ? p->tokens - first : SWEEP_ROWS;
+	return rows - first < SWEEP_ROWS ? rows - first : SWEEP_ROWS;
 }
 
 /* Rows [rows, k] as the input of maps; one operand at a time. */
@@ -438,7 +441,7 @@ embed_rows(const pass *p, size_t first, size_t *sequence)
 {
 	size_t		hidden = p->config->hidden_size;
 	size_t		width = transformation_width(p->config);
-	size_t		rows = real_rows(p, first);
+	size_t		rows = sweep_rows(p->tokens, first);
 	const mb_norm *norm = &p->model->embedding_norm;
 	float	   *output = p->memory.states + first * hidden;
 	mb_operand	input = operand(p, p->memory.wide, rows, width);
@@ -493,14 +496,18 @@ embed(const pass *p)
 
 /* Layer, first sweep: what attention reads (model.md 3.1) */
 
+/* What of a layer's first sweep is wanted. */
+#define PROJECT_QUERIES 1		/* Q, and R */
+#define PROJECT_KEYS 2			/* K and V */
+
 static mb_status
-project(const pass *p, const mb_layer *layer, size_t first)
+project(const pass *p, const mb_layer *layer, size_t first, size_t rows,
+		int parts)
 {
 	const mb_config *config = p->config;
 	const workspace *memory = &p->memory;
 	size_t		inner = config->true_hidden_size;
 	size_t		wide = config->attention_size;
-	size_t		rows = real_rows(p, first);
 	mb_operand	h = operand(p, memory->states + first * config->hidden_size,
 							rows, config->hidden_size);
 	float	   *query_input = NULL;
@@ -509,37 +516,47 @@ project(const pass *p, const mb_layer *layer, size_t first)
 	mb_status	status = MB_OK;
 
 	/* all that reads h first: an operand is prepared once */
-	if (config->use_bottleneck)
-	{
+	if (config->use_bottleneck &&
+		(parts & PROJECT_QUERIES || config->use_bottleneck_attention))
 		status = dense_norm(p, &layer->bottleneck_input, &h, NULL,
 							&layer->bottleneck_input_norm,
 							config->layer_norm_eps, b, inner);
-		if (config->use_bottleneck_attention)
-			query_input = b;
-		else if (config->key_query_shared_bottleneck && status == MB_OK)
-		{
-			query_input = memory->narrow;
-			status = dense_norm(p, &layer->bottleneck_attention, &h, NULL,
-								&layer->bottleneck_attention_norm,
-								config->layer_norm_eps, query_input, inner);
-		}
+	if (config->use_bottleneck && config->use_bottleneck_attention)
+		query_input = b;
+	else if (config->use_bottleneck && config->key_query_shared_bottleneck &&
+			 status == MB_OK)
+	{
+		query_input = memory->narrow;
+		status = dense_norm(p, &layer->bottleneck_attention, &h, NULL,
+							&layer->bottleneck_attention_norm,
+							config->layer_norm_eps, query_input, inner);
 	}
-	if (status == MB_OK && query_input != b)
+	if (status == MB_OK && parts & PROJECT_KEYS && query_input != b)
 		status = dense(p, &layer->value, &h, memory->value + first * wide,
 					   wide);
+	narrow = h;
 	if (query_input != NULL)
 		narrow = operand(p, query_input, rows, inner);
-	else
-		narrow = h;
-	if (status == MB_OK && query_input == b)
+	if (status == MB_OK && parts & PROJECT_KEYS && query_input == b)
 		status = dense(p, &layer->value, &narrow, memory->value + first * wide,
 					   wide);
-	if (status == MB_OK)
+	if (status == MB_OK && parts & PROJECT_QUERIES)
 		status = dense(p, &layer->query, &narrow, memory->query + first * wide,
 					   wide);
-	if (status == MB_OK)
+	if (status == MB_OK && parts & PROJECT_KEYS)
 		status = dense(p, &layer->key, &narrow, memory->key + first * wide,
 					   wide);
+	return status;
+}
+
+static mb_status
+project_all(const pass *p, const mb_layer *layer, size_t rows, int parts)
+{
+	mb_status	status = MB_OK;
+	size_t		first;
+
+	for (first = 0; first < rows && status == MB_OK; first += SWEEP_ROWS)
+		status = project(p, layer, first, sweep_rows(rows, first), parts);
 	return status;
 }
 
@@ -552,11 +569,12 @@ typedef struct attention
 	size_t		sequence;
 	size_t		head;
 	size_t		length;			/* L */
-	float	   *query;			/* [L, D] at distance A; then the context */
+	size_t		queries;		/* L, or 1 for the first alone */
+	float	   *query;			/* [queries, D] at distance A; then the context */
 	const uint8_t *mask;		/* [L] or NULL */
 } attention;
 
-/* Query rows [first, first + rows) of a head, at most QUERY_ROWS. */
+/* Query rows [first, first + rows) of a head, at most MB_QUERY_ROWS. */
 static mb_status
 attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 {
@@ -565,19 +583,25 @@ attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 	size_t		size = p->config->head_size;
 	float	   *query = a->query + first * stride;
 	float	   *scores = p->memory.scores;
-	double		factors[QUERY_ROWS];
+	float	   *context = p->memory.context;
+	double		factors[MB_QUERY_ROWS];
 	size_t		i;
 
-	kernels->matrix(query, stride, p->memory.keys,
+	for (i = 0; i < rows; i++)
+		copy_row(p->memory.queries + i * size, query + i * stride, size);
+	kernels->matrix(p->memory.queries, size, p->memory.keys,
 					(float) (1.0 / sqrt((double) size)), scores, a->length,
 					rows, a->length, size);
 	for (i = 0; i < rows; i++)
 		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
 												 a->mask, a->length);
-	kernels->matrix(scores, a->length, p->memory.values, 1.0f, query, stride,
+	kernels->matrix(scores, a->length, p->memory.values, 1.0f, context, size,
 					rows, size, a->length);
 	for (i = 0; i < rows; i++)
-		kernels->scale(query + i * stride, factors[i], size);
+	{
+		kernels->scale(context + i * size, factors[i], size);
+		copy_row(query + i * stride, context + i * size, size);
+	}
 	if (p->observer == NULL || p->observer->attention == NULL)
 		return MB_OK;
 	for (i = 0; i < rows; i++)
@@ -593,10 +617,10 @@ attend_head(const pass *p, const attention *a)
 	size_t		first;
 	mb_status	status = MB_OK;
 
-	for (first = 0; first < a->length && status == MB_OK; first += QUERY_ROWS)
+	for (first = 0; first < a->queries && status == MB_OK; first += MB_QUERY_ROWS)
 	{
-		size_t		rows = a->length - first < QUERY_ROWS ?
-			a->length - first : QUERY_ROWS;
+		size_t		rows = a->queries - first < MB_QUERY_ROWS ?
+			a->queries - first : MB_QUERY_ROWS;
 
 		if (work == 0)
 			status = cancelled(p);
@@ -609,23 +633,28 @@ attend_head(const pass *p, const attention *a)
 	return status;
 }
 
+/* One sequence; with first_only Q has a row for each sequence. */
 static mb_status
-attend(const pass *p, size_t layer, size_t sequence)
+attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 {
 	const mb_config *config = p->config;
 	const mb_batch *batch = p->batch;
 	size_t		start = batch->starts[sequence];
 	size_t		stride = config->attention_size;
 	size_t		size = config->head_size;
-	attention	a = {layer, sequence, 0, batch->starts[sequence + 1] - start,
+	attention	a = {layer, sequence, 0, batch->starts[sequence + 1] - start, 1,
 	NULL, batch->mask == NULL ? NULL : batch->mask + start};
 	mb_status	status = MB_OK;
 
+	if (!first_only)
+		a.queries = a.length;
 	for (; a.head < config->heads && status == MB_OK; a.head++)
 	{
 		size_t		at = start * stride + a.head * size;
 
-		a.query = p->memory.query + at;
+		a.query = first_only ?
+			p->memory.query + sequence * stride + a.head * size :
+			p->memory.query + at;
 		mb_pack_keys(p->memory.key + at, stride, a.length, size,
 					 p->memory.keys);
 		mb_pack_values(p->memory.value + at, stride, a.length, size,
@@ -659,13 +688,12 @@ feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
 }
 
 static mb_status
-finish(const pass *p, const mb_layer *layer, size_t first)
+finish(const pass *p, const mb_layer *layer, size_t first, size_t rows)
 {
 	const mb_config *config = p->config;
 	const workspace *memory = &p->memory;
 	size_t		inner = config->true_hidden_size;
 	size_t		hidden = config->hidden_size;
-	size_t		rows = real_rows(p, first);
 	size_t		last = config->feedforwards - 1;
 	float	   *a = memory->narrow;
 	float	   *h = memory->states + first * hidden;
@@ -695,21 +723,46 @@ finish(const pass *p, const mb_layer *layer, size_t first)
 					  h, hidden);
 }
 
+/* The states of the first tokens, one behind the other. */
+static void
+keep_first(const pass *p)
+{
+	size_t		hidden = p->config->hidden_size;
+	size_t		i;
+
+	for (i = 1; i < p->batch->sequences; i++)
+		memcpy(p->memory.states + i * hidden,
+			   p->memory.states + p->batch->starts[i] * hidden,
+			   hidden * sizeof(float));
+}
+
+/*
+ * All rows, or with first_only the first of each sequence: they attend to keys
+ * and values of all rows, and are all that goes on from there.
+ */
 static mb_status
-run_layer(const pass *p, size_t number)
+run_layer(const pass *p, size_t number, bool first_only)
 {
 	const mb_layer *layer = &p->model->layers[number];
-	mb_status	status = MB_OK;
+	size_t		rows = first_only ? p->batch->sequences : p->tokens;
+	mb_status	status;
 	size_t		first;
 	size_t		sequence;
 
-	for (first = 0; first < p->tokens && status == MB_OK; first += SWEEP_ROWS)
-		status = project(p, layer, first);
+	if (!first_only)
+		status = project_all(p, layer, rows, PROJECT_QUERIES | PROJECT_KEYS);
+	else
+	{
+		status = project_all(p, layer, p->tokens, PROJECT_KEYS);
+		keep_first(p);
+		if (status == MB_OK)
+			status = project_all(p, layer, rows, PROJECT_QUERIES);
+	}
 	for (sequence = 0; sequence < p->batch->sequences && status == MB_OK;
 		 sequence++)
-		status = attend(p, number, sequence);
-	for (first = 0; first < p->tokens && status == MB_OK; first += SWEEP_ROWS)
-		status = finish(p, layer, first);
+		status = attend(p, number, sequence, first_only);
+	for (first = 0; first < rows && status == MB_OK; first += SWEEP_ROWS)
+		status = finish(p, layer, first, sweep_rows(rows, first));
 	return status;
 }
 
@@ -756,11 +809,14 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	(void) lay_out(p.config, p.tokens, longest, given, &p.memory, &size);
 
 	status = embed(&p);
+	if (layers == 0 && batch->first_only)
+		keep_first(&p);
 	if (status == MB_OK)
 		status = show_states(&p, 0);
 	for (number = 0; number < layers && status == MB_OK; number++)
 	{
-		status = run_layer(&p, number);
+		status = run_layer(&p, number,
+						   batch->first_only && number + 1 == layers);
 		if (status == MB_OK)
 			status = show_states(&p, number + 1);
 	}

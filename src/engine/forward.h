@@ -31,6 +31,10 @@ typedef struct mb_batch
 								 * token is the pad token's row, as if the row
 								 * had been padded (model.md 7); NULL: all 0,
 								 * the zero vector */
+	bool		first_only;		/* the last of the layers is to give the state of
+								 * each sequence's first token alone, at much
+								 * less work: *states, and what observers see
+								 * of that layer, has a row for each sequence */
 } mb_batch;
 
 /*
@@ -41,7 +45,10 @@ typedef struct mb_observer
 {
 	void	   *context;
 
-	/* hidden_states[layer]: [tokens, H]; layer 0 is the embeddings' output */
+	/*
+	 * hidden_states[layer]: [tokens, H], of the last one run [B, H] when
+	 * first_only; layer 0 is the embeddings' output
+	 */
 	mb_status	(*hidden) (void *context, size_t layer, const float *states);
 
 	/* rows [first_query, first_query + queries) of P: [queries, L] */
@@ -60,7 +67,7 @@ extern size_t mb_forward_memory(const mb_model *model, size_t tokens,
 /*
  * Run the embeddings and the first "layers" layers (model->config.layers for
  * all).  workspace: 64-byte aligned, as large as mb_forward_memory says.
- * *states points into it: [tokens, H].
+ * *states points into it: [tokens, H], or [B, H] when first_only.
  *
  * Errors: MB_ERR_LIMIT a sequence longer than max_position_embeddings (message
  * names both numbers); MB_ERR_ARGUMENT an id or type outside its table, an

@@ -10,8 +10,8 @@
  *	- linear maps always take MB_ROW_BLOCK rows and one panel; the last block of
  *	  a batch is filled up.  Within a product each row is summed in the same
  *	  order (test_kernels checks this on the machine it runs on).
- *	- attention products belong to one sequence and one head, and their shape
- *	  follows from the length of that sequence.
+ *	- attention products take MB_QUERY_ROWS rows of one sequence and one head;
+ *	  the other sizes follow from the length of that sequence.
  *
  * This is the only file that knows of BLAS.  The serial build of OpenBLAS is
  * meant; with another one mb_gemm_prepare() still keeps it to one thread.
@@ -303,13 +303,17 @@ mb_matrix_openblas(const float *a, size_t lda, const float *panels,
 				   size_t m, size_t n, size_t k)
 {
 	size_t		column;
+	size_t		row;
 
-	for (column = 0; column < n && m > 0 && k > 0; column += MB_PANEL)
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint) m,
-					(blasint) (n - column < MB_PANEL ? n - column : MB_PANEL),
-					(blasint) k, scale, a, (blasint) lda,
-					panels + column * k, MB_PANEL, 0.0f, y + column,
-					(blasint) ldy);
+	for (row = 0; row < m; row += MB_QUERY_ROWS)
+		for (column = 0; column < n && k > 0; column += MB_PANEL)
+			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+						MB_QUERY_ROWS,
+						(blasint) (n - column < MB_PANEL ? n - column :
+								   MB_PANEL),
+						(blasint) k, scale, a + row * lda, (blasint) lda,
+						panels + column * k, MB_PANEL, 0.0f,
+						y + row * ldy + column, (blasint) ldy);
 }
 
 const char *

@@ -26,6 +26,12 @@
 #define MB_ROW_BLOCK 32
 
 /*
+ * Query rows that attention takes together, so that their scores stay in the
+ * first level of the cache for texts of the usual lengths.
+ */
+#define MB_QUERY_ROWS 12
+
+/*
  * One linear map over some rows, and what follows it while the sums are still
  * in registers:
  *
@@ -77,7 +83,9 @@ typedef struct mb_kernels
 
 	/*
 	 * y[m, n] = scale * a[m, k] * B, rows of a and y at distance lda and ldy,
-	 * B [k, n] in float panels (gemm.h): attention's two products.
+	 * B [k, n] in float panels (gemm.h): attention's two products.  a and y
+	 * have room for m rounded up to MB_QUERY_ROWS rows, which may be read and
+	 * written; a row's bits do not depend on m.
 	 */
 	void		(*matrix) (const float *a, size_t lda, const float *panels,
 						   float scale, float *y, size_t ldy,

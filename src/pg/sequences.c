@@ -652,6 +652,8 @@ mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 	batch.types = pass->types;
 	batch.mask = mask;
 	batch.pad_after = pass->pad_after;
+	batch.pad_after = NULL;
+	batch.first_only = false;
 	status = mb_forward(model, &batch, layers, observer, &mobilebert_cancel,
 						workspace, size, states, &err);
 	if (status != MB_OK && pass->failure != NULL)

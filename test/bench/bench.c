@@ -168,7 +168,7 @@ static void
 run_all(void *context)
 {
 	job		   *j = context;
-	mb_batch	batch = {0, j->starts, j->ids, NULL, NULL, NULL};
+	mb_batch	batch = {0, j->starts, j->ids, NULL, NULL, NULL, false};
 	const float *states;
 	size_t		first;
 

@@ -199,7 +199,8 @@ run(const mb_model *model, const input *in, bool attention, mb_arena *arena,
 	const mb_config *c = &model->config;
 	size_t		tokens = in->starts[1];
 	size_t		size = mb_forward_memory(model, tokens, tokens);
-	mb_batch	batch = {1, in->starts, in->ids, in->types, in->mask, NULL};
+	mb_batch	batch = {1, in->starts, in->ids, in->types, in->mask, NULL,
+	false};
 	mb_observer observer = {r, keep_hidden, attention ? keep_attention : NULL};
 	const float *states;
 	void	   *workspace;

@@ -642,7 +642,7 @@ alone_is_equal(const mb_model *model, const random_batch *r,
 	size_t		heads = model->config.heads;
 	const size_t starts[] = {0, length};
 	mb_batch	one = {1, starts, r->ids + start, r->types + start,
-	r->mask + start, r->pad_after + sequence};
+	r->mask + start, r->pad_after + sequence, false};
 	bool		equal;
 	capture		c;
 	size_t		i;
@@ -748,6 +748,37 @@ variant(int number)
 
 #define VARIANTS 5
 
+/* The states of first tokens alone are those of the whole pass. */
+static bool
+first_is_equal(const mb_model *model, const random_batch *r, const capture *c)
+{
+	mb_batch	batch = r->batch;
+	size_t		size = mb_forward_memory(model, r->starts[MOST_SEQUENCES],
+										 longest_of(&batch));
+	size_t		hidden = model->config.hidden_size;
+	size_t		layers = model->config.layers;
+	bool		equal = true;
+	const float *states;
+	void	   *workspace;
+	size_t		i;
+
+	if (posix_memalign(&workspace, 64, size) != 0)
+		return false;
+	batch.first_only = true;
+	do
+	{
+		equal = mb_forward(model, &batch, layers, NULL, NULL, workspace, size,
+						   &states, NULL) == MB_OK;
+		for (i = 0; i < MOST_SEQUENCES && equal; i++)
+			equal = memcmp(states + i * hidden, c->hidden +
+						   (layers * r->starts[MOST_SEQUENCES] +
+							r->starts[i]) * hidden,
+						   hidden * sizeof(float)) == 0;
+	} while (equal && layers-- > 0);
+	free(workspace);
+	return equal;
+}
+
 static void
 test_batches(const char *table)
 {
@@ -775,9 +806,53 @@ test_batches(const char *table)
 		ok(equal, "%s: packed and alone agree bit for bit, variant %d", table,
 		   v);
 		ok(sound, "%s: attention rows add up to 1, variant %d", table, v);
+		ok(first_is_equal(&f->model, &r, &c), "%s: first tokens alone have the "
+		   "same bits after any number of layers, variant %d", table, v);
 		free_capture(&c);
 		free_fixture(f);
 	}
+}
+
+/* Numbers that binary16 holds, in all weights. */
+static void
+fill_half(fixture *f)
+{
+	size_t		k;
+	size_t		j;
+
+	fill_random(f);
+	for (k = 0; k < f->count; k++)
+		for (j = 0; j < f->tensors[k].count; j++)
+			f->tensors[k].data[j] = ldexpf(rintf(ldexpf(f->tensors[k].data[j],
+														8)), -8);
+	pack(f, MB_DTYPE_F32);
+}
+
+/* Weights stored in 16 bits give the bits of the same weights in 32. */
+static void
+test_stored_half(const char *table)
+{
+	static random_batch r;
+	mb_config	config = variant(0);
+	fixture    *f = make_fixture(&config);
+	size_t		size = 0;
+	bool		equal;
+	capture		a;
+	capture		b;
+
+	fill_half(f);
+	make_batch(&r, &config, MOST_SEQUENCES);
+	size = (config.layers + 1) * r.starts[MOST_SEQUENCES] *
+		config.hidden_size * sizeof(float);
+	run(&f->model, &r.batch, config.layers, &a, NULL, NULL);
+	pack(f, MB_DTYPE_F16);
+	equal = f->model.layers[0].query.format == MB_FORMAT_HALF &&
+		run(&f->model, &r.batch, config.layers, &b, NULL, NULL) == MB_OK &&
+		memcmp(a.hidden, b.hidden, size) == 0;
+	ok(equal, "%s: weights of 16 bits give the same bits", table);
+	free_capture(&a);
+	free_capture(&b);
+	free_fixture(f);
 }
 
 /* Two tables differ by rounding only, on sequences over several blocks. */
@@ -1008,7 +1083,7 @@ test_refusals(void)
 	fixture    *f = make_fixture(&config);
 	int32_t		ids[] = {2, 7, 11, 5, 3};
 	int32_t		types[] = {0, 0, 0, 1, 1};
-	mb_batch	batch = {1, five, ids, types, NULL, NULL};
+	mb_batch	batch = {1, five, ids, types, NULL, NULL, false};
 
 	fill_golden(f);
 	ids[3] = 40;
@@ -1056,7 +1131,7 @@ test_workspace(void)
 	mb_config	config = golden_config();
 	fixture    *f = make_fixture(&config);
 	static const size_t five[] = {0, 5};
-	mb_batch	batch = {1, five, golden_ids, NULL, NULL, NULL};
+	mb_batch	batch = {1, five, golden_ids, NULL, NULL, NULL, false};
 	size_t		size = mb_forward_memory(&f->model, 5, 5);
 	const float *states = NULL;
 	char	   *workspace = NULL;
@@ -1202,6 +1277,7 @@ main(void)
 		test_g2();
 		test_g3();
 		test_batches(tables[i]);
+		test_stored_half(tables[i]);
 		test_tables_agree(tables[i]);
 		test_distances(tables[i]);
 	}

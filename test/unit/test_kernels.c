@@ -593,16 +593,17 @@ matrix_error(const mb_kernels *kernels, size_t m, size_t n, size_t k,
 	size_t		ldb = (keys ? k : n) + 2;
 	size_t		ldy = n + 1;
 	size_t		wide = (n + MB_PANEL - 1) / MB_PANEL * MB_PANEL;
-	float	   *a = malloc(m * lda * sizeof(float));
+	size_t		room = (m + MB_QUERY_ROWS - 1) / MB_QUERY_ROWS * MB_QUERY_ROWS;
+	float	   *a = malloc(room * lda * sizeof(float));
 	float	   *b = malloc((keys ? n : k) * ldb * sizeof(float));
 	float	   *panels = aligned(wide * k * sizeof(float));
-	float	   *y = malloc(m * ldy * sizeof(float));
+	float	   *y = malloc(room * ldy * sizeof(float));
 	double		worst = 0.0;
 	size_t		i;
 	size_t		j;
 	size_t		t;
 
-	fill(a, m * lda, 1.0f);
+	fill(a, room * lda, 1.0f);
 	fill(b, (keys ? n : k) * ldb, 1.0f);
 	for (i = 0; i < m * ldy; i++)
 		y[i] = 12345.0f;
@@ -861,8 +862,8 @@ test_packing(void)
 static void
 test_same_products(void)
 {
-	static float x[BLOCK * MOST];
-	static float y[2][2][BLOCK * MOST];
+	static float x[(BLOCK + 4) * MOST];
+	static float y[2][2][(BLOCK + 4) * MOST];
 	static const char *const both[] = {"avx2", "avx512"};
 	bool		same = true;
 	size_t		k;
