@@ -129,11 +129,14 @@ RESET mobilebert.batch_tokens;
 RESET mobilebert.cache_size;
 
 -- memory is refused before it is taken
+-- how much is needed depends on the instruction set
 SET mobilebert.memory_limit = '100kB';
+\set VERBOSITY sqlstate
 SELECT mobilebert.embed('something new');
 SELECT mobilebert.embed(repeat('something ', 1000), 'minilm', overflow => 'window');
 SELECT mobilebert.embed(ARRAY[NULL, 'something new']);
 SELECT mobilebert.embed(array_fill(101, ARRAY[300]), 'minilm');
+\set VERBOSITY default
 -- of many texts that come again, those that fit are kept; the rest runs again
 SELECT name FROM mobilebert.import_model('tiny', :'tiny');
 SET mobilebert.memory_limit = '64kB';

@@ -53,10 +53,13 @@ FROM mobilebert.hidden_states(repeat('one two three four ', 150), 'minilm', laye
 SELECT mobilebert.memory_needed('minilm', 256) / 1024 + 1 AS kb \gset
 SELECT set_config('mobilebert.memory_limit', :'kb', false) <> '' AS set;
 SELECT count(*) FROM mobilebert.hidden_states(repeat('one two three four ', 150), 'minilm', stride => 30);
+-- how much is needed depends on the instruction set
 SET mobilebert.memory_limit = '64kB';
+\set VERBOSITY sqlstate
 SELECT count(*) FROM mobilebert.hidden_states(repeat('one two three four ', 150), 'minilm');
 SELECT count(*) FROM mobilebert.hidden_states(array_fill(101, ARRAY[200]), 'minilm');
 SELECT count(*) FROM mobilebert.attentions('some tokens more than that');
+\set VERBOSITY default
 RESET mobilebert.memory_limit;
 -- pairs are windowed over their first text
 SELECT count(*), string_agg(token, ' ' ORDER BY token_no) FILTER (WHERE token_no > 400) AS tail
