@@ -39,7 +39,8 @@ SELECT mobilebert.ner('{a,NULL}'::text[], 'ner');
 SELECT mobilebert.ner('{{a},{b}}'::text[], 'ner');
 
 -- the same as one value
-SELECT mobilebert.entities('Zoë in Paris', 'ner', 'max');
+SELECT e.entity, round(e.score::numeric, 3) AS score, e.word, e.start_offset, e.end_offset, e.token_no, e.pieces
+FROM unnest(mobilebert.entities('Zoë in Paris', 'ner', 'max')) AS e;
 SELECT (e).word, (e).start_offset FROM unnest(mobilebert.entities('Angela Merkel met Zoë in Paris.')) AS e LIMIT 2;
 SELECT mobilebert.entities('Angela Merkel met Zoë in Paris.', 'ner', 'none') = array_agg(n::mobilebert.entity) AS same
 FROM mobilebert.ner('Angela Merkel met Zoë in Paris.', 'ner', 'none') AS n;

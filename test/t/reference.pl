@@ -518,6 +518,26 @@ sub shorter_windows
 	  && $case->{expected}{error} =~ /^RuntimeError: The size of tensor a/;
 }
 
+# What a number is made of, where its own spread says little: torch's error of
+# a single loss may be next to nothing by luck, that of its logits is not.
+my %source = (
+	ForPreTraining => 'pretraining/prediction_logits',
+	ForMaskedLM => 'fill-mask/score',
+	ForNextSentencePrediction => 'next_sentence/logits',
+	ForSequenceClassification => 'text-classification/logits',
+	ForMultipleChoice => 'multiple_choice/logits',
+	ForTokenClassification => 'token_logits/logits',
+	ForQuestionAnswering => 'qa_logits/start_logits');
+
+sub times_spread
+{
+	my ($allowed, $error, $largest) = @_;
+
+	return 0 if $error == 0;
+	return 9**9**9 unless $allowed;
+	return $error / max($allowed->{abs}, $allowed->{rel} * $largest);
+}
+
 # The largest ratio of our error to torch's over the fields of a case.
 sub worst
 {
@@ -541,8 +561,17 @@ sub worst
 			$error = max($error, abs($got - $expected));
 			$largest = max($largest, abs($expected));
 		}
-		my $ratio = $error == 0 ? 0 : $error / max($allowed->{abs}, $allowed->{rel} * $largest);
+		my $ratio = times_spread($allowed, $error, $largest);
 		$tally->{$field} = $ratio if $ratio > ($tally->{$field} || 0);
+		if ($ratio > $bound && $case->{task} eq 'losses')
+		{
+			my $logits = $source{ $case->{options}{head} };
+
+			$ratio = times_spread($spread->{ $case->{checkpoint} }{$logits},
+				$error, $largest);
+			$tally->{'over it, to that of the logits'} =
+			  max($ratio, $tally->{'over it, to that of the logits'} || 0);
+		}
 		$worst = $ratio if $ratio > $worst;
 	}
 	return $worst;

@@ -65,6 +65,9 @@ def main():
     for part in ("checkpoints", "expected"):
         shutil.rmtree(f"{here}/{part}", ignore_errors=True)
     for name in CHECKPOINTS:
+        if (name not in STRUCTURE
+                and os.path.isdir(f"{here}/../checkpoint/{name}")):
+            continue            # reference.pl finds it there
         for file in sorted(os.listdir(f"{source}/checkpoints/{name}")):
             if (file == "config.json" or "safetensors" in file
                     or name in HEADS):
