@@ -29,6 +29,7 @@
 #include "kernels.h"
 
 #include "load.h"
+#include "scores.h"
 #include "tap.h"
 
 #include <math.h>
@@ -565,6 +566,102 @@ check_full_rows(const checkpoint *c, const result *r, const mb_json *expected)
 	free(out);
 }
 
+/* Logits of one position, which may count from the end, into out. */
+static void
+full_logits(const checkpoint *c, const result *r, mb_task head, double position,
+			float *out)
+{
+	size_t		width = c->model.config.hidden_size;
+	size_t		row = position < 0 ? r->tokens - (size_t) -position :
+		(size_t) position;
+	const float *state = r->hidden +
+		((size_t) c->model.config.layers * r->tokens + row) * width;
+	float	   *scratch = malloc(width * sizeof(float));
+
+	if (mb_head_logits(&c->model, head, state, scratch, out, NULL,
+					   &error) != MB_OK)
+		give_up("head");
+	free(scratch);
+}
+
+static void
+check_full_mlm(const checkpoint *c, const result *r, const mb_json *expected)
+{
+	size_t		count = mb_head_width(&c->model, MB_TASK_FILL_MASK);
+	float	   *logits = malloc(count * sizeof(float));
+	const mb_json *position = mb_json_get(expected, "positions")->child;
+	const mb_json *row = mb_json_get(expected, "logits")->child;
+	const mb_json *max = mb_json_get(expected, "max")->child;
+	const mb_json *norm = mb_json_get(expected, "logsumexp")->child;
+
+	for (; position != NULL; position = position->next)
+	{
+		const mb_json *column = mb_json_get(expected, "columns")->child;
+		const mb_json *value = row->child;
+
+		full_logits(c, r, MB_TASK_FILL_MASK, position->number, logits);
+		for (; column != NULL; column = column->next, value = value->next)
+			note(find_field(c->name, "full", "mlm.logits"),
+				 logits[(size_t) column->number], value);
+		note(find_field(c->name, "full", "mlm.max"),
+			 logits[mb_argmax(logits, count)], max);
+		note(find_field(c->name, "full", "mlm.logsumexp"),
+			 mb_log_sum_exp(logits, count), norm);
+		row = row->next;
+		max = max->next;
+		norm = norm->next;
+	}
+	free(logits);
+}
+
+/* Those heads of the case that the checkpoint has. */
+static void
+check_full_heads(const checkpoint *c, const result *r,
+				 const mb_json *expected)
+{
+	const mb_json *row = mb_json_get(expected, "head_rows")->child;
+	const mb_json *start = mb_json_get(expected, "qa_start_logits")->child;
+	const mb_json *end = mb_json_get(expected, "qa_end_logits")->child;
+	const mb_json *token = mb_json_get(expected, "token_logits")->child;
+	size_t		labels = c->model.config.num_labels;
+	float	   *logits = malloc((labels + 2) * sizeof(float));
+
+	if (mb_head_width(&c->model, MB_TASK_FILL_MASK) > 0)
+		check_full_mlm(c, r, mb_json_get(expected, "mlm"));
+	if (mb_head_width(&c->model, MB_TASK_NEXT_SENTENCE) > 0)
+	{
+		full_logits(c, r, MB_TASK_NEXT_SENTENCE, 0, logits);
+		note_array(find_field(c->name, "full", "seq_relationship_logits"),
+				   logits, 2, mb_json_get(expected, "seq_relationship_logits"));
+	}
+	if (mb_head_width(&c->model, MB_TASK_CLASSIFY) > 0)
+	{
+		full_logits(c, r, MB_TASK_CLASSIFY, 0, logits);
+		note_array(find_field(c->name, "full", "sequence_logits"), logits,
+				   labels, mb_json_get(expected, "sequence_logits"));
+	}
+	for (; row != NULL; row = row->next)
+	{
+		if (mb_head_width(&c->model, MB_TASK_ANSWER) > 0)
+		{
+			full_logits(c, r, MB_TASK_ANSWER, row->number, logits);
+			note(find_field(c->name, "full", "qa_start_logits"), logits[0],
+				 start);
+			note(find_field(c->name, "full", "qa_end_logits"), logits[1], end);
+		}
+		if (mb_head_width(&c->model, MB_TASK_NER) > 0)
+		{
+			full_logits(c, r, MB_TASK_NER, row->number, logits);
+			note_array(find_field(c->name, "full", "token_logits"), logits,
+					   labels, token);
+		}
+		start = start->next;
+		end = end->next;
+		token = token->next;
+	}
+	free(logits);
+}
+
 static void
 check_full_line(const checkpoint *c, const document *line, mb_arena *arena)
 {
@@ -577,6 +674,7 @@ check_full_line(const checkpoint *c, const document *line, mb_arena *arena)
 		give_up(mb_json_get(json, "id")->text);
 	check_full_layers(c, &r, expected);
 	check_full_rows(c, &r, expected);
+	check_full_heads(c, &r, expected);
 }
 
 /* Whole files */
