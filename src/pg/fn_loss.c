@@ -28,9 +28,12 @@
  */
 #include "loss.h"
 
+#include <math.h>
+
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 
 PG_FUNCTION_INFO_V1(mobilebert_loss_label);
 PG_FUNCTION_INFO_V1(mobilebert_loss_name);
@@ -278,6 +281,8 @@ mobilebert_loss_target_begin(FunctionCallInfo fcinfo)
 	loss_ready(loss);
 	target = palloc(sizeof(float));
 	*target = (float) PG_GETARG_FLOAT8(2);
+	if (isinf(*target) && !isinf(PG_GETARG_FLOAT8(2)))
+		float_overflow_error();
 	loss_targets(loss, target, 1);
 	return &loss->call;
 }
