@@ -71,6 +71,9 @@ src/engine/kernels_avx2.o: override CFLAGS += -O3 -mavx2 -mfma -mf16c
 src/engine/kernels_avx512.o: override CFLAGS += -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
 endif
 
+# The masked language model goes over the vocabulary in plain loops.
+src/engine/heads.o: override CFLAGS += -O3
+
 $(OBJS): $(wildcard src/engine/*.h src/pg/*.h) Makefile
 
 # Only what SQL calls is visible outside of the library.
