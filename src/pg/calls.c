@@ -38,6 +38,8 @@ mobilebert_run_init(MobilebertRun *run)
 	mobilebert_pass_init(&run->pass, NULL);
 	run->layers = 0;
 	run->first_only = false;
+	run->passes = 0;
+	run->tokens = 0;
 	run->rows_room = run->pass.sequences_room;
 	run->rows = palloc(run->rows_room * sizeof(MobilebertRunRow));
 }
@@ -120,9 +122,17 @@ mobilebert_run_flush(MobilebertRun *run)
 		return;
 	workspace = mobilebert_pass_run(&run->pass, NULL, run->layers, NULL,
 									&states);
+	run->passes++;
+	run->tokens += run->pass.tokens;
 	for (i = 0; i < run->pass.sequences; i++)
 		run_row(run, i, states);
 	mobilebert_workspace_release(workspace);
+	mobilebert_pass_clear(&run->pass);
+}
+
+void
+mobilebert_run_drop(MobilebertRun *run)
+{
 	mobilebert_pass_clear(&run->pass);
 }
 

@@ -361,6 +361,8 @@ typedef struct MobilebertRun
 	bool		first_only;
 	MobilebertRunRow *rows;		/* [pass.sequences] */
 	size_t		rows_room;
+	uint64		passes;			/* run so far, and their tokens */
+	uint64		tokens;
 } MobilebertRun;
 
 extern void mobilebert_run_init(MobilebertRun *run);
@@ -371,6 +373,9 @@ extern void mobilebert_run_init(MobilebertRun *run);
  */
 extern void mobilebert_run_add(MobilebertRun *run, MobilebertCall *call);
 extern void mobilebert_run_flush(MobilebertRun *run);
+
+/* Forget the calls that are not done, without touching them. */
+extern void mobilebert_run_drop(MobilebertRun *run);
 
 /* A function's whole body: a value, or rows in a tuplestore. */
 extern Datum mobilebert_call_value(FunctionCallInfo fcinfo,

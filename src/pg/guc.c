@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 
 char	   *mobilebert_default_model = NULL;
+bool		mobilebert_enable_batching = true;
 int			mobilebert_batch_tokens = 256;
 int			mobilebert_cache_size = 4096;
 int			mobilebert_memory_limit = 1024 * 1024;
@@ -54,6 +55,12 @@ mobilebert_guc_init(void)
 							   "It counts for the tasks that the model can do; empty means the stored defaults.",
 							   &mobilebert_default_model, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("mobilebert.enable_batching",
+							 "Enables the planner to gather calls of many rows in common passes.",
+							 "Results do not depend on it.",
+							 &mobilebert_enable_batching, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mobilebert.batch_tokens",
 							"Sets how many tokens of several texts are packed into one pass.",

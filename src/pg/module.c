@@ -4,11 +4,12 @@
  *	  Loading of the library.
  *
  * Nothing needs preloading: a backend that calls a function loads the library,
- * defines the settings and registers what the caches listen to.
+ * defines the settings, registers what the caches listen to, and looks at plans
+ * from then on (batch_plan.c).  Parallel workers load it before they read theirs.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg.h"
+#include "batch.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "mobilebert",.version = MOBILEBERT_VERSION);
@@ -24,4 +25,6 @@ _PG_init(void)
 	mobilebert_guc_init();
 	mobilebert_model_cache_init();
 	mobilebert_result_cache_init();
+	mobilebert_batch_scan_init();
+	mobilebert_batch_plan_init();
 }

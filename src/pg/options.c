@@ -10,6 +10,9 @@
  * outlive their statement (PL/pgSQL keeps one for the whole transaction) are
  * served before the commit; a transaction that fails says nothing.
  *
+ * Rows are read ahead of what a statement asks for (batch_scan.c): what was cut
+ * for one of them is noted when it is given out.
+ *
  * Parallel workers share no memory with their leader that we could count in,
  * so each says for itself how many texts it cut; the server marks these
  * WARNINGs with the context "parallel worker".
@@ -45,6 +48,7 @@ typedef struct TruncationNote
 
 static dlist_head notes = DLIST_STATIC_INIT(notes);
 static bool notes_registered = false;
+static MobilebertCuts *collecting = NULL;	/* where notes go instead */
 
 static void note_emit(TruncationNote *note);
 static void note_end(void *arg);
@@ -392,6 +396,13 @@ mobilebert_note_truncated(FunctionCallInfo fcinfo,
 {
 	TruncationNote *note;
 
+	if (collecting != NULL)
+	{
+		collecting->texts++;
+		collecting->longest = Max(collecting->longest, tokens);
+		collecting->limit = limit;
+		return;
+	}
 	note = note_of(fcinfo->flinfo != NULL ? fcinfo->flinfo->fn_mcxt :
 				   CurrentMemoryContext);
 	if (note->texts == 0)
@@ -404,4 +415,21 @@ mobilebert_note_truncated(FunctionCallInfo fcinfo,
 	note->longest = Max(note->longest, tokens);
 	if (note->limit != limit)
 		note->limits_differ = true;
+}
+
+void
+mobilebert_collect_cuts(MobilebertCuts *cuts)
+{
+	collecting = cuts;
+	if (cuts != NULL)
+		memset(cuts, 0, sizeof(*cuts));
+}
+
+void
+mobilebert_note_cuts(FunctionCallInfo fcinfo, const MobilebertCuts *cuts)
+{
+	uint64		i;
+
+	for (i = 0; i < cuts->texts; i++)
+		mobilebert_note_truncated(fcinfo, cuts->longest, cuts->limit);
 }

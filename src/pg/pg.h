@@ -118,6 +118,7 @@ extern char *mobilebert_utf8_cstring(text *value);
  * guc.c
  */
 extern char *mobilebert_default_model;
+extern bool mobilebert_enable_batching;
 extern int	mobilebert_batch_tokens;
 extern int	mobilebert_cache_size;	/* kB */
 extern int	mobilebert_memory_limit;	/* kB */
@@ -325,6 +326,21 @@ extern MobilebertOverflow mobilebert_overflow(text *value,
 /* Note a truncated text; one WARNING when the statement ends. */
 extern void mobilebert_note_truncated(FunctionCallInfo fcinfo,
 									  size_t tokens, size_t limit);
+
+/*
+ * Texts that were cut for a row that may never be asked for.  While *cuts is
+ * collecting, notes go there; mobilebert_note_cuts() notes them for good.
+ */
+typedef struct MobilebertCuts
+{
+	uint64		texts;
+	size_t		longest;		/* tokens of the longest of them */
+	size_t		limit;
+} MobilebertCuts;
+
+extern void mobilebert_collect_cuts(MobilebertCuts *cuts);	/* NULL: no more */
+extern void mobilebert_note_cuts(FunctionCallInfo fcinfo,
+								 const MobilebertCuts *cuts);
 
 /* Argument n, or a default where it is NULL or was not passed. */
 #define ARG_IS_GIVEN(n) (PG_NARGS() > (n) && !PG_ARGISNULL(n))
