@@ -78,13 +78,14 @@ typedef struct BatchCall
 	FunctionCallInfo fcinfo;
 	MobilebertCall *call;		/* NULL: the result is NULL */
 	MobilebertCuts cuts;
+	bool		in_table;		/* of the calls in the queue */
 	bool		added;			/* to the run */
 	bool		known;			/* the result is made */
 	bool		null;
 	Datum		value;
 } BatchCall;
 
-/* Calls in the queue by number and arguments. */
+/* Calls in the queue that are not known at once, by number and arguments. */
 typedef struct BatchEntry
 {
 	BatchCall  *call;			/* the key */
@@ -111,7 +112,8 @@ static bool same_call(const BatchCall *a, const BatchCall *b);
 typedef struct BatchRow
 {
 	dlist_node	node;
-	MinimalTuple tuple;			/* columns of the left tree */
+	MinimalTuple tuple;			/* columns of the left tree; NULL: still in its
+								 * slot, because the row did not have to wait */
 	ItemPointerData tid;		/* of the table's row, for WHERE CURRENT OF */
 	ErrorData  *failure;		/* raised when it is this row's turn */
 	BatchCall  *calls[FLEXIBLE_ARRAY_MEMBER];
@@ -155,10 +157,12 @@ typedef struct BatchState
 	BatchFunction *functions;
 	int		   *sources;		/* of the columns of the scan slot */
 	ExprContext *econtext;		/* arguments are read in it */
-	TupleTableSlot *waiting;	/* the columns of the row given out */
+	TupleTableSlot *below;		/* the columns of the row last read */
+	TupleTableSlot *waiting;	/* those of a row that had to wait */
 	ScanState  *leaf;			/* whose table CURRENT OF may mean */
 
 	MemoryContext context;		/* rows, and below it calls */
+	MemoryContext spare;		/* of a call that is no more, or NULL */
 	MemoryContext scratch;		/* while passes are filled and run */
 	dlist_head	rows;
 	int			rows_count;
@@ -368,6 +372,7 @@ rows_drop(BatchState *state)
 	dlist_init(&state->rows);
 	state->rows_count = 0;
 	state->given = NULL;
+	state->spare = NULL;
 	MemoryContextReset(state->context);
 }
 
@@ -483,31 +488,43 @@ static void
 arguments_read(BatchState *state, BatchFunction *function)
 {
 	MemoryContext old;
-	uint32		hash = (uint32) function->probe.number;
 	int			i;
 
 	old = MemoryContextSwitchTo(state->econtext->ecxt_per_tuple_memory);
 	for (i = 0; i < function->count; i++)
 	{
 		NullableDatum *value = &function->probe.fcinfo->args[i];
-		const void *bytes;
-		Size		size;
 
 		value->value = ExecEvalExpr(function->arguments[i], state->econtext,
 									&value->isnull);
+		if (!value->isnull && function->lengths[i] == -1)
+			value->value =
+				PointerGetDatum(PG_DETOAST_DATUM_PACKED(value->value));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static uint32
+arguments_hash(const BatchFunction *function, const BatchCall *call)
+{
+	uint32		hash = (uint32) call->number;
+	int			i;
+
+	for (i = 0; i < function->count; i++)
+	{
+		const NullableDatum *value = &call->fcinfo->args[i];
+		const void *bytes;
+		Size		size;
+
 		if (value->isnull)
 		{
 			hash = hash_combine(hash, 1);
 			continue;
 		}
-		if (function->lengths[i] == -1)
-			value->value =
-				PointerGetDatum(PG_DETOAST_DATUM_PACKED(value->value));
 		bytes = argument_bytes(function, i, value, &size);
 		hash = hash_combine(hash, hash_bytes(bytes, (int) size));
 	}
-	function->probe.hash = hash;
-	MemoryContextSwitchTo(old);
+	return hash;
 }
 
 static BatchFunction *
@@ -570,16 +587,19 @@ call_begin(BatchCall *call, MobilebertBegin begin)
 static BatchCall *
 call_make(BatchState *state, BatchFunction *function)
 {
-	MemoryContext context = AllocSetContextCreate(state->context,
-												  "mobilebert call",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	BatchCall  *call = palloc0(sizeof(BatchCall));
+	MemoryContext context = state->spare;
+	MemoryContext old;
+	BatchCall  *call;
 	int			i;
 
+	if (context == NULL)
+		context = AllocSetContextCreate(state->context, "mobilebert call",
+										ALLOCSET_SMALL_SIZES);
+	state->spare = NULL;
+	old = MemoryContextSwitchTo(context);
+	call = palloc0(sizeof(BatchCall));
 	call->context = context;
 	call->number = function->probe.number;
-	call->hash = function->probe.hash;
 	call->fcinfo = palloc0(SizeForFunctionCallInfo(function->count));
 	InitFunctionCallInfoData(*call->fcinfo, &function->flinfo, function->count,
 							 function->collation, NULL, NULL);
@@ -597,15 +617,19 @@ call_make(BatchState *state, BatchFunction *function)
 	return call;
 }
 
+/* The call of a row: one that is in the queue already, or a new one. */
 static BatchCall *
 call_find(BatchState *state, BatchFunction *function)
 {
-	BatchEntry *entry;
+	BatchEntry *entry = NULL;
 	BatchCall  *call;
-	bool		found;
 
 	arguments_read(state, function);
-	entry = batchcalls_lookup(state->calls, &function->probe);
+	if (state->calls->members > 0)
+	{
+		function->probe.hash = arguments_hash(function, &function->probe);
+		entry = batchcalls_lookup(state->calls, &function->probe);
+	}
 	if (entry != NULL)
 	{
 		state->figures.equal++;
@@ -614,7 +638,12 @@ call_find(BatchState *state, BatchFunction *function)
 	else
 	{
 		call = call_make(state, function);
-		(void) batchcalls_insert(state->calls, call, &found);
+		if (call->call != NULL && call->call->sequences > 0)
+		{
+			call->hash = arguments_hash(function, call);
+			(void) batchcalls_insert(state->calls, call, &call->in_table);
+			call->in_table = true;
+		}
 	}
 	call->rows++;
 	return call;
@@ -625,8 +654,15 @@ call_release(BatchState *state, BatchCall *call)
 {
 	if (--call->rows > 0)
 		return;
-	(void) batchcalls_delete(state->calls, call);
-	MemoryContextDelete(call->context);
+	if (call->in_table)
+		(void) batchcalls_delete(state->calls, call);
+	if (state->spare != NULL)
+		MemoryContextDelete(call->context);
+	else
+	{
+		state->spare = call->context;
+		MemoryContextReset(state->spare);
+	}
 }
 
 static bool
@@ -735,6 +771,21 @@ row_add(BatchState *state, BatchRow *row)
 	MemoryContextReset(state->scratch);
 }
 
+static bool
+row_done(const BatchState *state, const BatchRow *row)
+{
+	int			i;
+
+	if (row->failure != NULL)
+		return true;
+	for (i = 0; i < state->count; i++)
+	{
+		if (!call_done(row->calls[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Read a row into the queue; false when there is none. */
 static bool
 row_read(BatchState *state)
@@ -757,6 +808,7 @@ row_read(BatchState *state)
 		row->tid = state->leaf->ss_ScanTupleSlot->tts_tid;
 	ResetExprContext(state->econtext);
 	state->econtext->ecxt_outertuple = slot;
+	state->below = slot;
 	clock_start(state, &start);
 	if (state->rows_count == 0 || IsInParallelMode())
 		row_begin(state, row);
@@ -766,29 +818,17 @@ row_read(BatchState *state)
 		state->ended = true;
 	else
 	{
-		old = MemoryContextSwitchTo(state->context);
-		row->tuple = ExecCopySlotMinimalTuple(slot);
-		MemoryContextSwitchTo(old);
 		row_add(state, row);
+		if (state->rows_count > 0 || !row_done(state, row))
+		{
+			old = MemoryContextSwitchTo(state->context);
+			row->tuple = ExecCopySlotMinimalTuple(slot);
+			MemoryContextSwitchTo(old);
+		}
 	}
 	dlist_push_tail(&state->rows, &row->node);
 	state->rows_count++;
 	clock_stop(state, &start);
-	return true;
-}
-
-static bool
-row_done(const BatchState *state, const BatchRow *row)
-{
-	int			i;
-
-	if (row->failure != NULL)
-		return true;
-	for (i = 0; i < state->count; i++)
-	{
-		if (!call_done(row->calls[i]))
-			return false;
-	}
 	return true;
 }
 
@@ -806,7 +846,8 @@ row_release(BatchState *state)
 	ExecClearTuple(state->waiting);
 	for (i = 0; i < state->count; i++)
 		call_release(state, row->calls[i]);
-	pfree(row->tuple);
+	if (row->tuple != NULL)
+		pfree(row->tuple);
 	pfree(row);
 }
 
@@ -870,6 +911,7 @@ static TupleTableSlot *
 row_give(BatchState *state, BatchRow *row)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	TupleTableSlot *columns = state->below;
 	int			count = slot->tts_tupleDescriptor->natts;
 	int			i;
 
@@ -880,16 +922,17 @@ row_give(BatchState *state, BatchRow *row)
 		call_result(row->calls[i]);
 		mobilebert_note_cuts(row->calls[i]->fcinfo, &row->calls[i]->cuts);
 	}
-	ExecStoreMinimalTuple(row->tuple, state->waiting, false);
-	slot_getallattrs(state->waiting);
+	if (row->tuple != NULL)
+		columns = ExecStoreMinimalTuple(row->tuple, state->waiting, false);
+	slot_getallattrs(columns);
 	for (i = 0; i < count; i++)
 	{
 		int			source = state->sources[i];
 
 		if (source > 0)
 		{
-			slot->tts_values[i] = state->waiting->tts_values[source - 1];
-			slot->tts_isnull[i] = state->waiting->tts_isnull[source - 1];
+			slot->tts_values[i] = columns->tts_values[source - 1];
+			slot->tts_isnull[i] = columns->tts_isnull[source - 1];
 		}
 		else
 		{
