@@ -51,6 +51,7 @@ END $$;
 EXPLAIN (COSTS OFF) SELECT id, mobilebert.embed(body) FROM texts;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT t.id + 1, mobilebert.embed(t.body, 'tiny') FROM texts AS t;
 SELECT explain_analyze('SELECT id, mobilebert.embed(body) FROM texts WHERE id <= 120');
+SELECT explain_analyze('SELECT id, mobilebert.embed(other) FROM texts WHERE id <= 30');
 SET mobilebert.batch_tokens = 20;
 SELECT explain_analyze('SELECT id, mobilebert.embed(body) FROM texts WHERE id <= 10');
 RESET mobilebert.batch_tokens;

@@ -330,7 +330,7 @@ GRANT EXECUTE ON FUNCTION mobilebert.import_model(text, text, text) TO pg_read_s
 CREATE FUNCTION mobilebert.support(internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'mobilebert_support' LANGUAGE C STRICT STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.support(internal) IS
-'Planner support: what a call of the network costs, by the size of its model';
+'Planner support: what a call of the network costs, by the size of its model; planning a call loads the library, which then batches calls over rows';
 REVOKE ALL ON FUNCTION mobilebert.support(internal) FROM PUBLIC;
 
 --
@@ -823,7 +823,8 @@ COMMENT ON FUNCTION mobilebert.logits(text, text, text, text, text, integer) IS
 CREATE FUNCTION mobilebert.similarity(a text, b text)
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_similarity'
-LANGUAGE C STABLE PARALLEL SAFE COST 200000;
+LANGUAGE C STABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.similarity(text, text) IS
 'Cosine of the angle between the embeddings of two texts by the default model, -1 to 1; a text that is too long is an error';
@@ -831,7 +832,8 @@ COMMENT ON FUNCTION mobilebert.similarity(text, text) IS
 CREATE FUNCTION mobilebert.similarity(a text, b text, model text)
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_similarity'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.similarity(text, text, text) IS
 'Cosine of the angle between the embeddings of two texts, -1 to 1; a text that is too long is an error';

@@ -48,6 +48,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "jit/jit.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -899,7 +900,10 @@ rewrite(Rewrite *r, Plan *plan, int place)
 	return lift_node(r, plan, place);
 }
 
-/* Rewrite in place; true when something was done. */
+/*
+ * Rewrite in place; true when something was done.  Then the costs are those of
+ * the network, which compiled expressions would not make any less.
+ */
 static bool
 rewrite_statement(PlannedStmt *stmt)
 {
@@ -907,6 +911,8 @@ rewrite_statement(PlannedStmt *stmt)
 
 	stmt->planTree = rewrite(&r, stmt->planTree, PLACE_ROOT);
 	rewrite_list(&r, stmt->subplans, 0);
+	if (r.lifted)
+		stmt->jitFlags = PGJIT_NONE;
 	return r.lifted;
 }
 

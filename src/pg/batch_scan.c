@@ -1077,7 +1077,7 @@ batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 						 sum.passes == 0 ? 0 :
 						 (double) sum.tokens / (double) sum.passes, 1, es);
 	ExplainPropertyUInteger("Cache Hits", NULL, sum.cached, es);
-	ExplainPropertyUInteger("Equal Texts", NULL, sum.equal, es);
+	ExplainPropertyUInteger("Equal Calls", NULL, sum.equal, es);
 	if (es->timing)
 		ExplainPropertyFloat("Batch Time", "ms",
 							 (double) sum.microseconds / 1000.0, 3, es);

@@ -25,6 +25,7 @@ _PG_init(void)
 	mobilebert_guc_init();
 	mobilebert_model_cache_init();
 	mobilebert_result_cache_init();
+	mobilebert_support_init();
 	mobilebert_batch_scan_init();
 	mobilebert_batch_plan_init();
 }

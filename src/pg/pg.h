@@ -356,6 +356,11 @@ extern ArrayType *mobilebert_int_array(const int32 *values, size_t count);
 extern void mobilebert_srf_begin(FunctionCallInfo fcinfo);
 
 /*
+ * support.c
+ */
+extern void mobilebert_support_init(void);
+
+/*
  * fn_embed.c and result_cache.c
  */
 extern void mobilebert_result_cache_init(void);

@@ -10,18 +10,29 @@
  *
  * Without a usable model the declared COST stands.
  *
+ * PostgreSQL does not consider parallel scans of tables below
+ * min_parallel_table_scan_size, whatever is to be done with the rows.  A few
+ * thousand texts are a small table, but minutes of work; so a hook adds the
+ * parallel scan where calls are worth it, and the costs decide as always.  A
+ * table's own parallel_workers is respected.
+ *
  *-------------------------------------------------------------------------
  */
-#include "pg.h"
+#include "batch.h"
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -41,6 +52,11 @@ PG_FUNCTION_INFO_V1(mobilebert_support);
 /* Characters of English text to a token, and tokens of a text unknown. */
 #define BYTES_PER_TOKEN 4.5
 #define TOKENS_UNKNOWN 32.0
+
+/* What a worker should have to do at least, in units of parallel_setup_cost. */
+#define WORKER_SETUPS 10.0
+
+static set_rel_pathlist_hook_type previous_pathlist = NULL;
 
 /* Tokens of an argument: its length, or the average width of its column. */
 static double
@@ -98,9 +114,8 @@ model_argument(Oid function)
 
 /* The model of a call, when planning can know it. */
 static const RegistryModel *
-model_of(FuncExpr *call)
+model_of(FuncExpr *call, int number)
 {
-	int			number = model_argument(call->funcid);
 	Const	   *model;
 
 	if (number < 0)
@@ -134,6 +149,27 @@ tokens_of_call(PlannerInfo *root, FuncExpr *call, bool *constant)
 	}
 	*constant = (model == 1 || list_length(call->args) == 1) &&
 		(IsA(first, Const) || IsA(first, Param));
+ * Tokens of a call's texts, which stand before the model; whether all of them
+ * are the same for each row.
+ */
+static double
+tokens_of_call(PlannerInfo *root, FuncExpr *call, int model, bool *constant)
+{
+	double		tokens = 0;
+	int			count = model < 0 ? list_length(call->args) : model;
+	int			i;
+
+	*constant = true;
+	for (i = 0; i < count; i++)
+	{
+		Node	   *argument = list_nth(call->args, i);
+
+		if (i > 0 && exprType(argument) != TEXTOID)
+			continue;
+		tokens += tokens_of(root, argument);
+		if (!IsA(argument, Const) && !IsA(argument, Param))
+			*constant = false;
+	}
 	return tokens;
 }
 
@@ -143,20 +179,25 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 	SupportRequestCost *cost;
 	const RegistryModel *model;
+	FuncExpr   *call;
+	bool		constant;
 	double		tokens;
 	bool		constant;
 	double		pass;
+	int			number;
 
 	if (!IsA(request, SupportRequestCost))
 		PG_RETURN_POINTER(NULL);
 	cost = (SupportRequestCost *) request;
-	if (cost->node == NULL || !IsA(cost->node, FuncExpr) ||
-		((FuncExpr *) cost->node)->args == NIL)
+	call = (FuncExpr *) cost->node;
+	if (call == NULL || !IsA(call, FuncExpr) || call->args == NIL)
 		PG_RETURN_POINTER(NULL);
-	model = model_of((FuncExpr *) cost->node);
+	number = model_argument(call->funcid);
+	model = model_of(call, number);
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);
 	tokens = tokens_of_call(cost->root, (FuncExpr *) cost->node, &constant);
+	tokens = tokens_of_call(cost->root, call, number, &constant);
 	if (tokens > model->max_tokens)
 		tokens = model->max_tokens;
 	pass = cpu_operator_cost * tokens *
@@ -173,4 +214,81 @@ mobilebert_support(PG_FUNCTION_ARGS)
 		cost->per_tuple = pass;
 	}
 	PG_RETURN_POINTER(cost);
+}
+
+/*
+ * Parallel scans of small tables
+ */
+
+/* A relation, and what calls on its columns cost a row. */
+typedef struct CallCost
+{
+	PlannerInfo *root;
+	Index		relation;
+	Cost		per_row;
+} CallCost;
+
+static bool
+call_cost_walker(Node *node, void *context)
+{
+	CallCost   *sum = context;
+	QualCost	cost;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) &&
+		mobilebert_batch_begin(((FuncExpr *) node)->funcid) != NULL &&
+		bms_is_member((int) sum->relation, pull_varnos(sum->root, node)))
+	{
+		cost_qual_eval_node(&cost, node, sum->root);
+		sum->per_row += cost.per_tuple;
+		return false;
+	}
+	return expression_tree_walker(node, call_cost_walker, context);
+}
+
+/* What is to be done for the rows of a relation. */
+static Cost
+calls_cost(PlannerInfo *root, RelOptInfo *rel, Index relation)
+{
+	CallCost	listed = {root, relation, 0};
+	CallCost	conditions = {root, relation, 0};
+	ListCell   *lc;
+
+	(void) call_cost_walker((Node *) root->processed_tlist, &listed);
+	foreach(lc, rel->baserestrictinfo)
+		(void) call_cost_walker((Node *) lfirst_node(RestrictInfo, lc)->clause,
+								&conditions);
+	return listed.per_row * rel->rows + conditions.per_row * rel->tuples;
+}
+
+static void
+parallel_scan(PlannerInfo *root, RelOptInfo *rel, Index relation,
+			  RangeTblEntry *entry)
+{
+	double		workers;
+
+	if (previous_pathlist != NULL)
+		previous_pathlist(root, rel, relation, entry);
+	if (rel->reloptkind != RELOPT_BASEREL || !rel->consider_parallel ||
+		rel->partial_pathlist != NIL || rel->rel_parallel_workers != -1 ||
+		rel->lateral_relids != NULL || entry->rtekind != RTE_RELATION ||
+		entry->inh || entry->tablesample != NULL ||
+		(entry->relkind != RELKIND_RELATION &&
+		 entry->relkind != RELKIND_MATVIEW))
+		return;
+	workers = calls_cost(root, rel, relation) /
+		Max(WORKER_SETUPS * parallel_setup_cost, 1.0);
+	if (workers > max_parallel_workers_per_gather)
+		workers = max_parallel_workers_per_gather;
+	if (workers >= 1)
+		add_partial_path(rel, create_seqscan_path(root, rel, NULL,
+												  (int) workers));
+}
+
+void
+mobilebert_support_init(void)
+{
+	previous_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = parallel_scan;
 }
