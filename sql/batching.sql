@@ -21,7 +21,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	alone text[];
 	batched text[];
-	line text;
 BEGIN
 	PERFORM set_config('mobilebert.enable_batching', 'off', true);
 	EXECUTE 'SELECT array_agg(q::text) FROM (' || query || ') AS q' INTO alone;
@@ -29,10 +28,7 @@ BEGIN
 	EXECUTE 'SELECT array_agg(q::text) FROM (' || query || ') AS q' INTO batched;
 	rows := cardinality(alone);
 	same := alone = batched;
-	nodes := 0;
-	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
-		nodes := nodes + (line LIKE '%MobilebertBatch%')::int;
-	END LOOP;
+	nodes := nodes(query);
 END $$;
 
 -- EXPLAIN ANALYZE as all server versions show it, without what the node is not
@@ -45,6 +41,17 @@ BEGIN
 		CONTINUE WHEN line ~ 'Sort Method|Index Searches|Rows Removed';
 		RETURN NEXT regexp_replace(line, 'rows=(\d+)(\.00)?', 'rows=\1');
 	END LOOP;
+END $$;
+
+CREATE FUNCTION nodes(query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	n int := 0;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+		n := n + (line LIKE '%MobilebertBatch%')::int;
+	END LOOP;
+	RETURN n;
 END $$;
 
 -- The node, its calls, and its figures
@@ -186,6 +193,30 @@ INSERT INTO vectors SELECT id + 1000, mobilebert.embed(body) FROM gone JOIN text
 UPDATE vectors SET id = id - 1000 WHERE id > 1000;
 SELECT agree();
 
+-- MERGE: where each row certainly has the call, and from a source as it is
+SELECT current_setting('server_version_num')::int >= 150000 AS has_merge \gset
+\if :has_merge
+TRUNCATE vectors;
+INSERT INTO vectors SELECT id, NULL FROM texts WHERE id % 2 = 0;
+SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
+WHEN MATCHED THEN UPDATE SET v = mobilebert.embed(texts.body)
+WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
+MERGE INTO vectors USING texts ON texts.id = vectors.id
+WHEN MATCHED THEN UPDATE SET v = mobilebert.embed(texts.body)
+WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body));
+SELECT agree();
+SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
+WHEN MATCHED AND texts.id > 5 THEN UPDATE SET v = mobilebert.embed(texts.body)
+WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
+SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
+WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
+UPDATE vectors SET v = NULL;
+MERGE INTO vectors USING (SELECT id, mobilebert.embed(body) AS e FROM texts OFFSET 0) AS s ON s.id = vectors.id
+WHEN MATCHED AND s.id > 5 THEN UPDATE SET v = e
+WHEN MATCHED THEN UPDATE SET v = e;
+SELECT agree();
+\endif
+
 -- Partitions: a node under each branch
 CREATE TABLE parts (id int, body text, v real[]) PARTITION BY RANGE (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (150);
@@ -271,6 +302,6 @@ ALTER FUNCTION mobilebert.embed(text) RESET mobilebert.default_model;
 DROP MATERIALIZED VIEW seen;
 DROP TABLE texts, vectors, alone, parts;
 DROP SEQUENCE read;
-DROP FUNCTION compare, explain_analyze, fetched, agree;
+DROP FUNCTION compare, nodes, explain_analyze, fetched, agree;
 DROP ROLE batch_reader;
 SELECT mobilebert.drop_model('tiny');

@@ -3,9 +3,9 @@
  * batch.h
  *	  Gathering calls over the rows of a query.
  *
- *	  batch_plan.c	finds calls in finished plans, and puts a node above the one
- *					that would have made them
- *	  batch_scan.c	that node: reads rows ahead, runs their calls in common
+ *	  batch_plan.c	goes through finished plans for nodes with calls
+ *	  batch_lift.c	splits such a node in two: one of ours makes the calls
+ *	  batch_scan.c	what ours does: reads rows ahead, runs their calls in common
  *					passes, gives the rows out
  *
  * What both know of a CustomScan of ours: its left tree gives "columns".
@@ -47,6 +47,32 @@ extern bool mobilebert_batch_all_wanted;
 
 /* How calls of the function begin; NULL: they are not gathered. */
 extern MobilebertBegin mobilebert_batch_begin(Oid function);
+
+/* Has an expression, or a list of them, a call that is to be lifted? */
+extern bool mobilebert_has_call(void *expression);
+extern bool mobilebert_has_aggregate_call(Plan *agg);
+
+/* What a new node is told of its place. */
+typedef struct BatchPlace
+{
+	int			id;				/* plan_node_id */
+	int			wanted;			/* BATCH_WANTED_... */
+	bool		worker;			/* below Gather */
+} BatchPlace;
+
+/*
+ * Lift calls out of a node: those of the first condition that has any, those
+ * of the target list, those in arguments of aggregates, those in the actions of
+ * a MERGE (false: there are none).  The first two give the node of ours, which
+ * takes the other's place; the others put it below.
+ */
+extern Plan *mobilebert_lift_qual(Plan *plan, const BatchPlace *place);
+extern Plan *mobilebert_lift_targetlist(Plan *plan, const BatchPlace *place);
+extern void mobilebert_lift_aggregates(Plan *agg, const BatchPlace *place);
+extern bool mobilebert_lift_merge(ModifyTable *merge, const BatchPlace *place);
+
+/* A target list that gives on all entries of the one below. */
+extern List *mobilebert_plan_references(int varno, List *below);
 
 extern const CustomScanMethods mobilebert_batch_methods;
 

@@ -1,29 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * batch_plan.c
- *	  Finds calls in finished plans, and puts nodes that batch them above
- *	  (batch_scan.c).
+ *	  Goes through finished plans, and has nodes with calls split
+ *	  (batch_lift.c), so that a node of ours (B here) makes the calls.
  *
- * A node N with calls in its target list is split:
- *
- *		N: embed(body), id + 1	becomes		B: result 1, id + 1
- *											  N: body, id
- *
- * N is left with its columns only: what B cannot compute itself.  All other
- * expressions move up, where they are evaluated when a row is given out, so
- * reading ahead changes nothing about them.  The same for a condition with a
- * call: it moves into B, with those after it; those before it, which decide
- * whether the call is made at all, stay.  When conditions or arguments have
- * calls again, there is a B above B.  For the arguments of aggregates a B comes
- * between the Agg and what is below.
- *
- * Only calls that are certainly evaluated for each row are lifted, not those
- * in CASE, COALESCE, AND, OR and other conditional places.  Neither are calls
- * without a column in their arguments (one text for all rows), with volatile
- * arguments, or with a subplan in them.  See "certain" below.
- *
- * B goes above a Limit where only B lies between, so that nothing is read
- * ahead in vain, nor computed for rows that OFFSET skips.
+ * B goes above a Limit that was just above it, so that nothing is read ahead in
+ * vain, nor computed for rows that OFFSET skips.
  *
  * Where it would show that rows are read ahead, because a volatile function or
  * a row lock below would act on rows that are never asked for, calls stay as
@@ -42,21 +24,14 @@
  */
 #include "batch.h"
 
-#include "access/htup_details.h"
 #include "access/parallel.h"
-#include "access/transam.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
-#include "utils/builtins.h"
 #include "utils/plancache.h"
-#include "utils/syscache.h"
 
 /* A Limit of at most so many rows is not worth parallel workers' haste. */
 #define SMALL_LIMIT 64
@@ -78,16 +53,6 @@ typedef struct Rewrite
 	bool		lifted;			/* anything */
 } Rewrite;
 
-/* A node in the making; see batch.h for the lists. */
-typedef struct Lift
-{
-	bool		direct;			/* columns are those of the node below, all */
-	List	   *columns;		/* target list of the node below */
-	List	   *scan;			/* custom_scan_tlist */
-	List	   *sources;		/* of its entries */
-	List	   *calls;
-} Lift;
-
 typedef bool (*PlanWalker) (Plan *plan, void *context);
 
 static planner_hook_type previous_planner = NULL;
@@ -99,8 +64,6 @@ static bool old_plans = true;
 
 bool		mobilebert_batch_all_wanted = false;
 
-static bool certain_call(Node *node, void *context);
-static Node *lifted(Node *node, void *context);
 static Plan *rewrite(Rewrite *r, Plan *plan, int place);
 
 /*
@@ -179,6 +142,24 @@ next_id(Rewrite *r)
 	return ++r->last_id;
 }
 
+static int
+wanted(int place)
+{
+	if ((place & PLACE_WHOLE) != 0)
+		return BATCH_WANTED_ALL;
+	return (place & PLACE_ROOT) != 0 ? BATCH_WANTED_AS_ROOT :
+		BATCH_WANTED_SOME;
+}
+
+/* A node of ours will be there. */
+static void
+batch_place(Rewrite *r, int place, BatchPlace *batch)
+{
+	batch->id = next_id(r);
+	batch->wanted = wanted(place);
+	batch->worker = (place & PLACE_WORKER) != 0;
+}
+
 /* Would it show how many rows are read from this plan? */
 static bool
 shows_reading(Plan *plan, void *context)
@@ -193,403 +174,6 @@ shows_reading(Plan *plan, void *context)
 		 contain_volatile_functions((Node *) ((ValuesScan *) plan)->values_lists)))
 		return true;
 	return plan_children(plan, shows_reading, context);
-}
-
-/*
- * Finding calls
- */
-
-MobilebertBegin
-mobilebert_batch_begin(Oid function)
-{
-	HeapTuple	tuple;
-	Form_pg_proc proc;
-	Datum		source;
-	bool		null;
-	bool		ours;
-	FmgrInfo	flinfo;
-
-	if (function < FirstNormalObjectId)
-		return NULL;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return NULL;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
-	ours = !null && proc->prolang == ClanguageId && !proc->proretset &&
-		proc->provolatile != PROVOLATILE_VOLATILE &&
-		strncmp(TextDatumGetCString(source), "mobilebert_",
-				strlen("mobilebert_")) == 0;
-	ReleaseSysCache(tuple);
-	if (!ours)
-		return NULL;
-
-	/* What has settings or an owner's rights of its own is another function. */
-	fmgr_info(function, &flinfo);
-	return mobilebert_scalar_begin(flinfo.fn_addr);
-}
-
-/* A value that only the node itself can get. */
-static bool
-is_column(const Node *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_Var:
-		case T_Aggref:
-		case T_GroupingFunc:
-		case T_WindowFunc:
-			return true;
-		case T_FuncExpr:
-			return ((const FuncExpr *) node)->funcretset;
-		case T_OpExpr:
-			return ((const OpExpr *) node)->opretset;
-		default:
-			return false;
-	}
-}
-
-static bool
-column_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return is_column(node) ||
-		expression_tree_walker(node, column_walker, context);
-}
-
-static bool
-subplan_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
-		expression_tree_walker(node, subplan_walker, context);
-}
-
-static bool
-is_call(Node *node)
-{
-	FuncExpr   *call = (FuncExpr *) node;
-
-	return IsA(node, FuncExpr) && !call->funcretset &&
-		mobilebert_batch_begin(call->funcid) != NULL &&
-		column_walker((Node *) call->args, NULL) &&
-		!subplan_walker((Node *) call->args, NULL) &&
-		!contain_volatile_functions((Node *) call->args);
-}
-
-/* Are the operands of a node evaluated whenever the node is? */
-static bool
-evaluates_operands(Node *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_List:
-		case T_TargetEntry:
-		case T_FuncExpr:
-		case T_OpExpr:
-		case T_DistinctExpr:
-		case T_ScalarArrayOpExpr:
-		case T_RelabelType:
-		case T_CoerceViaIO:
-		case T_ConvertRowtypeExpr:
-		case T_FieldSelect:
-		case T_FieldStore:
-		case T_RowExpr:
-		case T_ArrayExpr:
-		case T_NullTest:
-		case T_BooleanTest:
-		case T_MinMaxExpr:
-			return !is_column(node);
-		case T_BoolExpr:
-			return ((BoolExpr *) node)->boolop == NOT_EXPR;
-		default:
-			return false;
-	}
-}
-
-/*
- * Is there a call that is certainly evaluated when the expression is?  Of an
- * array's element or slice that is so for the array, not for the subscripts.
- */
-static bool
-certain_call(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubscriptingRef))
-		return certain_call((Node *) ((SubscriptingRef *) node)->refexpr,
-							context);
-	if (!evaluates_operands(node))
-		return false;
-	return is_call(node) ||
-		expression_tree_walker(node, certain_call, context);
-}
-
-/*
- * Lifting calls out of expressions
- */
-
-/* A reference to entry n of a target list. */
-static Var *
-make_reference(int varno, int n, Node *node)
-{
-	return makeVar(varno, (AttrNumber) n, exprType(node), exprTypmod(node),
-				   exprCollation(node), 0);
-}
-
-/* Which column gives the value; it is added when there is none. */
-static int
-lift_column(Lift *lift, Node *node)
-{
-	ListCell   *lc;
-
-	foreach(lc, lift->columns)
-	{
-		TargetEntry *entry = lfirst(lc);
-
-		if (equal(entry->expr, node))
-			return entry->resno;
-	}
-	lift->columns = lappend(lift->columns,
-							makeTargetEntry(copyObject((Expr *) node),
-											list_length(lift->columns) + 1,
-											NULL, false));
-	return list_length(lift->columns);
-}
-
-/* An entry of the row to work on, by where it comes from. */
-static Var *
-lift_reference(Lift *lift, int source, Node *node)
-{
-	int			n = 1;
-	ListCell   *lc;
-
-	foreach(lc, lift->sources)
-	{
-		if (lfirst_int(lc) == source)
-			break;
-		n++;
-	}
-	if (n > list_length(lift->sources))
-	{
-		lift->sources = lappend_int(lift->sources, source);
-		lift->scan = lappend(lift->scan,
-							 makeTargetEntry((Expr *) node, n, NULL, false));
-	}
-	return make_reference(lift->direct ? OUTER_VAR : INDEX_VAR, n, node);
-}
-
-/* Expressions on the columns of the node below, as a call's arguments are. */
-static Node *
-below(Node *node, void *context)
-{
-	Lift	   *lift = context;
-
-	if (node == NULL)
-		return NULL;
-	if (lift->direct)
-		return copyObject(node);
-	if (is_column(node))
-		return (Node *) make_reference(OUTER_VAR, lift_column(lift, node),
-									   node);
-	return expression_tree_mutator(node, below, context);
-}
-
-/* Expressions on the row to work on. */
-static Node *
-above(Node *node, void *context)
-{
-	Lift	   *lift = context;
-
-	if (node == NULL)
-		return NULL;
-	if (lift->direct)
-		return copyObject(node);
-	if (is_column(node))
-	{
-		int			n = lift_column(lift, node);
-
-		return (Node *) lift_reference(lift, n, (Node *)
-									   make_reference(OUTER_VAR, n, node));
-	}
-	return expression_tree_mutator(node, above, context);
-}
-
-/* The result of a call. */
-static Node *
-lift_call(Lift *lift, FuncExpr *node)
-{
-	FuncExpr   *call = makeNode(FuncExpr);
-	int			n = 1;
-	ListCell   *lc;
-
-	memcpy(call, node, sizeof(FuncExpr));
-	call->args = (List *) below((Node *) node->args, lift);
-	foreach(lc, lift->calls)
-	{
-		if (equal(lfirst(lc), call))
-			break;
-		n++;
-	}
-	if (n > list_length(lift->calls))
-		lift->calls = lappend(lift->calls, call);
-	return (Node *) lift_reference(lift, -n, (Node *) call);
-}
-
-/* The same as above(), with certain calls lifted, innermost ones first. */
-static Node *
-lifted(Node *node, void *context)
-{
-	if (node == NULL)
-		return NULL;
-	if (!certain_call(node, NULL))
-		return above(node, context);
-	if (IsA(node, SubscriptingRef))
-	{
-		SubscriptingRef *from = (SubscriptingRef *) node;
-		SubscriptingRef *to = makeNode(SubscriptingRef);
-
-		memcpy(to, from, sizeof(SubscriptingRef));
-		to->refupperindexpr = (List *) above((Node *) from->refupperindexpr,
-											 context);
-		to->reflowerindexpr = (List *) above((Node *) from->reflowerindexpr,
-											 context);
-		to->refexpr = (Expr *) lifted((Node *) from->refexpr, context);
-		to->refassgnexpr = (Expr *) above((Node *) from->refassgnexpr,
-										  context);
-		return (Node *) to;
-	}
-	if (is_call(node) &&
-		!certain_call((Node *) ((FuncExpr *) node)->args, NULL))
-		return lift_call(context, (FuncExpr *) node);
-	return expression_tree_mutator(node, lifted, context);
-}
-
-/*
- * Making nodes
- */
-
-/* A target list that gives on all entries of the one below. */
-static List *
-make_references(int varno, List *below_list)
-{
-	List	   *list = NIL;
-	ListCell   *lc;
-
-	foreach(lc, below_list)
-	{
-		TargetEntry *entry = flatCopyTargetEntry(lfirst(lc));
-
-		entry->expr = (Expr *) make_reference(varno, entry->resno,
-											  (Node *) entry->expr);
-		list = lappend(list, entry);
-	}
-	return list;
-}
-
-/* Keep names and marks: row locks find their columns by them. */
-static void
-lift_begin(Lift *lift, List *targetlist)
-{
-	ListCell   *lc;
-
-	memset(lift, 0, sizeof(*lift));
-	foreach(lc, targetlist)
-	{
-		TargetEntry *entry = lfirst(lc);
-
-		if (is_column((Node *) entry->expr))
-		{
-			entry = copyObject(entry);
-			entry->resno = list_length(lift->columns) + 1;
-			lift->columns = lappend(lift->columns, entry);
-		}
-	}
-}
-
-static int
-wanted(int place)
-{
-	if ((place & PLACE_WHOLE) != 0)
-		return BATCH_WANTED_ALL;
-	return (place & PLACE_ROOT) != 0 ? BATCH_WANTED_AS_ROOT :
-		BATCH_WANTED_SOME;
-}
-
-static Plan *
-lift_end(Rewrite *r, Lift *lift, Plan *plan, List *targetlist, List *qual,
-		 int place)
-{
-	CustomScan *batch = makeNode(CustomScan);
-	Plan	   *result = &batch->scan.plan;
-
-	if (!lift->direct)
-		plan->targetlist = lift->columns;
-	result->startup_cost = plan->startup_cost;
-	result->total_cost = plan->total_cost;
-	result->plan_rows = plan->plan_rows;
-	result->plan_width = plan->plan_width;
-	result->parallel_safe = plan->parallel_safe;
-	result->parallel_aware = (place & PLACE_WORKER) != 0;
-	result->plan_node_id = next_id(r);
-	result->targetlist = targetlist;
-	result->qual = qual;
-	result->lefttree = plan;
-	result->initPlan = plan->initPlan;
-	plan->initPlan = NIL;
-	result->extParam = bms_copy(plan->extParam);
-	result->allParam = bms_copy(plan->allParam);
-	plan->async_capable = false;
-	batch->custom_exprs = lift->calls;
-	batch->custom_private =
-		list_concat(list_make1_int(wanted(place)), lift->sources);
-	batch->custom_scan_tlist = lift->scan;
-	batch->methods = &mobilebert_batch_methods;
-	r->lifted = true;
-	return result;
-}
-
-static List *
-above_list(List *list, Lift *lift)
-{
-	return (List *) above((Node *) list, lift);
-}
-
-/* Calls in the first condition that has any. */
-static Plan *
-lift_qual(Rewrite *r, Plan *plan, int place)
-{
-	List	   *kept = NIL;
-	List	   *moved = NIL;
-	Lift		lift;
-	ListCell   *lc;
-
-	lift_begin(&lift, plan->targetlist);
-	foreach(lc, plan->qual)
-	{
-		if (moved != NIL)
-			moved = lappend(moved, above(lfirst(lc), &lift));
-		else if (certain_call(lfirst(lc), NULL))
-			moved = lappend(moved, lifted(lfirst(lc), &lift));
-		else
-			kept = lappend(kept, lfirst(lc));
-	}
-	plan->qual = kept;
-	return lift_end(r, &lift, plan, above_list(plan->targetlist, &lift), moved,
-					place);
-}
-
-static Plan *
-lift_targetlist(Rewrite *r, Plan *plan, int place)
-{
-	Lift		lift;
-	List	   *list;
-
-	lift_begin(&lift, plan->targetlist);
-	list = (List *) lifted((Node *) plan->targetlist, &lift);
-	return lift_end(r, &lift, plan, list, NIL, place);
 }
 
 /* Does the node compute its target list, from columns that we understand? */
@@ -649,7 +233,7 @@ split_joinqual(Join *join)
 		return;
 	foreach(lc, join->joinqual)
 	{
-		if (moved != NIL || certain_call(lfirst(lc), NULL))
+		if (moved != NIL || mobilebert_has_call(lfirst(lc)))
 			moved = lappend(moved, lfirst(lc));
 		else
 			kept = lappend(kept, lfirst(lc));
@@ -665,6 +249,8 @@ split_joinqual(Join *join)
 static Plan *
 lift_node(Rewrite *r, Plan *plan, int place)
 {
+	BatchPlace	batch;
+
 	if (!projects(plan) || (place & PLACE_MARK) != 0)
 		return plan;
 	if (is_join(plan))
@@ -672,86 +258,54 @@ lift_node(Rewrite *r, Plan *plan, int place)
 	for (;;)
 	{
 		bool		in_qual = !IsA(plan, WindowAgg) &&
-			certain_call((Node *) plan->qual, NULL);
+			mobilebert_has_call(plan->qual);
 
-		if (!in_qual && !certain_call((Node *) plan->targetlist, NULL))
+		if (!in_qual && !mobilebert_has_call(plan->targetlist))
 			return plan;
 		if ((place & PLACE_WHOLE) == 0 &&
 			(contain_volatile_functions((Node *) plan->qual) ||
 			 plan_children(plan, shows_reading, NULL)))
 			return plan;
-		plan = in_qual ? lift_qual(r, plan, place) :
-			lift_targetlist(r, plan, place);
+		batch_place(r, place, &batch);
+		r->lifted = true;
+		plan = in_qual ? mobilebert_lift_qual(plan, &batch) :
+			mobilebert_lift_targetlist(plan, &batch);
 	}
 }
 
 /*
- * Aggregates
+ * Calls in the arguments of aggregates, until there are no more.  The place is
+ * that of the plan below.
  */
-
-static bool
-aggregate_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Aggref))
-	{
-		Aggref	   *aggregate = (Aggref *) node;
-
-		return certain_call((Node *) aggregate->aggfilter, context) ||
-			(aggregate->aggfilter == NULL &&
-			 certain_call((Node *) aggregate->args, context));
-	}
-	return expression_tree_walker(node, aggregate_walker, context);
-}
-
-/* A filter decides whether the arguments are evaluated. */
-static Node *
-aggregate_mutator(Node *node, void *context)
-{
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, Aggref))
-	{
-		Aggref	   *aggregate = copyObject((Aggref *) node);
-
-		if (aggregate->aggfilter != NULL)
-			aggregate->aggfilter =
-				(Expr *) lifted((Node *) aggregate->aggfilter, context);
-		else
-			aggregate->args = (List *) lifted((Node *) aggregate->args,
-											  context);
-		return (Node *) aggregate;
-	}
-	return expression_tree_mutator(node, aggregate_mutator, context);
-}
-
-/* Calls in the arguments of aggregates, until there are no more. */
 static void
 lift_aggregates(Rewrite *r, Plan *agg, int place)
 {
-	Lift		lift;
-	int			i;
+	BatchPlace	batch;
 
-	while ((aggregate_walker((Node *) agg->targetlist, NULL) ||
-			aggregate_walker((Node *) agg->qual, NULL)) &&
+	while (mobilebert_has_aggregate_call(agg) &&
 		   ((place & PLACE_WHOLE) != 0 ||
 			!shows_reading(agg->lefttree, NULL)))
 	{
-		memset(&lift, 0, sizeof(lift));
-		lift.direct = true;
-		lift.columns = agg->lefttree->targetlist;
-		lift.scan = make_references(OUTER_VAR, lift.columns);
-		for (i = 1; i <= list_length(lift.scan); i++)
-			lift.sources = lappend_int(lift.sources, i);
-		agg->targetlist = (List *)
-			aggregate_mutator((Node *) agg->targetlist, &lift);
-		agg->qual = (List *) aggregate_mutator((Node *) agg->qual, &lift);
-		agg->lefttree = lift_end(r, &lift, agg->lefttree,
-								 make_references(INDEX_VAR, lift.scan), NIL,
-								 place);
+		batch_place(r, place, &batch);
+		r->lifted = true;
+		mobilebert_lift_aggregates(agg, &batch);
 	}
 }
+
+#if PG_VERSION_NUM >= 150000
+static void
+lift_merge(Rewrite *r, ModifyTable *merge, int place)
+{
+	BatchPlace	batch;
+
+	batch_place(r, place, &batch);
+	while (mobilebert_lift_merge(merge, &batch))
+	{
+		r->lifted = true;
+		batch_place(r, place, &batch);
+	}
+}
+#endif
 
 /*
  * Limits
@@ -805,9 +359,9 @@ lift_over_limit(Limit *limit, int place)
 		return &limit->plan;
 
 	over->lefttree = batch->lefttree;
-	over->targetlist = make_references(OUTER_VAR, over->lefttree->targetlist);
+	over->targetlist = mobilebert_plan_references(OUTER_VAR, over->lefttree->targetlist);
 	if (over != &limit->plan)
-		limit->plan.targetlist = make_references(OUTER_VAR, over->targetlist);
+		limit->plan.targetlist = mobilebert_plan_references(OUTER_VAR, over->targetlist);
 	over = &limit->plan;
 	batch->lefttree = over;
 	batch->parallel_aware = (place & PLACE_WORKER) != 0;
@@ -895,6 +449,11 @@ rewrite(Rewrite *r, Plan *plan, int place)
 			rewrite(r, ((SubqueryScan *) plan)->subplan, left);
 	else if (IsA(plan, Agg))
 		lift_aggregates(r, plan, left);
+#if PG_VERSION_NUM >= 150000
+	else if (IsA(plan, ModifyTable) &&
+			 ((ModifyTable *) plan)->operation == CMD_MERGE)
+		lift_merge(r, (ModifyTable *) plan, left);
+#endif
 	else if (IsA(plan, Limit))
 		return lift_over_limit((Limit *) plan, place);
 	return lift_node(r, plan, place);
@@ -954,6 +513,11 @@ plan_walker(Plan *plan, void *context)
 		*ours = true;
 	return *ours || expression_walker((Node *) plan->targetlist, NULL) ||
 		expression_walker((Node *) plan->qual, NULL) ||
+#if PG_VERSION_NUM >= 150000
+		(IsA(plan, ModifyTable) &&
+		 expression_walker((Node *) ((ModifyTable *) plan)->mergeActionLists,
+						   NULL)) ||
+#endif
 		(is_join(plan) &&
 		 expression_walker((Node *) ((Join *) plan)->joinqual, NULL)) ||
 		plan_children(plan, plan_walker, context);
