@@ -1048,6 +1048,18 @@ batch_shutdown(CustomScanState *node)
 	state->shared = NULL;
 }
 
+/* A call without the options that were not given, for people to read. */
+static char *
+call_text(FuncExpr *node, List *context, bool prefix)
+{
+	FuncExpr   *call = copyObject(node);
+
+	while (list_length(call->args) > 1 && IsA(llast(call->args), Const) &&
+		   llast_node(Const, call->args)->constisnull)
+		call->args = list_truncate(call->args, list_length(call->args) - 1);
+	return deparse_expression((Node *) call, context, prefix, false);
+}
+
 static void
 batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
@@ -1061,11 +1073,8 @@ batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan,
 									   ancestors);
 	foreach(lc, plan->custom_exprs)
-		calls = lappend(calls,
-						deparse_expression(lfirst(lc), context,
-										   es->verbose ||
-										   list_length(es->rtable) > 1,
-										   false));
+		calls = lappend(calls, call_text(lfirst(lc), context, es->verbose ||
+										 list_length(es->rtable) > 1));
 	ExplainPropertyList("Calls", calls, es);
 	if (!es->analyze)
 		return;
