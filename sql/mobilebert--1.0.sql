@@ -1834,3 +1834,77 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.loss(text[], text[], text, integer[]) IS
 'Mean loss of several prompts with choices [prompts][choices of each] as one padded batch; choice_no: the right one of each, from 1 on (MobileBertForMultipleChoice)';
+
+-- Tables
+--
+
+CREATE PROCEDURE mobilebert.enrich(
+	relation regclass,
+	target name,
+	expression text,
+	filter text DEFAULT NULL,
+	batch_rows integer DEFAULT 1000,
+	error_column name DEFAULT NULL,
+	max_rows bigint DEFAULT NULL,
+	rows_per_second real DEFAULT NULL
+)
+AS 'MODULE_PATHNAME', 'mobilebert_enrich'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE mobilebert.enrich(regclass, name, text, text, integer, name, bigint, real) IS
+'Sets a column to an expression over the row, where it is NULL (and the filter holds), with the caller''s rights, batch_rows rows a transaction; several sessions share the work, and a call that ended early is resumed by calling again; a row that fails is passed over with its message in error_column, else with a WARNING; max_rows: end after so many rows; rows_per_second: go no faster';
+
+CREATE FUNCTION mobilebert.enrichment_progress_rows(
+	OUT pid integer,
+	OUT database oid,
+	OUT role oid,
+	OUT relation oid,
+	OUT attnum smallint,
+	OUT started_at timestamptz,
+	OUT pass integer,
+	OUT batches bigint,
+	OUT rows_total bigint,
+	OUT rows_done bigint,
+	OUT rows_null bigint,
+	OUT rows_failed bigint,
+	OUT rows_left bigint,
+	OUT rows_per_second double precision,
+	OUT seconds_left double precision
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_enrichment_progress'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 3;
+
+COMMENT ON FUNCTION mobilebert.enrichment_progress_rows() IS
+'What the view mobilebert.enrichment_progress shows, with OIDs in the place of names';
+
+CREATE VIEW mobilebert.enrichment_progress AS
+SELECT p.pid, d.datname AS database, r.rolname AS role,
+	c.oid::pg_catalog.regclass AS relation, a.attname AS target, p.started_at,
+	p.pass, p.batches, p.rows_total, p.rows_done, p.rows_null, p.rows_failed, p.rows_left,
+	p.rows_per_second, p.seconds_left
+FROM mobilebert.enrichment_progress_rows() p
+	LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) p.role
+	LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relation
+		AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+	LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+		AND a.attnum OPERATOR(pg_catalog.=) p.attnum;
+COMMENT ON VIEW mobilebert.enrichment_progress IS
+'Calls of mobilebert.enrich() under way on this server: those of the roles one belongs to, all for pg_read_all_stats; names of tables in other databases are NULL';
+COMMENT ON COLUMN mobilebert.enrichment_progress.pid IS 'Process of the session';
+COMMENT ON COLUMN mobilebert.enrichment_progress.database IS 'Database of the session';
+COMMENT ON COLUMN mobilebert.enrichment_progress.role IS 'Role that logged in';
+COMMENT ON COLUMN mobilebert.enrichment_progress.relation IS 'Table that is enriched';
+COMMENT ON COLUMN mobilebert.enrichment_progress.target IS 'Column that is filled';
+COMMENT ON COLUMN mobilebert.enrichment_progress.started_at IS 'When the first batch began';
+COMMENT ON COLUMN mobilebert.enrichment_progress.pass IS 'Passes over the table so far, the one under way included (at most 3)';
+COMMENT ON COLUMN mobilebert.enrichment_progress.batches IS 'Transactions committed';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_total IS 'Rows that were to be enriched when the call began';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_done IS 'Rows updated and committed';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_null IS 'Rows for which the expression gave NULL';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_failed IS 'Rows that failed and were passed over';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_left IS 'Rows that were passed over in this pass because other sessions held or had done them';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_per_second IS 'Rows computed a second since the start';
+COMMENT ON COLUMN mobilebert.enrichment_progress.seconds_left IS 'Estimate of the time to go in seconds; NULL before the first batch';
+GRANT SELECT ON mobilebert.enrichment_progress TO PUBLIC;
