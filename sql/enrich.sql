@@ -59,6 +59,19 @@ SELECT count(failure) AS noted, count(v) AS enriched FROM note;
 CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, CASE WHEN id = 17 THEN ''none'' ELSE ''enrich_tiny'' END)', 'body IS NOT NULL');
 SELECT id FROM note WHERE v IS NULL AND body IS NOT NULL;
 
+-- serialization failures are tried again, a few times
+CREATE SEQUENCE tries;
+CREATE FUNCTION unlucky(int, real[]) RETURNS real[] LANGUAGE plpgsql AS
+$$ BEGIN IF nextval('tries') <= $1 THEN RAISE serialization_failure; END IF; RETURN $2; END $$;
+UPDATE note SET v = NULL;
+TRUNCATE touched;
+CALL mobilebert.enrich('note', 'v', 'unlucky(4, ARRAY[id])');
+SELECT count(v), (SELECT count(*) FROM touched) AS updates FROM note;
+SELECT setval('tries', 1), count(*) FROM note WHERE v IS NULL;
+UPDATE note SET v = NULL;
+CALL mobilebert.enrich('note', 'v', 'unlucky(100, ARRAY[id])');
+SELECT count(v) FROM note;
+
 -- other keys, and none; names that need quotes; a hostile search_path
 CREATE SCHEMA "Sch""ema";
 CREATE FUNCTION "Sch""ema".lying(tid, tid) RETURNS boolean LANGUAGE sql AS 'SELECT false';
@@ -169,7 +182,8 @@ SELECT count(*) FROM keyless WHERE n IS NULL;
 SELECT count(*) FROM mobilebert.enrichment_progress;
 
 DROP TABLE note, touched, keyless, part, mover, parent, various, guarded CASCADE;
-DROP FUNCTION touch, see;
+DROP FUNCTION touch, see, unlucky;
+DROP SEQUENCE tries;
 DROP SCHEMA "Sch""ema" CASCADE;
 DROP ROLE regress_enrich;
 SELECT mobilebert.drop_model('enrich_tiny');

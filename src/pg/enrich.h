@@ -27,6 +27,7 @@ typedef struct EnrichLeaf
 {
 	Oid			relid;
 	bool		foreign;
+	char	   *constraint;		/* of the partition, as SQL; NULL: none */
 } EnrichLeaf;
 
 /* What to do, as the caller said it.  Everything is checked and quoted. */

@@ -39,7 +39,9 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 /* Rows taken from a cursor at a time. */
 #define FETCH_ROWS 1000
@@ -188,15 +190,19 @@ append_wanted(StringInfo sql, const EnrichJob *job)
 }
 
 /*
- * Where there is one table only the condition is left out: a foreign server
- * could not decide it.
+ * The partition's constraint changes nothing but what the planner knows: it
+ * leaves the other partitions alone.  Where there is one table only the
+ * condition is left out: a foreign server could not decide it.
  */
 static void
 append_leaf(StringInfo sql, const EnrichJob *job, const EnrichLeaf *leaf)
 {
-	if (job->family)
-		appendStringInfo(sql, " AND tableoid OPERATOR(pg_catalog.=) '%u'::pg_catalog.oid",
-						 leaf->relid);
+	if (!job->family)
+		return;
+	appendStringInfo(sql, " AND tableoid OPERATOR(pg_catalog.=) '%u'::pg_catalog.oid",
+					 leaf->relid);
+	if (leaf->constraint != NULL)
+		appendStringInfo(sql, " AND (%s)", leaf->constraint);
 }
 
 static void
@@ -338,7 +344,7 @@ note_statement(const EnrichJob *job, const EnrichLeaf *leaf, ItemPointer tid,
 void
 enrich_rehearse(const EnrichJob *job)
 {
-	EnrichLeaf	leaf = {job->relation, false};
+	EnrichLeaf	leaf = {job->relation, false, NULL};
 	ItemPointerData tid;
 
 	ItemPointerSet(&tid, 0, FirstOffsetNumber);
@@ -351,6 +357,21 @@ enrich_rehearse(const EnrichJob *job)
 	if (job->error_column != NULL)
 		execute(psprintf("EXPLAIN %s", note_statement(job, &leaf, &tid, "")),
 				SPI_OK_UTILITY);
+}
+
+static char *
+partition_constraint(Oid relid)
+{
+	Expr	   *constraint;
+
+	if (!get_rel_relispartition(relid))
+		return NULL;
+	constraint = get_partition_qual_relid(relid);
+	if (constraint == NULL)
+		return NULL;			/* the only one, by default */
+	return deparse_expression((Node *) constraint,
+							  deparse_context_for(get_rel_name(relid), relid),
+							  false, false);
 }
 
 EnrichLeaf *
@@ -371,6 +392,7 @@ enrich_leaves(const EnrichJob *job, int *count)
 			continue;
 		leaves[*count].relid = lfirst_oid(cell);
 		leaves[*count].foreign = kind == RELKIND_FOREIGN_TABLE;
+		leaves[*count].constraint = partition_constraint(lfirst_oid(cell));
 		(*count)++;
 	}
 	return leaves;
