@@ -30,7 +30,9 @@
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(mobilebert_embed);
@@ -102,6 +104,18 @@ typedef struct EmbedKey
 	uint32		unused;
 } EmbedKey;
 
+/* The vector of a text that is the same for all rows; hangs on fn_extra. */
+typedef struct EmbedMemo
+{
+	bool		fixed;			/* else there is nothing to keep */
+	MemoryContext context;		/* holds the rest */
+	ArrayType  *vector;			/* NULL: not computed yet */
+	text	   *input;
+	char	   *default_model;	/* what the vector depends on beside it */
+	uint64		generation;
+	const void *kernels;
+} EmbedMemo;
+
 /* Modes in the order in which several of them are concatenated. */
 static const uint32 pooling_order[] = {
 	MB_POOL_CLS, MB_POOL_MAX, MB_POOL_MEAN, MB_POOL_MEAN_SQRT_LEN,
@@ -150,6 +164,9 @@ static void job_sequence(MobilebertCall *call, size_t n,
 static void job_take(MobilebertCall *call, size_t n,
 					 const MobilebertSequence *sequence, const float *states);
 static Datum job_result(MobilebertCall *call, bool *null);
+static bool is_fixed_call(FmgrInfo *flinfo);
+static bool memo_holds(const EmbedMemo *memo, text *input);
+static void memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input);
 static void similarity_sequence(MobilebertCall *call, size_t n,
 								MobilebertSequence *sequence);
 static void similarity_take(MobilebertCall *call, size_t n,
@@ -631,10 +648,83 @@ mobilebert_embed_begin(FunctionCallInfo fcinfo)
 	return &job->call;
 }
 
+/*
+ * The text is the same for all rows of a query, as in ORDER BY
+ * cosine_similarity(column, embed('words')): a constant, or a parameter, beside
+ * nothing but constants.  A parameter may still change when the expression is
+ * used again (PL/pgSQL does).
+ */
+static bool
+is_fixed_call(FmgrInfo *flinfo)
+{
+	Node	   *call = flinfo->fn_expr;
+	ListCell   *cell;
+
+	if (call == NULL || !IsA(call, FuncExpr) ||
+		((FuncExpr *) call)->args == NIL ||
+		!get_fn_expr_arg_stable(flinfo, 0))
+		return false;
+	for_each_from(cell, ((FuncExpr *) call)->args, 1)
+	{
+		if (!IsA(lfirst(cell), Const))
+			return false;
+	}
+	return true;
+}
+
+/* Is the memo's vector what the call would give? */
+static bool
+memo_holds(const EmbedMemo *memo, text *input)
+{
+	return memo->vector != NULL && same_text(memo->input, input) &&
+		memo->generation == registry_generation() &&
+		memo->kernels == mb_kernels_current() &&
+		strcmp(memo->default_model, mobilebert_default_model) == 0;
+}
+
+/* Compute it, and keep all of it where it lasts as long as the expression. */
+static void
+memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input)
+{
+	uint64		generation = registry_generation();
+	Datum		vector = mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+	MemoryContext old;
+
+	MemoryContextReset(memo->context);
+	memo->vector = NULL;
+	old = MemoryContextSwitchTo(memo->context);
+	memo->input = (text *) DatumGetPointer(datumCopy(PointerGetDatum(input),
+													 false, -1));
+	memo->default_model = pstrdup(mobilebert_default_model);
+	memo->generation = generation;
+	memo->kernels = mb_kernels_current();
+	memo->vector = DatumGetArrayTypePCopy(vector);
+	MemoryContextSwitchTo(old);
+}
+
 Datum
 mobilebert_embed(PG_FUNCTION_ARGS)
 {
-	return mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+	EmbedMemo  *memo = flinfo->fn_extra;
+	text	   *input;
+
+	if (memo == NULL)
+	{
+		memo = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EmbedMemo));
+		memo->fixed = is_fixed_call(flinfo);
+		if (memo->fixed)
+			memo->context = AllocSetContextCreate(flinfo->fn_mcxt,
+												  "mobilebert fixed text",
+												  ALLOCSET_SMALL_SIZES);
+		flinfo->fn_extra = memo;
+	}
+	if (!memo->fixed || PG_ARGISNULL(0))
+		return mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+	input = PG_GETARG_TEXT_PP(0);
+	if (!memo_holds(memo, input))
+		memo_make(memo, fcinfo, input);
+	PG_RETURN_ARRAYTYPE_P(memo->vector);
 }
 
 /*

@@ -19,6 +19,10 @@ PG_FUNCTION_INFO_V1(mobilebert_cosine_similarity);
 PG_FUNCTION_INFO_V1(mobilebert_inner_product);
 PG_FUNCTION_INFO_V1(mobilebert_l2_distance);
 
+/* Header of a row and its small columns; what memory is read by. */
+#define ROW_OVERHEAD 64
+#define CACHE_LINE 64
+
 typedef float (*VectorFunction) (const float *a, const float *b, size_t count);
 
 static size_t vector_length(const ArrayType *array);
@@ -40,6 +44,31 @@ vector_length(const ArrayType *array)
 	return ARR_NDIM(array) == 0 ? 0 : (size_t) ARR_DIMS(array)[0];
 }
 
+/*
+ * Rows of a page lie one before the other in memory, so the vector of the row
+ * that a scan reads next probably lies before this one, at a distance of its
+ * size.  Asking for it now lets memory work while the executor does; asking in
+ * vain costs next to nothing.  Addresses that do not exist are harmless.
+ *
+ * It is the first argument, unless the second is not where it was in the last
+ * call: then that is the one of the row.  fn_extra is where it was.
+ */
+static inline void
+prefetch_next(FunctionCallInfo fcinfo, const ArrayType *a, const ArrayType *b)
+{
+	uintptr_t	end = (uintptr_t) a;
+	uintptr_t	at;
+
+	if (fcinfo->flinfo != NULL && fcinfo->flinfo->fn_extra != (void *) b)
+	{
+		fcinfo->flinfo->fn_extra = unconstify(ArrayType *, b);
+		end = (uintptr_t) b;
+	}
+	for (at = end - VARSIZE(a) - ROW_OVERHEAD; at < end;
+		 at += CACHE_LINE)
+		__builtin_prefetch((const void *) at);
+}
+
 static Datum
 vector_call(FunctionCallInfo fcinfo, VectorFunction function)
 {
@@ -54,6 +83,7 @@ vector_call(FunctionCallInfo fcinfo, VectorFunction function)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("vectors must have the same length, not %zu and %zu",
 						length, other)));
+	prefetch_next(fcinfo, a, b);
 	result = function((const float *) ARR_DATA_PTR(a),
 					  (const float *) ARR_DATA_PTR(b), length);
 	PG_FREE_IF_COPY(a, 0);
