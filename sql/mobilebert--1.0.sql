@@ -1908,3 +1908,61 @@ COMMENT ON COLUMN mobilebert.enrichment_progress.rows_left IS 'Rows that were pa
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_per_second IS 'Rows computed a second since the start';
 COMMENT ON COLUMN mobilebert.enrichment_progress.seconds_left IS 'Estimate of the time to go in seconds; NULL before the first batch';
 GRANT SELECT ON mobilebert.enrichment_progress TO PUBLIC;
+
+--
+-- Statistics
+--
+
+CREATE FUNCTION mobilebert.stat_models_rows(
+	OUT name text,
+	OUT calls bigint,
+	OUT rows bigint,
+	OUT tokens bigint,
+	OUT passes bigint,
+	OUT microseconds bigint,
+	OUT cache_hits bigint,
+	OUT truncations bigint,
+	OUT errors bigint,
+	OUT since timestamptz
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_stat_models'
+LANGUAGE C VOLATILE PARALLEL SAFE ROWS 10;
+
+COMMENT ON FUNCTION mobilebert.stat_models_rows() IS
+'What the view mobilebert.stat_models adds up: a model may have more than one row here';
+
+CREATE FUNCTION mobilebert.stat_reset()
+RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_stat_reset'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION mobilebert.stat_reset() IS
+'Sets the counters of mobilebert.stat_models to 0, for all databases of the server; superusers and who was granted it only';
+REVOKE ALL ON FUNCTION mobilebert.stat_reset() FROM PUBLIC;
+
+CREATE VIEW mobilebert.stat_models AS
+SELECT name, pg_catalog.sum(calls)::bigint AS calls,
+	pg_catalog.sum(rows)::bigint AS rows,
+	pg_catalog.sum(tokens)::bigint AS tokens,
+	pg_catalog.sum(passes)::bigint AS passes,
+	pg_catalog.sum(microseconds)::double precision
+		OPERATOR(pg_catalog./) 1000 AS total_time,
+	pg_catalog.sum(cache_hits)::bigint AS cache_hits,
+	pg_catalog.sum(truncations)::bigint AS truncations,
+	pg_catalog.sum(errors)::bigint AS errors,
+	pg_catalog.min(since) AS since
+FROM mobilebert.stat_models_rows() GROUP BY name;
+COMMENT ON VIEW mobilebert.stat_models IS
+'What the models that the current user may use have done since the server started or mobilebert.stat_reset(); needs mobilebert in shared_preload_libraries, else an error says so';
+COMMENT ON COLUMN mobilebert.stat_models.name IS 'Model; one that was not used yet has no row';
+COMMENT ON COLUMN mobilebert.stat_models.calls IS 'Texts, pairs of texts and arrays of ids that were asked for, those answered from the cache included';
+COMMENT ON COLUMN mobilebert.stat_models.rows IS 'Sequences that ran through the network; a text read in windows has several';
+COMMENT ON COLUMN mobilebert.stat_models.tokens IS 'Tokens of those sequences';
+COMMENT ON COLUMN mobilebert.stat_models.passes IS 'Passes over the network, each of one or more sequences';
+COMMENT ON COLUMN mobilebert.stat_models.total_time IS 'Time of the passes in milliseconds';
+COMMENT ON COLUMN mobilebert.stat_models.cache_hits IS 'Calls answered from a session''s cache';
+COMMENT ON COLUMN mobilebert.stat_models.truncations IS 'Texts that were cut to the model''s limit';
+COMMENT ON COLUMN mobilebert.stat_models.errors IS 'Texts that were refused (too long, memory), and passes that failed or were cancelled';
+COMMENT ON COLUMN mobilebert.stat_models.since IS 'When counting began';
+GRANT SELECT ON mobilebert.stat_models TO PUBLIC;

@@ -544,6 +544,8 @@ job_cached(EmbedJob *job)
 	pfree(key);
 	if (values == NULL || count != plan->options.dimension)
 		return false;
+	mobilebert_stats_add(plan->model->stats, STAT_CALLS, 1);
+	mobilebert_stats_add(plan->model->stats, STAT_CACHE_HITS, 1);
 	job->vector = MemoryContextAlloc(plan->context, count * sizeof(float));
 	memcpy(job->vector, values, count * sizeof(float));
 	return true;

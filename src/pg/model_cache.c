@@ -402,6 +402,7 @@ mobilebert_model(text *name, mb_task task)
 	model->bytes = entry->loaded->bytes.bytes;
 	model->size = entry->loaded->bytes.size;
 	model->shared = entry->loaded->bytes.shared;
+	model->stats = mobilebert_stats_of(&entry->row->id);
 	entry->model = model;
 	return model;
 }

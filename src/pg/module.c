@@ -6,6 +6,9 @@
  * Nothing needs preloading: a backend that calls a function loads the library,
  * defines the settings, registers what the caches listen to, and looks at plans
  * from then on (batch_plan.c).  Parallel workers load it before they read theirs.
+ * Nothing needs preloading but the counters of stats.c: a backend that calls a
+ * function loads the library, defines the settings and registers what the
+ * caches listen to.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,4 +31,5 @@ _PG_init(void)
 	mobilebert_support_init();
 	mobilebert_batch_scan_init();
 	mobilebert_batch_plan_init();
+	mobilebert_stats_init();
 }

@@ -127,6 +127,35 @@ extern char *mobilebert_instruction_set;
 extern void mobilebert_guc_init(void);
 
 /*
+ * stats.c
+ */
+
+/* What is counted, in the order of mobilebert.stat_models' columns. */
+typedef enum MobilebertCounter
+{
+	STAT_CALLS,					/* texts, pairs and id arrays asked for */
+	STAT_ROWS,					/* sequences that ran through the network */
+	STAT_TOKENS,				/* of them */
+	STAT_PASSES,
+	STAT_MICROSECONDS,			/* of passes */
+	STAT_CACHE_HITS,			/* calls answered by the session's cache */
+	STAT_TRUNCATIONS,			/* texts that were cut */
+	STAT_ERRORS,				/* texts refused and passes that failed */
+	STAT_COUNTERS
+} MobilebertCounter;
+
+typedef struct MobilebertStats MobilebertStats;
+
+extern void mobilebert_stats_init(void);
+
+/* The counters of a model; NULL when nothing is counted.  Stays valid. */
+extern MobilebertStats *mobilebert_stats_of(const pg_uuid_t *model);
+
+/* Does nothing when stats is NULL. */
+extern void mobilebert_stats_add(MobilebertStats *stats,
+								 MobilebertCounter counter, uint64 value);
+
+/*
  * registry.c: reading goes by index scans with the newest snapshot, as for
  * catalogs; no rights on the tables are needed, the functions here check the
  * right to use a model.  Writing goes through SPI as the tables' owner.
@@ -257,6 +286,7 @@ typedef struct MobilebertModel
 	size_t		size;
 	bool		shared;			/* mapped from a file, not private memory */
 	struct MobilebertLabels *labels;	/* those asked for so far (labels.c) */
+	MobilebertStats *stats;		/* its counters; NULL: not counted */
 } MobilebertModel;
 
 /*

@@ -25,6 +25,7 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
@@ -41,6 +42,8 @@ static size_t window_end(const MobilebertInput *in, size_t n);
 static size_t window_keep_from(const MobilebertInput *in, size_t n);
 static mb_encoding *rows_encode(MobilebertRows *rows, const mb_pieces *second);
 static const uint8 *mask_read(ArrayType *array, size_t length);
+static void count_pass(const MobilebertPass *pass, instr_time start,
+					   mb_status status);
 static void *grow(void *array, size_t *room, size_t need, size_t size);
 
 /*
@@ -71,6 +74,8 @@ static void
 refuse(const MobilebertModel *model, bool pair, size_t tokens, size_t limit)
 {
 	if (pair)
+	mobilebert_stats_add(in->model->stats, STAT_ERRORS, 1);
+	if (in->pair)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("pair of texts is too long for model \"%s\"",
@@ -113,6 +118,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 			break;
 		case OVERFLOW_TRUNCATE:
 			in->truncated = true;
+			mobilebert_stats_add(in->model->stats, STAT_TRUNCATIONS, 1);
 			mobilebert_note_truncated(fcinfo, in->tokens, limit);
 			break;
 		case OVERFLOW_WINDOW:
@@ -130,8 +136,11 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 static void
 check_memory(const MobilebertModel *model, size_t tokens)
 {
-	mobilebert_workspace_check(mb_forward_memory(&model->image.model, tokens,
-												 tokens));
+	size_t		size = mb_forward_memory(&model->image.model, tokens, tokens);
+
+	if (size > (size_t) mobilebert_memory_limit * 1024)
+		mobilebert_stats_add(model->stats, STAT_ERRORS, 1);
+	mobilebert_workspace_check(size);
 }
 
 void
@@ -171,6 +180,13 @@ mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 					  size_t stride)
 {
 	mobilebert_input_begin(in, model, first, max_length);
+	const mb_tokenizer *tokenizer = &model->image.tokenizer;
+	size_t		limit = window_limit(model, max_length);
+
+	mobilebert_stats_add(model->stats, STAT_CALLS, 1);
+	memset(in, 0, sizeof(*in));
+	in->model = model;
+	in->limit = limit;
 	in->pair = second != NULL;
 	if (in->pair)
 		mobilebert_input_tokenise(in, second, &in->second);
@@ -514,6 +530,7 @@ mobilebert_ids_read(FunctionCallInfo fcinfo, const MobilebertModel *model,
 	MobilebertSequence *sequence = &result->sequence;
 	size_t		length;
 
+	mobilebert_stats_add(model->stats, STAT_CALLS, 1);
 	memset(result, 0, sizeof(*result));
 	sequence->ids = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(ids),
 										  "input_ids", &sequence->length);
@@ -632,6 +649,25 @@ mobilebert_pass_add(MobilebertPass *pass, const MobilebertSequence *sequence)
 	pass->starts[pass->sequences] = pass->tokens;
 }
 
+static void
+count_pass(const MobilebertPass *pass, instr_time start, mb_status status)
+{
+	MobilebertStats *stats = pass->model->stats;
+	instr_time	time;
+
+	if (stats == NULL)
+		return;
+	INSTR_TIME_SET_CURRENT(time);
+	INSTR_TIME_SUBTRACT(time, start);
+	mobilebert_stats_add(stats, STAT_PASSES, 1);
+	mobilebert_stats_add(stats, STAT_ROWS, pass->sequences);
+	mobilebert_stats_add(stats, STAT_TOKENS, pass->tokens);
+	mobilebert_stats_add(stats, STAT_MICROSECONDS,
+						 INSTR_TIME_GET_MICROSEC(time));
+	if (status != MB_OK)
+		mobilebert_stats_add(stats, STAT_ERRORS, 1);
+}
+
 void *
 mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 					size_t layers, const mb_observer *observer,
@@ -640,11 +676,13 @@ mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 	const mb_model *model = &pass->model->image.model;
 	size_t		size = mb_forward_memory(model, pass->tokens, pass->longest);
 	void	   *workspace;
+	instr_time	start;
 	mb_batch	batch;
 	mb_status	status;
 	mb_error	err;
 
 	CHECK_FOR_INTERRUPTS();
+	INSTR_TIME_SET_CURRENT(start);
 	workspace = mobilebert_workspace(size);
 	batch.sequences = pass->sequences;
 	batch.starts = pass->starts;
@@ -656,6 +694,7 @@ mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 	batch.first_only = false;
 	status = mb_forward(model, &batch, layers, observer, &mobilebert_cancel,
 						workspace, size, states, &err);
+	count_pass(pass, start, status);
 	if (status != MB_OK && pass->failure != NULL)
 		ReThrowError(pass->failure);
 	mobilebert_check(status, &err);

@@ -1,0 +1,114 @@
+#-------------------------------------------------------------------------
+#
+# stats.pl
+#		mobilebert.stat_models: what is counted when the library is preloaded,
+#		also by several sessions and parallel workers at once, and what the view
+#		says when it is not.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Mobilebert;
+use Test::More;
+
+my $tiny = golden('one-layer-one-head');
+my $half = golden('store-f16');
+my $node = new_server('stats');
+
+fails_like($node, 'SELECT * FROM mobilebert.stat_models', '55000',
+	'mobilebert is not preloaded.*HINT:  Add mobilebert to shared_preload_libraries',
+	'without preloading');
+fails_like($node, 'SELECT mobilebert.stat_reset()', '55000',
+	'mobilebert is not preloaded', 'nor is there anything to reset');
+
+$node->append_conf('postgresql.conf',
+	"shared_preload_libraries = 'mobilebert'");
+$node->restart;
+is(value($node, 'SELECT count(*) FROM mobilebert.stat_models'), '0',
+	'no model, no rows');
+value(
+	$node, qq{
+	SELECT mobilebert.import_model('tiny', '$tiny');
+	SELECT mobilebert.import_model('half', '$half');
+	CREATE TABLE texts AS SELECT g AS id, 'text ' || g AS body
+		FROM generate_series(1, 500) g;
+	ALTER TABLE texts SET (parallel_workers = 2)});
+
+my $counters = q{SELECT calls, rows, tokens, passes > 0 AND passes <= rows,
+	total_time > 0, cache_hits, truncations, errors
+	FROM mobilebert.stat_models WHERE name = 'tiny'};
+my $tokens = value($node, q{SELECT sum(mobilebert.count_tokens(body, 'tiny')) FROM texts});
+
+value($node, q{SELECT count(mobilebert.embed(body, 'tiny')) FROM texts});
+is(value($node, $counters), "500|500|$tokens|t|t|0|0|0", 'calls, rows, tokens');
+is( value(
+		$node,
+		'SELECT count(*) FROM mobilebert.stat_models WHERE since <= now()'),
+	'1', 'the other model was not used yet');
+
+value($node, 'SELECT mobilebert.stat_reset()');
+is(value($node, $counters), '0|0|0|f|f|0|0|0', 'reset');
+value(
+	$node, q{
+	SET client_min_messages = error;
+	SELECT count(mobilebert.embed(body || 'x', 'tiny')) FROM texts WHERE id <= 3;
+	SELECT count(mobilebert.embed(body || 'x', 'tiny')) FROM texts WHERE id <= 5;
+	SELECT count(mobilebert.embed(repeat(body || ' ', 100), 'tiny')) FROM texts WHERE id <= 2});
+is( value($node, q{SELECT calls, rows, cache_hits, truncations, errors
+		FROM mobilebert.stat_models WHERE name = 'tiny'}),
+	'10|7|3|2|0', 'cache hits and truncations');
+$node->psql('postgres',
+	q{SELECT mobilebert.embed(repeat('x ', 1000), 'tiny', overflow => 'error')});
+$node->psql('postgres',
+	q{SET mobilebert.memory_limit = '64kB'; SELECT mobilebert.embed(repeat('x ', 100), 'tiny')});
+is( value($node, q{SELECT errors FROM mobilebert.stat_models WHERE name = 'tiny'}),
+	'2', 'texts that are refused');
+
+# many at once, workers included: nothing is lost
+value($node, 'SELECT mobilebert.stat_reset()');
+my $script = $node->basedir . '/count.sql';
+write_file($script, q{
+	SELECT count(mobilebert.embed(body || random(), 'tiny')) FROM texts WHERE id <= 20;
+	SELECT count(mobilebert.embed(body || random(), 'half')) FROM texts WHERE id <= 10;
+});
+$node->command_ok(
+	[ 'pgbench', '-n', '-c', '4', '-t', '10', '-f', $script, 'postgres' ],
+	'four clients');
+is( value(
+		$node,
+		'SELECT name, calls, rows FROM mobilebert.stat_models ORDER BY name'),
+	"half|400|400\ntiny|800|800",
+	'are counted');
+value($node, 'SELECT mobilebert.stat_reset()');
+like(
+	value(
+		$node, q{
+		SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+		SET min_parallel_table_scan_size = 0;
+		EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF)
+			SELECT count(mobilebert.embed(body || '!', 'tiny')) FROM texts}),
+	qr/Workers Launched: [12]/, 'parallel workers');
+is( value($node, q{SELECT calls, rows FROM mobilebert.stat_models WHERE name = 'tiny'}),
+	'500|500', 'are counted');
+
+# names and rights
+value($node, q{SELECT mobilebert.rename_model('tiny', 'small');
+	SELECT mobilebert.revoke_model('half', 'public'); CREATE ROLE stranger});
+is(value($node, 'SELECT string_agg(name, $$,$$) FROM mobilebert.stat_models WHERE calls > 0'),
+	'small', 'a renamed model keeps its counters');
+is( value(
+		$node,
+		'SET ROLE stranger; SELECT string_agg(name, $$,$$) FROM mobilebert.stat_models'
+	),
+	'small', 'what one may not use is not shown');
+fails_like($node, 'SET ROLE stranger; SELECT mobilebert.stat_reset()',
+	'42501', 'permission denied', 'a reset needs a right');
+value($node, q{SELECT mobilebert.drop_model('small')});
+is(value($node, 'SELECT count(*) FROM mobilebert.stat_models WHERE name <> $$half$$'),
+	'0', 'nor what was dropped');
+unharmed($node);
+
+done_testing();
