@@ -23,7 +23,8 @@
  * until single rows fail; those are noted and passed over.  Errors that are
  * not the fault of a row end the call, and so does an error of the kind that
  * hits all rows alike (no such function, model or right) when it has hit every
- * row of a batch.  Serialization failures and deadlocks are tried again.
+ * row of a batch.  Serialization failures, deadlocks and lock timeouts are tried
+ * again.
  *
  * Transactions are READ COMMITTED, so that each batch sees what others did.
  * Deferred constraints are checked at once, for the sake of finding the row
@@ -43,6 +44,7 @@
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -360,7 +362,8 @@ try_rows(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 	if (outcome == OUTCOME_DONE)
 		return OUTCOME_DONE;
 	if (ERRCODE_TO_CATEGORY((*error)->sqlerrcode) ==
-		ERRCODE_TRANSACTION_ROLLBACK)
+		ERRCODE_TRANSACTION_ROLLBACK ||
+		(*error)->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return OUTCOME_RETRY;
 	if (ends_call(*error))
 		ReThrowError(*error);
@@ -588,6 +591,7 @@ mobilebert_enrich(PG_FUNCTION_ARGS)
 	Enrich	   *e;
 
 	check_nonatomic(fcinfo);
+	PreventCommandIfReadOnly("mobilebert.enrich()");
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect_ext failed");
 	e = palloc0(sizeof(Enrich));

@@ -2,8 +2,8 @@
 #
 # shards.pl
 #		Two servers: postgres_fdw ships calls to the one that holds the rows, as
-#		foreign partitions at the same time, and logical replication carries
-#		what was computed once.
+#		foreign partitions at the same time; logical replication carries what
+#		was computed once; a hot standby answers searches.
 #
 # That the remote side computed is read from EXPLAIN VERBOSE's Remote SQL and
 # from the counters of both servers.
@@ -15,6 +15,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Mobilebert;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 
 my $tiny = golden('one-layer-one-head');
@@ -168,5 +169,19 @@ is( value(
 is(calls() =~ /^0:/ ? 'none' : calls(), 'none', 'without computing any');
 value($front, 'DROP SUBSCRIPTION mine', 'reader');
 
-unharmed($_) for $front, $store;
+# A hot standby answers searches, with weights of its own, and writes nothing.
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$store->backup('copy');
+$standby->init_from_backup($store, 'copy', has_streaming => 1);
+$standby->start;
+reset_calls();
+like(value($standby, $search =~ s/1042/142/r), qr/^142\n/, 'a standby searches');
+is(value($standby, q{SELECT count(mobilebert.embed(body, 'tiny')) FROM passage}),
+	'300', 'and computes');
+is(calls(), '0:0:0', 'without help');
+fails_like($standby,
+	q{CALL mobilebert.enrich('passage', 'v', '$$$$::text::real[]')},
+	'25006', 'read-only transaction', 'but cannot enrich');
+
+unharmed($_) for $front, $store, $standby;
 done_testing();
