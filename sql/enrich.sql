@@ -131,6 +131,10 @@ CREATE TRIGGER see BEFORE UPDATE ON various FOR EACH ROW EXECUTE FUNCTION see();
 CALL mobilebert.enrich('various', 'n', 'length(body) - (id = 20)::int', batch_rows => 15);
 SELECT count(*), count(n), bool_and(twice = 2 * n) AS right, max(seen) AS seen FROM various;
 SELECT id FROM various WHERE n IS NULL ORDER BY id;
+-- a row that a trigger refuses is computed once a call
+SELECT setval('tries', 1) FROM note LIMIT 1;
+CALL mobilebert.enrich('various', 'n', 'CASE WHEN nextval(''tries'') > 0 THEN 13 END', filter => 'id = 13');
+SELECT last_value AS computed FROM tries;
 CALL mobilebert.enrich('various', 'twice', '1');
 CALL mobilebert.enrich('various', 'id', '1');
 

@@ -1902,7 +1902,7 @@ COMMENT ON COLUMN mobilebert.enrichment_progress.pass IS 'Passes over the table 
 COMMENT ON COLUMN mobilebert.enrichment_progress.batches IS 'Transactions committed';
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_total IS 'Rows that were to be enriched when the call began';
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_done IS 'Rows updated and committed';
-COMMENT ON COLUMN mobilebert.enrichment_progress.rows_null IS 'Rows for which the expression gave NULL';
+COMMENT ON COLUMN mobilebert.enrichment_progress.rows_null IS 'Rows that stay NULL: the expression gave NULL, or a trigger refused the update';
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_failed IS 'Rows that failed and were passed over';
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_left IS 'Rows that were passed over in this pass because other sessions held or had done them';
 COMMENT ON COLUMN mobilebert.enrichment_progress.rows_per_second IS 'Rows computed a second since the start';

@@ -89,7 +89,6 @@ typedef struct Enrich
 	MemoryContext batch_context;	/* reset for each batch */
 
 	/* of the batch at hand */
-	EnrichProgress before;		/* progress when it began */
 	int64		nulls;			/* rows that stayed NULL, in one attempt */
 	ErrorData  *general;		/* an error that may hit all rows alike */
 	int64		generals;		/* rows that failed in such a way */
@@ -252,6 +251,21 @@ row_is_null(void *context, Oid relid, ItemPointer tid)
 	tried_add(e, relid, tid);
 }
 
+/*
+ * Triggers kept so many of these rows from being updated; which ones is not
+ * known, but those that were have another place now.
+ */
+static void
+rows_refused(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
+			 int64 refused)
+{
+	int			i;
+
+	e->nulls += refused;
+	for (i = 0; i < rows->count; i++)
+		tried_add(e, leaf->relid, &rows->tids[i]);
+}
+
 /* Drop rows from the list that this call has tried. */
 static void
 tried_remove(const Enrich *e, const EnrichLeaf *leaf, EnrichRows *rows)
@@ -342,8 +356,10 @@ try_rows(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 		enrich_lock(&e->job, leaf, rows, from, to, &locked);
 		if (locked.count > 0)
 			done = enrich_update(&e->job, leaf, &locked, row_is_null, e);
+		if (done < locked.count)
+			rows_refused(e, leaf, &locked, locked.count - done);
 		ReleaseCurrentSubTransaction();
-		e->progress.done += done - e->nulls;
+		e->progress.done += locked.count - e->nulls;
 		e->progress.nulls += e->nulls;
 		e->progress.left += (to - from) - locked.count;
 	}
@@ -462,9 +478,9 @@ enrich_batch(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 			 int from, int to)
 {
 	MemoryContext old = MemoryContextSwitchTo(e->batch_context);
+	EnrichProgress before = e->progress;
 	int			tries = 0;
 
-	e->before = e->progress;
 	for (;;)
 	{
 		e->general = NULL;
@@ -480,7 +496,7 @@ enrich_batch(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 					 errmsg("could not enrich a batch of \"%s\" because of concurrent changes",
 							get_rel_name(e->job.relation)),
 					 errhint("Call mobilebert.enrich() again; it goes on where it stopped.")));
-		e->progress = e->before;
+		e->progress = before;
 		SPI_rollback();
 		begin_transaction();
 	}

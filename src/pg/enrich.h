@@ -118,7 +118,7 @@ typedef struct EnrichProgress
 	TimestampTz started_at;
 	int64		total;			/* rows to be enriched when the call began */
 	int64		done;			/* rows enriched */
-	int64		nulls;			/* rows for which the expression gave NULL */
+	int64		nulls;			/* rows that stay NULL, without an error */
 	int64		failed;			/* rows noted as failed */
 	int64		left;			/* rows found, but held or changed by others */
 	int64		batches;
