@@ -1020,6 +1020,7 @@ SUPPORT mobilebert.support;
 COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer) IS
 'The label that zero_shot() ranks first for a text, as a value (transformers'' zero-shot-classification pipeline); options as there';
 
+--
 -- Masked language model, pairs of texts, choices (MobileBertForMaskedLM,
 -- ForNextSentencePrediction, ForMultipleChoice, ForPreTraining)
 --

@@ -73,6 +73,7 @@ mobilebert_run_add(MobilebertRun *run, MobilebertCall *call)
 	MobilebertSequence sequence;
 	size_t		n;
 
+	mobilebert_stats_add(call->model->stats, STAT_CALLS, 1);
 	call->done = call->sequences == 0;
 	if (call->done)
 		return;
@@ -102,11 +103,13 @@ run_row(MobilebertRun *run, size_t row, const float *states)
 	sequence.length = pass->starts[row + 1] - start;
 	sequence.ids = pass->ids + start;
 	sequence.types = pass->types + start;
+	sequence.encoding = NULL;
 	sequence.pad_after = pass->pad_after[row] != 0;
 	sequence.keep_from = run->rows[row].keep_from;
 	sequence.keep_to = run->rows[row].keep_to;
-	call->take(call, run->rows[row].n, &sequence,
-			   states + start * pass->model->image.config.hidden_size);
+	call->take(call, run->rows[row].n, &sequence, states +
+			   (pass->first_only ? row : start) *
+			   pass->model->image.config.hidden_size);
 	if (run->rows[row].n + 1 == call->sequences)
 		call->done = true;
 }
@@ -120,6 +123,7 @@ mobilebert_run_flush(MobilebertRun *run)
 
 	if (run->pass.sequences == 0)
 		return;
+	run->pass.first_only = run->first_only;
 	workspace = mobilebert_pass_run(&run->pass, NULL, run->layers, NULL,
 									&states);
 	run->passes++;

@@ -483,6 +483,13 @@ plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
 	plan->context = CurrentMemoryContext;
 }
 
+/* Do all modes of pooling read the first token's state alone? */
+static bool
+reads_first_only(const EmbedOptions *options)
+{
+	return (options->pooling & ~(uint32) (MB_POOL_CLS | MB_POOL_POOLER)) == 0;
+}
+
 static void *
 plan_key(const EmbedPlan *plan, text *input, size_t *size)
 {
@@ -544,7 +551,6 @@ job_cached(EmbedJob *job)
 	pfree(key);
 	if (values == NULL || count != plan->options.dimension)
 		return false;
-	mobilebert_stats_add(plan->model->stats, STAT_CALLS, 1);
 	mobilebert_stats_add(plan->model->stats, STAT_CACHE_HITS, 1);
 	job->vector = MemoryContextAlloc(plan->context, count * sizeof(float));
 	memcpy(job->vector, values, count * sizeof(float));
@@ -567,6 +573,8 @@ job_begin(EmbedJob *job)
 	job->cut_tokens = in->truncated ? in->tokens : 0;
 	job->running = true;
 	job->call.sequences = in->windows;
+	job->call.first_only = in->windows == 1 &&
+		reads_first_only(&plan->options);
 	if (in->windows > 1)
 	{
 		old = MemoryContextSwitchTo(plan->context);
@@ -809,6 +817,9 @@ mobilebert_similarity_begin(FunctionCallInfo fcinfo)
 	pair->call.model = plan->model;
 	pair->call.layers = plan->options.layers;
 	pair->call.sequences = pair->a.call.sequences + pair->b.call.sequences;
+	pair->call.first_only =
+		(pair->a.call.sequences == 0 || pair->a.call.first_only) &&
+		(pair->b.call.sequences == 0 || pair->b.call.first_only);
 	pair->call.sequence = similarity_sequence;
 	pair->call.take = similarity_take;
 	pair->call.result = similarity_result;
@@ -1041,6 +1052,7 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 	options_model(&plan);
 
 	mobilebert_pass_init(&pass, plan.model);
+	pass.first_only = reads_first_only(&plan.options);
 	mobilebert_ids_read(fcinfo, plan.model, 0, 5, 6, &ids);
 	mobilebert_pass_add(&pass, &ids.sequence);
 	workspace = mobilebert_pass_run(&pass, ids.mask, plan.options.layers, NULL,

@@ -256,8 +256,7 @@ fill_masks(FillCall *fill, MobilebertInput *in)
 			fill->masks[fill->count++].position = i;
 		}
 		if (fill->count > before)
-			mobilebert_rows_keep(&fill->rows, sequence.ids, sequence.types,
-								 sequence.length);
+			mobilebert_rows_keep(&fill->rows, &sequence);
 	}
 	if (fill->count == 0)
 	{

@@ -174,6 +174,7 @@ output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
 	size_t		start;
 	size_t		i;
 
+	mobilebert_stats_add(call->model->stats, STAT_CALLS, 1);
 	mobilebert_input_read(&in, fcinfo, call->model, PG_GETARG_TEXT_PP(0),
 						  mobilebert_second_text(fcinfo, pair), overflow,
 						  max_length, stride);

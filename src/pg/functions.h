@@ -97,6 +97,7 @@ typedef struct MobilebertSequence
 	size_t		length;
 	const int32 *ids;
 	const int32 *types;			/* NULL: all 0 */
+	const mb_encoding *encoding;	/* of a window, else NULL */
 	bool		pad_after;		/* as if padded (mb_batch.pad_after) */
 	size_t		keep_from;
 	size_t		keep_to;
@@ -154,76 +155,6 @@ extern size_t mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 									const MobilebertModel *model);
 
 /*
- * A second text; NULL also when it is empty, which Hugging Face's tokenizer
- * takes for absent unless it is called with a list of texts.
- */
-extern text *mobilebert_second_text(FunctionCallInfo fcinfo, int n);
-
-/* Option "overflow" where windows make no sense: "error", or "truncate". */
-extern bool mobilebert_truncate(text *overflow);
-
-/*
- * Rows of one call that belong together, each a text or a pair in one window.
- * Memory comes from the current context of rows_init; what the rows' ids take
- * may not exceed mobilebert.memory_limit.
- */
-typedef struct MobilebertRow
-{
-	size_t		length;
-	int32	   *ids;			/* [length] */
-	int32	   *types;			/* [length] */
-} MobilebertRow;
-
-typedef struct MobilebertRows
-{
-	FunctionCallInfo fcinfo;
-	const MobilebertModel *model;
-	bool		truncate;		/* what is too long; else it is an error */
-	size_t		limit;			/* tokens of a row */
-	mb_memory	memory;
-	mb_arena	first_arena;	/* pieces of the first text at hand */
-	mb_arena	arena;			/* of the second, and the encoding */
-	text	   *first_text;
-	mb_pieces	first;
-	MobilebertRow *rows;		/* [count] */
-	size_t		count;
-	size_t		room;
-	size_t		bytes;
-	size_t		longest;		/* tokens of the longest row */
-} MobilebertRows;
-
-extern void mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
-								 const MobilebertModel *model, bool truncate,
-								 size_t max_length);
-
-/*
- * Add a text, or a pair when second is not NULL; several pairs with the same
- * first text one after another tokenise it once.  Or words, which are a text
- * that was split before.  The encoding lasts until the next add or done, its
- * ids and types are kept.
- */
-extern const mb_encoding *mobilebert_rows_add(MobilebertRows *rows,
-											  text *first, text *second);
-extern const mb_encoding *mobilebert_rows_add_words(MobilebertRows *rows,
-													const mb_document *words,
-													size_t count);
-
-/* Add a row that was encoded elsewhere; types NULL: all 0. */
-extern void mobilebert_rows_keep(MobilebertRows *rows, const int32 *ids,
-								 const int32 *types, size_t length);
-
-/* All are added. */
-extern void mobilebert_rows_done(MobilebertRows *rows);
-
-/*
- * Row n for a pass; padded: as if the rows had been padded to the longest (the
- * longest itself is not).
- */
-extern void mobilebert_rows_sequence(const MobilebertRows *rows, size_t n,
-									 bool padded,
-									 MobilebertSequence *sequence);
-
-/*
  * A pass in the making: sequences packed one after another.  Everything lies
  * in the current context of mobilebert_pass_init and grows as needed.
  */
@@ -237,6 +168,7 @@ typedef struct MobilebertPass
 	int32	   *ids;			/* [tokens] */
 	int32	   *types;			/* [tokens] */
 	uint8	   *pad_after;		/* [sequences] */
+	bool		first_only;		/* as in mb_batch */
 	size_t		sequences_room;
 	size_t		tokens_room;
 	ErrorData  *failure;		/* an observer returned MB_ERR_IO for this */
@@ -256,7 +188,8 @@ extern bool mobilebert_pass_fits(const MobilebertPass *pass, size_t length);
 
 /*
  * Run the first "layers" layers over the pass.  Returns the workspace, to be
- * released by the caller when it is done with *states [tokens, H].
+ * released by the caller when it is done with *states [tokens, H], or
+ * [sequences, H] for a pass of first tokens only.
  */
 extern void *mobilebert_pass_run(const MobilebertPass *pass,
 								 const uint8 *mask, size_t layers,
@@ -281,6 +214,78 @@ typedef struct MobilebertIds
 extern void mobilebert_ids_read(FunctionCallInfo fcinfo,
 								const MobilebertModel *model, int ids,
 								int types, int mask, MobilebertIds *result);
+
+/*
+ * rows.c
+ */
+
+/*
+ * A second text; NULL also when it is empty, which Hugging Face's tokenizer
+ * takes for absent unless it is called with a list of texts.
+ */
+extern text *mobilebert_second_text(FunctionCallInfo fcinfo, int n);
+
+/* Option "overflow" where windows make no sense: "error", or "truncate". */
+extern bool mobilebert_truncate(text *overflow);
+
+/*
+ * Rows of one call that belong together, each a text or a pair in one window.
+ * Memory comes from the current context of rows_init; what the rows' ids take
+ * may not exceed mobilebert.memory_limit.
+ */
+typedef struct MobilebertRow
+{
+	size_t		length;
+	int32	   *ids;			/* [length] */
+	int32	   *types;			/* [length] */
+} MobilebertRow;
+
+typedef struct MobilebertRows
+{
+	FunctionCallInfo fcinfo;
+	const MobilebertModel *model;
+	MobilebertOverflow overflow;	/* error or truncate */
+	size_t		max_length;
+	text	   *first;			/* the first text at hand */
+	MobilebertInput in;			/* it and the second one, while first is set */
+	size_t		first_size;		/* bytes of its pieces */
+	MobilebertRow *rows;		/* [count] */
+	size_t		count;
+	size_t		room;
+	size_t		bytes;
+	size_t		longest;		/* tokens of the longest row */
+} MobilebertRows;
+
+extern void mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
+								 const MobilebertModel *model, bool truncate,
+								 size_t max_length);
+
+/*
+ * Add a text, or a pair when second is not NULL; several pairs with the same
+ * first text one after another tokenise it once.  Or words, which are a text
+ * that was split before.  The encoding lasts until the next add or done, its
+ * ids and types are kept.
+ */
+extern const mb_encoding *mobilebert_rows_add(MobilebertRows *rows,
+											  text *first, text *second);
+extern const mb_encoding *mobilebert_rows_add_words(MobilebertRows *rows,
+													const mb_document *words,
+													size_t count);
+
+/* Add a row that was encoded elsewhere. */
+extern void mobilebert_rows_keep(MobilebertRows *rows,
+								 const MobilebertSequence *sequence);
+
+/* All are added. */
+extern void mobilebert_rows_done(MobilebertRows *rows);
+
+/*
+ * Row n for a pass; padded: as if the rows had been padded to the longest (the
+ * longest itself is not).
+ */
+extern void mobilebert_rows_sequence(const MobilebertRows *rows, size_t n,
+									 bool padded,
+									 MobilebertSequence *sequence);
 
 /*
  * labels.c
@@ -335,8 +340,8 @@ struct MobilebertCall
 							 MobilebertSequence *sequence);
 
 	/*
-	 * The last hidden states of sequence n, [sequence->length, hidden_size], in
-	 * order; they do not outlast the call.
+	 * The last hidden states of sequence n, [sequence->length, hidden_size], or
+	 * with first_only [1, hidden_size], in order; they do not outlast the call.
 	 */
 	void		(*take) (MobilebertCall *call, size_t n,
 						 const MobilebertSequence *sequence,
@@ -396,10 +401,8 @@ extern Datum mobilebert_score(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_score_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_label(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_label_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_entities(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_entities_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_entities_words(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_entities_words_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_best_answer(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_best_answer_begin(FunctionCallInfo fcinfo);
 
 extern Datum mobilebert_best_token(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_token_begin(FunctionCallInfo fcinfo);
@@ -409,8 +412,10 @@ extern Datum mobilebert_next_sentence(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_next_sentence_begin(FunctionCallInfo fcinfo);
 extern Datum mobilebert_best_choice(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_best_choice_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_best_answer(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_best_answer_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_entities(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_entities_begin(FunctionCallInfo fcinfo);
+extern Datum mobilebert_entities_words(PG_FUNCTION_ARGS);
+extern MobilebertCall *mobilebert_entities_words_begin(FunctionCallInfo fcinfo);
 
 extern Datum mobilebert_loss_label(PG_FUNCTION_ARGS);
 extern MobilebertCall *mobilebert_loss_label_begin(FunctionCallInfo fcinfo);

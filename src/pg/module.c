@@ -3,12 +3,10 @@
  * module.c
  *	  Loading of the library.
  *
- * Nothing needs preloading: a backend that calls a function loads the library,
- * defines the settings, registers what the caches listen to, and looks at plans
- * from then on (batch_plan.c).  Parallel workers load it before they read theirs.
  * Nothing needs preloading but the counters of stats.c: a backend that calls a
- * function loads the library, defines the settings and registers what the
- * caches listen to.
+ * function loads the library, defines the settings, registers what the caches
+ * listen to, and looks at plans from then on (batch_plan.c).  Parallel workers
+ * load it before they read theirs.
  *
  *-------------------------------------------------------------------------
  */

@@ -13,10 +13,6 @@
  * (e0 - 1 + s1) / 2 + 1 to the first.  The template's tokens count once: those
  * before the text in the first window, those after it in the last.
  *
- * Texts that belong together (the choices of a prompt, a batch with labels)
- * are MobilebertRows: one window each, tokenised once and kept as ids, so that
- * the longest of them is known before the first is handed out.
- *
  * Depends on pg.h, functions.h.
  *
  *-------------------------------------------------------------------------
@@ -29,10 +25,6 @@
 #include "utils/memutils.h"
 
 pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
-static void tokenise(const MobilebertModel *model, mb_arena *arena,
-					 text *value, mb_pieces *pieces);
-pg_noreturn static void refuse(const MobilebertModel *model, bool pair,
-							   size_t tokens, size_t limit);
 static void input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 						   MobilebertOverflow overflow, size_t stride);
 static size_t window_limit(const MobilebertModel *model, size_t max_length);
@@ -40,7 +32,6 @@ static void check_memory(const MobilebertModel *model, size_t tokens);
 static size_t window_start(const MobilebertInput *in, size_t n);
 static size_t window_end(const MobilebertInput *in, size_t n);
 static size_t window_keep_from(const MobilebertInput *in, size_t n);
-static mb_encoding *rows_encode(MobilebertRows *rows, const mb_pieces *second);
 static const uint8 *mask_read(ArrayType *array, size_t length);
 static void count_pass(const MobilebertPass *pass, instr_time start,
 					   mb_status status);
@@ -52,18 +43,15 @@ static void *grow(void *array, size_t *room, size_t need, size_t size);
 
 void
 mobilebert_input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
-static void
-tokenise(const MobilebertModel *model, mb_arena *arena, text *value,
-		 mb_pieces *pieces)
 {
-	const mb_tokenizer *tokenizer = &model->image.tokenizer;
+	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
 	MobilebertText t;
 	mb_error	err;
 
 	mobilebert_text_read(value, &t);
 	mobilebert_check(mb_tokenize(tokenizer, t.utf8, t.length,
 								 tokenizer->split_special_tokens,
-								 arena, &mobilebert_cancel,
+								 &in->arena, &mobilebert_cancel,
 								 pieces, &err), &err);
 	if (t.map != NULL)
 		pfree(t.map);
@@ -71,23 +59,22 @@ tokenise(const MobilebertModel *model, mb_arena *arena, text *value,
 }
 
 static void
-refuse(const MobilebertModel *model, bool pair, size_t tokens, size_t limit)
+input_refuse(const MobilebertInput *in, size_t limit)
 {
-	if (pair)
 	mobilebert_stats_add(in->model->stats, STAT_ERRORS, 1);
 	if (in->pair)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("pair of texts is too long for model \"%s\"",
-						model->name),
+						in->model->name),
 				 errdetail("It has %zu tokens, and the model takes %zu.",
-						   tokens, limit),
+						   in->tokens, limit),
 				 errhint("Shorten the texts; mobilebert.chunk() cuts a text in pieces that fit.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("text is too long for model \"%s\"", model->name),
+			 errmsg("text is too long for model \"%s\"", in->model->name),
 			 errdetail("It has %zu tokens, and the model takes %zu.",
-					   tokens, limit),
+					   in->tokens, limit),
 			 errhint("Where there is an option overflow, overflow => 'truncate' cuts the text and overflow => 'window' reads it in windows; mobilebert.chunk() cuts a text in pieces that fit.")));
 }
 
@@ -114,7 +101,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 	switch (overflow)
 	{
 		case OVERFLOW_ERROR:
-			refuse(in->model, in->pair, in->tokens, limit);
+			input_refuse(in, limit);
 			break;
 		case OVERFLOW_TRUNCATE:
 			in->truncated = true;
@@ -123,7 +110,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 			break;
 		case OVERFLOW_WINDOW:
 			if (fixed >= limit || stride >= limit - fixed)
-				refuse(in->model, in->pair, in->tokens, limit);
+				input_refuse(in, limit);
 			in->room = limit - fixed;
 			in->stride = stride;
 			in->windows = 1 + (in->first.count - in->room +
@@ -180,31 +167,10 @@ mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 					  size_t stride)
 {
 	mobilebert_input_begin(in, model, first, max_length);
-	const mb_tokenizer *tokenizer = &model->image.tokenizer;
-	size_t		limit = window_limit(model, max_length);
-
-	mobilebert_stats_add(model->stats, STAT_CALLS, 1);
-	memset(in, 0, sizeof(*in));
-	in->model = model;
-	in->limit = limit;
 	in->pair = second != NULL;
 	if (in->pair)
 		mobilebert_input_tokenise(in, second, &in->second);
 	mobilebert_input_fit(in, fcinfo, overflow, stride);
-	in->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
-	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
-
-	tokenise(model, &in->arena, first, &in->first);
-	if (in->pair)
-		tokenise(model, &in->arena, second, &in->second);
-	in->tokens = in->first.count + in->second.count +
-		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
-	in->room = in->first.count;
-	in->windows = 1;
-	if (in->tokens > limit)
-		input_overflow(in, fcinfo, overflow, stride);
-	check_memory(model, Min(in->tokens, limit));
 }
 
 /* Window n covers pieces [window_start, window_end) of the first text. */
@@ -277,6 +243,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	sequence->length = encoding->length;
 	sequence->ids = encoding->ids;
 	sequence->types = encoding->types;
+	sequence->encoding = encoding;
 	sequence->pad_after = false;
 	for (lead = 0; lead < encoding->length; lead++)
 	{
@@ -340,154 +307,6 @@ mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 	mobilebert_size_option(fcinfo, n, "max_length", (int) fixed + 1,
 						   &max_length);
 	return max_length;
-}
-
-/*
- * Rows
- */
-
-text *
-mobilebert_second_text(FunctionCallInfo fcinfo, int n)
-{
-	text	   *second = ARG_TEXT(n);
-
-	return second != NULL && VARSIZE_ANY_EXHDR(second) > 0 ? second : NULL;
-}
-
-bool
-mobilebert_truncate(text *overflow)
-{
-	static const MobilebertChoice choices[] = {
-		{"error", false},
-		{"truncate", true},
-		{NULL, 0}
-	};
-
-	return mobilebert_choice("overflow", overflow, choices, false) != 0;
-}
-
-void
-mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
-					 const MobilebertModel *model, bool truncate,
-					 size_t max_length)
-{
-	memset(rows, 0, sizeof(*rows));
-	rows->fcinfo = fcinfo;
-	rows->model = model;
-	rows->truncate = truncate;
-	rows->limit = window_limit(model, max_length);
-	rows->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&rows->first_arena, &rows->memory, SIZE_MAX);
-	mb_arena_init(&rows->arena, &rows->memory, SIZE_MAX);
-	rows->room = 4;
-	rows->rows = palloc(rows->room * sizeof(MobilebertRow));
-}
-
-void
-mobilebert_rows_keep(MobilebertRows *rows, const int32 *ids,
-					 const int32 *types, size_t length)
-{
-	MobilebertRow *row;
-
-	rows->bytes += sizeof(MobilebertRow) + 2 * length * sizeof(int32);
-	mobilebert_workspace_check(rows->bytes);
-	rows->rows = grow(rows->rows, &rows->room, rows->count + 1,
-					  sizeof(MobilebertRow));
-	row = &rows->rows[rows->count++];
-	row->length = length;
-	row->ids = palloc(length * sizeof(int32));
-	row->types = palloc0(length * sizeof(int32));
-	memcpy(row->ids, ids, length * sizeof(int32));
-	if (types != NULL)
-		memcpy(row->types, types, length * sizeof(int32));
-	rows->longest = Max(rows->longest, length);
-}
-
-/* The first text at hand, alone or with a second one, as a row. */
-static mb_encoding *
-rows_encode(MobilebertRows *rows, const mb_pieces *second)
-{
-	const mb_tokenizer *tokenizer = &rows->model->image.tokenizer;
-	size_t		tokens = rows->first.count + (second == NULL ?
-											  tokenizer->template_single :
-											  second->count + tokenizer->template_pair);
-	mb_encode_options options;
-	mb_encoding *encoding;
-	mb_error	err;
-	size_t		count;
-
-	mb_encode_defaults(tokenizer, &options);
-	if (tokens > rows->limit)
-	{
-		if (!rows->truncate)
-			refuse(rows->model, second != NULL, tokens, rows->limit);
-		mobilebert_note_truncated(rows->fcinfo, tokens, rows->limit);
-		options.truncation = MB_TRUNCATE_LONGEST_FIRST;
-		options.max_length = rows->limit;
-	}
-	check_memory(rows->model, Min(tokens, rows->limit));
-	mobilebert_check(mb_encode(tokenizer, &rows->first, second, &options,
-							   &rows->arena, &mobilebert_cancel,
-							   &encoding, &count, NULL, &err), &err);
-	mobilebert_rows_keep(rows, encoding->ids, encoding->types,
-						 encoding->length);
-	return encoding;
-}
-
-const mb_encoding *
-mobilebert_rows_add(MobilebertRows *rows, text *first, text *second)
-{
-	mb_pieces	pieces;
-
-	mb_arena_free(&rows->arena);
-	if (rows->first_text != first)
-	{
-		mb_arena_free(&rows->first_arena);
-		tokenise(rows->model, &rows->first_arena, first, &rows->first);
-		rows->first_text = first;
-	}
-	if (second != NULL)
-		tokenise(rows->model, &rows->arena, second, &pieces);
-	return rows_encode(rows, second != NULL ? &pieces : NULL);
-}
-
-const mb_encoding *
-mobilebert_rows_add_words(MobilebertRows *rows, const mb_document *words,
-						  size_t count)
-{
-	const mb_tokenizer *tokenizer = &rows->model->image.tokenizer;
-	mb_error	err;
-
-	mb_arena_free(&rows->arena);
-	mb_arena_free(&rows->first_arena);
-	rows->first_text = NULL;
-	mobilebert_check(mb_tokenize_words(tokenizer, words, count,
-									   tokenizer->split_special_tokens,
-									   &rows->first_arena, &mobilebert_cancel,
-									   &rows->first, &err), &err);
-	return rows_encode(rows, NULL);
-}
-
-void
-mobilebert_rows_done(MobilebertRows *rows)
-{
-	mb_arena_free(&rows->arena);
-	mb_arena_free(&rows->first_arena);
-	rows->first_text = NULL;
-}
-
-void
-mobilebert_rows_sequence(const MobilebertRows *rows, size_t n, bool padded,
-						 MobilebertSequence *sequence)
-{
-	const MobilebertRow *row = &rows->rows[n];
-
-	sequence->length = row->length;
-	sequence->ids = row->ids;
-	sequence->types = row->types;
-	sequence->pad_after = padded && row->length < rows->longest;
-	sequence->keep_from = 0;
-	sequence->keep_to = row->length;
 }
 
 /*
@@ -690,8 +509,7 @@ mobilebert_pass_run(const MobilebertPass *pass, const uint8 *mask,
 	batch.types = pass->types;
 	batch.mask = mask;
 	batch.pad_after = pass->pad_after;
-	batch.pad_after = NULL;
-	batch.first_only = false;
+	batch.first_only = pass->first_only;
 	status = mb_forward(model, &batch, layers, observer, &mobilebert_cancel,
 						workspace, size, states, &err);
 	count_pass(pass, start, status);

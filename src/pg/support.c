@@ -130,25 +130,6 @@ model_of(FuncExpr *call, int number)
 }
 
 /*
- * Tokens of a call's texts: the arguments before the model.  *constant: there
- * is one, and it is the same in all rows.
- */
-static double
-tokens_of_call(PlannerInfo *root, FuncExpr *call, bool *constant)
-{
-	int			model = model_argument(call->funcid);
-	Node	   *first = linitial(call->args);
-	double		tokens = 0;
-	ListCell   *cell;
-
-	foreach(cell, call->args)
-	{
-		if (model >= 0 && foreach_current_index(cell) >= model)
-			break;
-		tokens += tokens_of(root, lfirst(cell));
-	}
-	*constant = (model == 1 || list_length(call->args) == 1) &&
-		(IsA(first, Const) || IsA(first, Param));
  * Tokens of a call's texts, which stand before the model; whether all of them
  * are the same for each row.
  */
@@ -159,7 +140,7 @@ tokens_of_call(PlannerInfo *root, FuncExpr *call, int model, bool *constant)
 	int			count = model < 0 ? list_length(call->args) : model;
 	int			i;
 
-	*constant = true;
+	*constant = count == 1;		/* the cache has results of single texts */
 	for (i = 0; i < count; i++)
 	{
 		Node	   *argument = list_nth(call->args, i);
@@ -182,7 +163,6 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	FuncExpr   *call;
 	bool		constant;
 	double		tokens;
-	bool		constant;
 	double		pass;
 	int			number;
 
@@ -196,7 +176,6 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	model = model_of(call, number);
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);
-	tokens = tokens_of_call(cost->root, (FuncExpr *) cost->node, &constant);
 	tokens = tokens_of_call(cost->root, call, number, &constant);
 	if (tokens > model->max_tokens)
 		tokens = model->max_tokens;

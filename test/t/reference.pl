@@ -12,7 +12,7 @@
 # and strings must be equal; numbers may differ from the float64 ones by twice
 # what torch's own float32 differs at most (spread.json), measured as it is or
 # relative to the largest number of the case.  A call that Hugging Face refuses
-# must be refused, but for those of shorter_windows().  By default the cases of test/golden/model run; with
+# must be refused.  By default the cases of test/golden/model run; with
 # REFERENCE those of that folder, all of them.
 #
 #-------------------------------------------------------------------------
@@ -505,16 +505,11 @@ sub cases
 # A deviation (the README's table of differences): Hugging Face makes windows of
 # 384 tokens also for a model with fewer positions, and then fails.
 sub more_windows
-# Hugging Face's windows for question answering are 384 tokens long even where
-# the model has fewer positions, and it fails; ours are as long as the model
-# takes.  (README, differences; golden/squad has answers of such windows.)
-sub shorter_windows
 {
 	my ($case) = @_;
 
 	return $case->{task} eq 'question-answering'
 	  && !exists $case->{options}{max_seq_len}
-	  && !defined $case->{options}{max_seq_len}
 	  && $case->{expected}{error} =~ /^RuntimeError: The size of tensor a/;
 }
 
@@ -536,19 +531,6 @@ sub times_spread
 	return 0 if $error == 0;
 	return 9**9**9 unless $allowed;
 	return $error / max($allowed->{abs}, $allowed->{rel} * $largest);
-# By how much a field may differ.  Of a checkpoint's loss there are one to three
-# cases, some of which torch got right to less than a unit in float32's last
-# place; there the spread of the logits that it is made of counts as well.
-sub allowance
-{
-	my ($spread, $case, $field) = @_;
-	my $own = $spread->{ $case->{checkpoint} };
-	my %allowed = %{ $own->{"$case->{task}/$field"} };
-
-	$allowed{abs} = max($allowed{abs},
-		map { $own->{$_}{abs} } grep { /logits$/ } keys %$own)
-	  if $case->{task} eq 'losses';
-	return \%allowed;
 }
 
 # The largest ratio of our error to torch's over the fields of a case.
@@ -559,7 +541,7 @@ sub worst
 
 	for my $field (keys %numbers)
 	{
-		my $allowed = allowance($spread, $case, $field);
+		my $allowed = $spread->{ $case->{checkpoint} }{"$case->{task}/$field"};
 		my ($error, $largest) = (0, 0);
 
 		for my $pair (@{ $numbers{$field} })
@@ -648,13 +630,9 @@ for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 		($differs, %numbers) = (undef);
 		if (exists $case->{expected}{error})
 		{
-			my $answered = shorter_windows($case);
-
 			$refused++ if $error;
 			$windows++ if !$error && more_windows($case);
 			$why = 'accepted' unless $error || more_windows($case);
-			$why = $error if $error && $answered;
-			$why = 'accepted' unless $error || $answered;
 		}
 		elsif ($error)
 		{

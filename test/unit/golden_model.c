@@ -25,7 +25,6 @@
  */
 #include "forward.h"
 #include "heads.h"
-#include "json.h"
 #include "kernels.h"
 
 #include "load.h"
