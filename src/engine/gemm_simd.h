@@ -38,12 +38,6 @@
 /* Outputs of a tile; a divisor of MB_PANEL. */
 #define TILE_COLUMNS (2 * VW)
 
-/*
- * How far ahead weights are asked for where they are used once; where they are
- * used by several rows of tiles it is those of the next panel, in even shares.
- */
-#define AHEAD_BYTES 4096
-
 /* Loops over the rows of a tile, whose number is a constant by then. */
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -382,14 +376,19 @@ tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
 	}
 }
 
-/* Cache lines to ask for with each block of a tile's sums. */
-static inline size_t
-lines_ahead(const mb_product *p, size_t element)
+/*
+ * While a tile's columns are worked on, their share of the panel behind theirs
+ * is asked for, a few cache lines with each block of sums.
+ */
+static void
+set_ahead(const mb_product *p, tile *o, size_t column, size_t element)
 {
 	size_t		tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS;
 	size_t		lines = SUM_BLOCK(p->k) * TILE_COLUMNS * element / 64;
 
-	return (lines + tiles - 1) / tiles;
+	o->next = tile_panel(p, column - column % MB_PANEL + MB_PANEL, element) +
+		column % MB_PANEL * p->k * element;
+	o->lines = (lines + tiles - 1) / tiles;
 }
 
 static tile
@@ -410,18 +409,16 @@ linear_float(const mb_product *p)
 	tile		o = make_tile(p);
 	size_t		column;
 
-	o.lines = lines_ahead(p, sizeof(float));
 	for (column = p->first; column < p->first + p->width;
 		 column += TILE_COLUMNS)
 	{
 		o.panel = tile_panel(p, column, sizeof(float));
-		o.next = p->rows <= TILE_ROWS ? o.panel + AHEAD_BYTES :
-			tile_panel(p, column + TILE_COLUMNS, sizeof(float));
+		set_ahead(p, &o, column, sizeof(float));
 		tile_column(p, &o, column, tile_float);
 	}
 }
 
-/* Widen k * MB_PANEL weights of 16 bits, asking for those that follow. */
+/* Widen k * MB_PANEL weights of 16 bits. */
 ALWAYS void
 widen_panel(mb_format format, const char *panel, size_t k, float *wide)
 {
@@ -431,7 +428,6 @@ widen_panel(mb_format format, const char *panel, size_t k, float *wide)
 	{
 		size_t		j;
 
-		__builtin_prefetch(panel + i * sizeof(uint16_t) + AHEAD_BYTES);
 		for (j = i; j < i + MB_PANEL; j += VW)
 			v_store(wide + j, load_weights(format, panel, j));
 	}
@@ -449,13 +445,11 @@ linear_narrow(const mb_product *p, mb_format format, tile_function sum)
 	bool		single = p->rows <= TILE_ROWS;
 	size_t		column;
 
-	if (single)
-		o.lines = lines_ahead(p, sizeof(uint16_t));
 	for (column = p->first; column < p->first + p->width;
 		 column += TILE_COLUMNS)
 	{
 		o.panel = tile_panel(p, column, sizeof(uint16_t));
-		o.next = o.panel + AHEAD_BYTES;
+		set_ahead(p, &o, column, sizeof(uint16_t));
 		if (!single)
 		{
 			if (column % MB_PANEL == 0)
