@@ -6,6 +6,7 @@
 #	make test				everything, and all tests
 #	make && make install	the extension alone
 #	make installcheck		pg_regress against a running server that has it
+#	make bench				the engine's speed on this machine
 #	make unit				a part of the tests: border, unit, sanitized, fuzz,
 #							server, readme
 #
@@ -111,3 +112,12 @@ test:
 .PHONY: border unit sanitized fuzz server readme
 border unit sanitized fuzz server readme:
 	MAKE='$(MAKE)' test/run.sh $@
+
+# The engine's speed by itself, without a server; see test/bench/RESULTS.md.
+BENCH_MODEL = weights/minilm
+BENCH_TOKENS = 8 16 32 128 512
+.PHONY: bench
+bench:
+	$(MAKE) -s -f test/engine.mk OUT=build/unit bench
+	for n in $(BENCH_TOKENS); do \
+	  build/unit/bench --parts $(BENCH_MODEL) 1 $$n || exit 1; done

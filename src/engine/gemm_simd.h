@@ -53,6 +53,7 @@ typedef struct tile
 	const float *x;				/* [rows, k] at distance ldx */
 	size_t		ldx;
 	const char *panel;			/* [k, MB_PANEL] in its format */
+	float	   *wide;			/* the same to be kept as float, or NULL */
 	size_t		k;
 	const char *next;			/* what to ask for meanwhile ... */
 	size_t		lines;			/* ... in cache lines for each block of sums */
@@ -80,13 +81,18 @@ load_weights(mb_format format, const char *panel, size_t i)
 
 /* One product for each element of a tile: input at. */
 ALWAYS void
-tile_step(const tile *o, mb_format format, int rows, size_t at, vf *low,
-		  vf *high)
+tile_step(const tile *o, mb_format format, bool keep, int rows, size_t at,
+		  vf *low, vf *high)
 {
 	vf			w0 = load_weights(format, o->panel, at * MB_PANEL);
 	vf			w1 = load_weights(format, o->panel, at * MB_PANEL + VW);
 	int			r;
 
+	if (keep)
+	{
+		v_store(o->wide + at * MB_PANEL, w0);
+		v_store(o->wide + at * MB_PANEL + VW, w1);
+	}
 UNROLL
 	for (r = 0; r < rows; r++)
 	{
@@ -99,8 +105,8 @@ UNROLL
 
 /* One block of inputs [at, end) from zero. */
 ALWAYS void
-tile_block(const tile *o, mb_format format, int rows, size_t at, size_t end,
-		   vf *low, vf *high)
+tile_block(const tile *o, mb_format format, bool keep, int rows, size_t at,
+		   size_t end, vf *low, vf *high)
 {
 	int			r;
 
@@ -109,13 +115,13 @@ UNROLL
 		low[r] = high[r] = v_set1(0.0f);
 	for (; at + 4 <= end; at += 4)
 	{
-		tile_step(o, format, rows, at, low, high);
-		tile_step(o, format, rows, at + 1, low, high);
-		tile_step(o, format, rows, at + 2, low, high);
-		tile_step(o, format, rows, at + 3, low, high);
+		tile_step(o, format, keep, rows, at, low, high);
+		tile_step(o, format, keep, rows, at + 1, low, high);
+		tile_step(o, format, keep, rows, at + 2, low, high);
+		tile_step(o, format, keep, rows, at + 3, low, high);
 	}
 	for (; at < end; at++)
-		tile_step(o, format, rows, at, low, high);
+		tile_step(o, format, keep, rows, at, low, high);
 }
 
 #if TOTALS_IN_MEMORY
@@ -140,7 +146,8 @@ typedef struct tile_totals
 
 /* low and high become the tile's sums. */
 ALWAYS void
-tile_sum(const tile *o, mb_format format, int rows, vf *low, vf *high)
+tile_sum(const tile *o, mb_format format, bool keep, int rows, vf *low,
+		 vf *high)
 {
 	const char *next = o->next;
 	size_t		block = SUM_BLOCK(o->k);
@@ -160,8 +167,8 @@ UNROLL
 
 		for (i = 0; i < o->lines; i++, next += 64)
 			__builtin_prefetch(next, 0, 2);
-		tile_block(o, format, rows, at, o->k - at < block ? o->k : at + block,
-				   low, high);
+		tile_block(o, format, keep, rows, at,
+				   o->k - at < block ? o->k : at + block, low, high);
 UNROLL
 		for (r = 0; r < rows; r++)
 		{
@@ -227,12 +234,12 @@ UNROLL
 
 /* A tile of "rows" rows, a constant wherever this is called. */
 ALWAYS void
-tile_run(const tile *o, mb_format format, int rows)
+tile_run(const tile *o, mb_format format, bool keep, int rows)
 {
 	vf			low[TILE_ROWS];
 	vf			high[TILE_ROWS];
 
-	tile_sum(o, format, rows, low, high);
+	tile_sum(o, format, keep, rows, low, high);
 	if (o->columns == TILE_COLUMNS)
 	{
 		tile_finish(o, rows, low, 0, VW);
@@ -246,12 +253,12 @@ tile_run(const tile *o, mb_format format, int rows)
 
 #define TILE_CASE(rows) \
 	case rows: \
-		tile_run(o, format, rows); \
+		tile_run(o, format, keep, rows); \
 		break
 
 /* A tile of a number of rows known only now, 1 to TILE_ROWS. */
 ALWAYS void
-tile_any(const tile *o, mb_format format, size_t rows)
+tile_any(const tile *o, mb_format format, bool keep, size_t rows)
 {
 	switch (rows)
 	{
@@ -267,19 +274,31 @@ tile_any(const tile *o, mb_format format, size_t rows)
 static void
 tile_float(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_FLOAT, rows);
+	tile_any(o, MB_FORMAT_FLOAT, false, rows);
 }
 
 static void
 tile_half(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_HALF, rows);
+	tile_any(o, MB_FORMAT_HALF, false, rows);
+}
+
+static void
+tile_half_keep(const tile *o, size_t rows)
+{
+	tile_any(o, MB_FORMAT_HALF, true, rows);
 }
 
 static void
 tile_bfloat(const tile *o, size_t rows)
 {
-	tile_any(o, MB_FORMAT_BFLOAT, rows);
+	tile_any(o, MB_FORMAT_BFLOAT, false, rows);
+}
+
+static void
+tile_bfloat_keep(const tile *o, size_t rows)
+{
+	tile_any(o, MB_FORMAT_BFLOAT, true, rows);
 }
 
 typedef void (*tile_function) (const tile *o, size_t rows);
@@ -346,7 +365,10 @@ activate_rows(const mb_product *p, const tile *o, float *from, size_t ld,
 	}
 }
 
-/* All rows of one tile's columns, while what follows comes nearer. */
+/*
+ * All rows of one tile's columns, while what follows comes nearer.  If the
+ * first tile keeps the weights as float, those that follow read them there.
+ */
 static void
 tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
 {
@@ -373,6 +395,11 @@ tile_column(const mb_product *p, tile *o, size_t column, tile_function run)
 		if (later)
 			activate_rows(p, o, o->y, o->ldy, row, rows, column);
 		o->next += step;
+		if (o->wide != NULL)
+		{
+			o->panel = (const char *) o->wide;
+			run = tile_float;
+		}
 	}
 }
 
@@ -418,58 +445,37 @@ linear_float(const mb_product *p)
 	}
 }
 
-/* Widen k * MB_PANEL weights of 16 bits. */
-ALWAYS void
-widen_panel(mb_format format, const char *panel, size_t k, float *wide)
-{
-	size_t		i;
-
-	for (i = 0; i < k * MB_PANEL; i += MB_PANEL)
-	{
-		size_t		j;
-
-		for (j = i; j < i + MB_PANEL; j += VW)
-			v_store(wide + j, load_weights(format, panel, j));
-	}
-}
-
 /*
- * Maps with weights of 16 bits: widened as they are used by the only row of
- * tiles, or once for several.
+ * Maps with weights of 16 bits, widened by the first row of tiles; if there are
+ * more, it keeps what it has widened.
  */
 ALWAYS void
-linear_narrow(const mb_product *p, mb_format format, tile_function sum)
+linear_narrow(const mb_product *p, tile_function only, tile_function first)
 {
 	tile		o = make_tile(p);
-	float	   *wide = p->operand;
-	bool		single = p->rows <= TILE_ROWS;
 	size_t		column;
 
 	for (column = p->first; column < p->first + p->width;
 		 column += TILE_COLUMNS)
 	{
 		o.panel = tile_panel(p, column, sizeof(uint16_t));
+		if (p->rows > TILE_ROWS)
+			o.wide = (float *) p->operand + column % MB_PANEL;
 		set_ahead(p, &o, column, sizeof(uint16_t));
-		if (!single)
-		{
-			if (column % MB_PANEL == 0)
-				widen_panel(format, o.panel, p->k, wide);
-			o.panel = (const char *) (wide + column % MB_PANEL);
-		}
-		tile_column(p, &o, column, single ? sum : tile_float);
+		tile_column(p, &o, column, o.wide == NULL ? only : first);
 	}
 }
 
 static void
 linear_half(const mb_product *p)
 {
-	linear_narrow(p, MB_FORMAT_HALF, tile_half);
+	linear_narrow(p, tile_half, tile_half_keep);
 }
 
 static void
 linear_bfloat(const mb_product *p)
 {
-	linear_narrow(p, MB_FORMAT_BFLOAT, tile_bfloat);
+	linear_narrow(p, tile_bfloat, tile_bfloat_keep);
 }
 
 /* Room for one panel of float, if there is more than one row of tiles. */
