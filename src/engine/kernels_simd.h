@@ -102,15 +102,24 @@ exp_v(vf x)
 	return p * v_power2(half) * v_power2(n - half);
 }
 
+/* e^x where it is a normal number, the same bits; NaN stays. */
+static inline vf
+exp_near_v(vf x)
+{
+	vf			n;
+	vf			e = exp_parts_v(x, &n);
+
+	return e * v_power2(n);
+}
+
 /* e^x for x of softmax: 0 where x is less than SOFTMAX_LEAST; NaN stays. */
 static inline vf
 exp_weight_v(vf x)
 {
 	vf			least = v_set1(SOFTMAX_LEAST);
-	vf			n;
-	vf			e = exp_parts_v(v_max(least, x), &n);
 
-	return v_choose(v_less(x, least), v_set1(0.0f), e * v_power2(n));
+	return v_choose(v_less(x, least), v_set1(0.0f),
+					exp_near_v(v_max(least, x)));
 }
 
 /* erf(t) for 0 <= t <= 1: t + t P(t^2), P of degree 6, error 2e-9 */
@@ -146,7 +155,7 @@ erfc_large(vf t)
 	q = v_fma(q, u, v_set1(0.106530838f));
 	q = v_fma(q, u, v_set1(0.634969532f));
 	q = v_fma(q, u, v_set1(0.128694341f));
-	q = exp_v(v_set1(0.0f) - v_fma(q, u, u));
+	q = exp_near_v(v_set1(0.0f) - v_fma(q, u, u));
 	return v_choose(v_less(t, far), q, q * v_set1(0.0f));	/* NaN stays */
 }
 
