@@ -18,4 +18,13 @@ extern bool mb_cpu_has_avx2(void);
 /* AVX-512 F, BW, DQ and VL, and what mb_cpu_has_avx2() asks for. */
 extern bool mb_cpu_has_avx512(void);
 
+/* AVX-512 VNNI besides. */
+extern bool mb_cpu_has_vnni(void);
+
+/*
+ * AMX tiles for int8 and bf16, AVX-512 VNNI and BF16 besides, and the
+ * operating system's leave to use tiles, which the first call asks for.
+ */
+extern bool mb_cpu_has_amx(void);
+
 #endif							/* MB_CPU_H */

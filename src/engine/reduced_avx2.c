@@ -1,0 +1,515 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduced_avx2.c
+ *	  int8, bf16 and bf16x3 products for processors with AVX2 and FMA.
+ *
+ * int8: VPMADDUBSW saturates at 16 bits, so bytes are widened to 16 bits and
+ * VPMADDWD adds up pairs of products in 32.  Half of the speed, no error.
+ *
+ * bf16: weights are widened, activations stay float; see reduced_avx512.c.
+ *
+ * Depends on reduced_simd.h.  Compiled with -mavx2 -mfma.
+ *
+ *-------------------------------------------------------------------------
+ */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define VW ((size_t) 8)
+
+typedef __m256 vf;
+
+static inline __m256i
+first_lanes(size_t n)
+{
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) n),
+							  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline vf
+v_load(const float *p)
+{
+	return _mm256_loadu_ps(p);
+}
+
+static inline vf
+v_load_part(const float *p, size_t n)
+{
+	return _mm256_maskload_ps(p, first_lanes(n));
+}
+
+static inline void
+v_store(float *p, vf v)
+{
+	_mm256_storeu_ps(p, v);
+}
+
+static inline void
+v_store_part(float *p, vf v, size_t n)
+{
+	_mm256_maskstore_ps(p, first_lanes(n), v);
+}
+
+static inline vf
+v_set1(float x)
+{
+	return _mm256_set1_ps(x);
+}
+
+static inline vf
+v_fma(vf a, vf b, vf c)
+{
+	return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vf
+v_fnma(vf a, vf b, vf c)
+{
+	return _mm256_fnmadd_ps(a, b, c);
+}
+
+static inline vf
+v_relu(vf x)
+{
+	return _mm256_max_ps(_mm256_setzero_ps(), x);
+}
+
+static inline vf
+v_ints(const int32_t *p)
+{
+	return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *) p));
+}
+
+#include "reduced_simd.h"
+
+/* ----------
+ * int8
+ * ----------
+ */
+
+/* Lanes of x from i on, of which the row has k; 0 beyond */
+static inline vf
+row_lanes(const float *x, size_t k, size_t i)
+{
+	if (i + VW <= k)
+		return v_load(x + i);
+	return i < k ? v_load_part(x + i, k - i) : _mm256_setzero_ps();
+}
+
+static inline float
+smallest(vf v)
+{
+	__m128		q = _mm_min_ps(_mm256_castps256_ps128(v),
+							   _mm256_extractf128_ps(v, 1));
+
+	q = _mm_min_ps(q, _mm_movehl_ps(q, q));
+	return _mm_cvtss_f32(_mm_min_ss(q, _mm_movehdup_ps(q)));
+}
+
+/* Smallest and largest of the row and 0; false when a value is no number */
+static bool
+find_range(const float *x, size_t k, float *low, float *high)
+{
+	vf			zero = _mm256_setzero_ps();
+	vf			least = zero;
+	vf			most = zero;
+	vf			check = zero;
+	size_t		i;
+
+	for (i = 0; i < k; i += VW)
+	{
+		vf			v = row_lanes(x, k, i);
+
+		least = _mm256_min_ps(v, least);
+		most = _mm256_max_ps(v, most);
+		check = v_fma(v, zero, check);
+	}
+	*low = smallest(least);
+	*high = 0.0f - smallest(zero - most);
+	return _mm256_movemask_ps(_mm256_cmp_ps(check, zero, _CMP_EQ_OQ)) == 0xff;
+}
+
+/* Two vectors of integers, plus zero, as 16 bytes, those outside saturated */
+static inline void
+store_bytes(uint8_t *target, __m256i a, __m256i b, int zero)
+{
+	__m256i		w = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+
+	w = _mm256_add_epi16(w, _mm256_set1_epi16((short) zero));
+	_mm_store_si128((__m128i *) target,
+					_mm_packus_epi16(_mm256_castsi256_si128(w),
+									 _mm256_extracti128_si256(w, 1)));
+}
+
+/* The order of reduced.c: 16 lanes */
+static inline float
+add_up_squares(vf s, vf t)
+{
+	vf			h = s + t;
+	__m128		q = _mm_add_ps(_mm256_castps256_ps128(h),
+							   _mm256_extractf128_ps(h, 1));
+
+	q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+	return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+
+/* Integers of one row; false when its values call for a second term. */
+static bool
+quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
+{
+	size_t		k = rows->k;
+	size_t		deep = depth(MB_REDUCED_INT8, k);
+	float		low;
+	float		high;
+	bool		finite = find_range(x, k, &low, &high);
+	float		scale = high / 255.0f - low / 255.0f;
+	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
+	float		zero = finite ? rintf(-low * inverse) : 0.0f;
+	vf			factor = v_set1(inverse);
+	vf			even = _mm256_setzero_ps();
+	vf			odd = even;
+	float		total;
+	size_t		i;
+
+	rows->scale[r] = finite ? scale : NAN;
+	rows->zero[r] = zero;
+	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
+	{
+		vf			a = row_lanes(x, k, i) * factor;
+		vf			b = row_lanes(x, k, i + VW) * factor;
+
+		even = v_fma(a, a, even);
+		odd = v_fma(b, b, odd);
+		store_bytes(rows_line(rows->tiles, deep, r, i / INT8_DEEP) +
+					i % INT8_DEEP, _mm256_cvtps_epi32(a),
+					_mm256_cvtps_epi32(b), (int) zero);
+	}
+	total = add_up_squares(even, odd);
+	return total * (SECOND_RATIO * SECOND_RATIO) >=
+		255.0f * 255.0f * (float) k || !(total > 0.0f);
+}
+
+/* What 8 integers at q left over of x, in steps of the second term */
+static inline __m256i
+rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
+{
+	__m256i		bytes =
+		_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) q));
+	vf			first = _mm256_cvtepi32_ps(bytes) - zero;
+
+	return _mm256_cvtps_epi32((x * factor - first) * v_set1(SECOND_STEPS));
+}
+
+static void
+quantise_rest(mb_reduced_rows *rows, size_t r, const float *x)
+{
+	size_t		k = rows->k;
+	size_t		deep = depth(MB_REDUCED_INT8, k);
+	size_t		second = ROWS + rows->seconds;
+	vf			factor = v_set1(1.0f / rows->scale[r]);
+	vf			zero = v_set1(rows->zero[r]);
+	size_t		i;
+
+	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
+	{
+		const uint8_t *q = rows_line(rows->tiles, deep, r, i / INT8_DEEP) +
+			i % INT8_DEEP;
+
+		store_bytes(rows_line(rows->tiles, deep, second, i / INT8_DEEP) +
+					i % INT8_DEEP,
+					rest_lanes(q, row_lanes(x, k, i), factor, zero),
+					rest_lanes(q + VW, row_lanes(x, k, i + VW), factor, zero),
+					128);
+	}
+	rows->scale[second] = rows->scale[r] * (1.0f / SECOND_STEPS);
+	rows->zero[second] = 128.0f;
+	rows->owner[rows->seconds++] = (uint8_t) r;
+}
+
+static void
+prepare_int8_avx2(mb_reduced_rows *rows)
+{
+	size_t		r;
+
+	rows->seconds = 0;
+	for (r = 0; r < rows->rows; r++)
+		if (!quantise_row(rows, r, rows->x + r * rows->ldx))
+			quantise_rest(rows, r, rows->x + r * rows->ldx);
+}
+
+/* 4 columns of a line, 4 weights each, in 16 bits */
+static inline __m256i
+widen(const uint8_t *w)
+{
+	return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *) w));
+}
+
+/* 4 activations in 16 bits, four times */
+static inline __m256i
+widen_quad(const uint8_t *x)
+{
+	int32_t		v;
+
+	memcpy(&v, x, sizeof(v));
+	return _mm256_cvtepu8_epi16(_mm_set1_epi32(v));
+}
+
+#define ADD(sum, x, w) \
+	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x, w))
+
+#define OPEN_INT8(r) \
+	const uint8_t *x##r = x + r * LINE; \
+	__m256i a##r = _mm256_setzero_si256(), b##r = a##r, c##r = a##r, d##r = a##r
+
+#define EACH_INT8(r) \
+	do { \
+		__m256i v = widen_quad(x##r + at); \
+		\
+		ADD(a##r, v, w0); \
+		ADD(b##r, v, w1); \
+		ADD(c##r, v, w2); \
+		ADD(d##r, v, w3); \
+	} while (0)
+
+/* Each sum is in two neighbouring halves. */
+#define CLOSE_INT8(r) \
+	do { \
+		_mm256_store_si256((__m256i *) sums[r], \
+			_mm256_permute4x64_epi64(_mm256_hadd_epi32(a##r, b##r), 0xd8)); \
+		_mm256_store_si256((__m256i *) (sums[r] + VW), \
+			_mm256_permute4x64_epi64(_mm256_hadd_epi32(c##r, d##r), 0xd8)); \
+	} while (0)
+
+#define BODY_INT8(ROWS_DO) \
+	size_t t; \
+	size_t i; \
+	ROWS_DO(OPEN_INT8); \
+	\
+	for (t = 0; t < deep; t++) \
+	{ \
+		for (i = 0; i < TILE; i++) \
+		{ \
+			const uint8_t *line = w + t * AMX_BYTES + i * LINE; \
+			size_t at = t * AMX_BYTES + i * INT8_STEP; \
+			__m256i w0 = widen(line); \
+			__m256i w1 = widen(line + 16); \
+			__m256i w2 = widen(line + 32); \
+			__m256i w3 = widen(line + 48); \
+			\
+			ROWS_DO(EACH_INT8); \
+		} \
+	} \
+	ROWS_DO(CLOSE_INT8)
+
+#define ONE(DO) DO(0)
+#define TWO(DO) DO(0); DO(1)
+#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
+
+static void
+int8_rows_1(const uint8_t *x, const uint8_t *w, size_t deep,
+			int32_t (*sums)[PAIR])
+{
+	BODY_INT8(ONE);
+}
+
+static void
+int8_rows_2(const uint8_t *x, const uint8_t *w, size_t deep,
+			int32_t (*sums)[PAIR])
+{
+	BODY_INT8(TWO);
+}
+
+/* Rows [first, first + count), first even, with one tile of columns */
+static void
+int8_some_rows(const mb_reduced_rows *rows, size_t first, size_t count,
+			   const uint8_t *w, size_t column, reduced_block *block)
+{
+	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
+	size_t		r;
+
+	for (r = first; r + 2 <= first + count; r += 2)
+		int8_rows_2(rows_line(rows->tiles, deep, r, 0), w, deep,
+					(int32_t (*)[PAIR]) &block->i[r][column]);
+	if (r < first + count)
+		int8_rows_1(rows_line(rows->tiles, deep, r, 0), w, deep,
+					(int32_t (*)[PAIR]) &block->i[r][column]);
+}
+
+static void
+product_int8(const mb_reduced_rows *rows, const uint8_t *w,
+			 reduced_block *block)
+{
+	size_t		size = tile_size(MB_REDUCED_INT8, rows->k);
+	size_t		column;
+
+	for (column = 0; column < PAIR; column += TILE)
+	{
+		int8_some_rows(rows, 0, rows->rows, w, column, block);
+		int8_some_rows(rows, ROWS, rows->seconds, w, column, block);
+		w += size;
+	}
+}
+
+static void
+linear_int8_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
+				 size_t first, size_t last, const mb_reduced_finish *finish,
+				 float *y, size_t ldy)
+{
+	linear_int8(product_int8, rows, panel, n, first, last, finish, y, ldy);
+}
+
+/* ----------
+ * bf16, bf16x3
+ * ----------
+ */
+
+/* The even and the odd inputs' weights of half a line */
+static inline vf
+even(const uint8_t *w)
+{
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_load_si256((const __m256i *) w), 16));
+}
+
+static inline vf
+odd(const uint8_t *w)
+{
+	return _mm256_castsi256_ps(_mm256_and_si256(_mm256_load_si256((const __m256i *) w),
+												_mm256_set1_epi32((int) 0xffff0000)));
+}
+
+/* The same of a line; low: the low parts lie half a tile on */
+#define WEIGHTS(part, at) \
+	vf w0 = part(w + (at)); \
+	vf w1 = part(w + LINE / 2 + (at)); \
+	\
+	if (low) \
+	{ \
+		w0 = w0 + part(w + size / 2 + (at)); \
+		w1 = w1 + part(w + size / 2 + LINE / 2 + (at)); \
+	}
+
+#define OPEN(r) \
+	const float *x##r = x + r * ldx; \
+	vf a##r = v_set1(0.0f), b##r = a##r
+
+#define EACH(r) \
+	do { \
+		vf v = v_set1(x##r[i]); \
+		\
+		a##r = v_fma(v, w0, a##r); \
+		b##r = v_fma(v, w1, b##r); \
+	} while (0)
+
+#define CLOSE(r) \
+	do { \
+		v_store(sums + r * PAIR, a##r); \
+		v_store(sums + r * PAIR + VW, b##r); \
+	} while (0)
+
+/* Inputs in order, so that the bits of a row are the same in every tile */
+#define BODY(ROWS_DO) \
+	size_t i; \
+	ROWS_DO(OPEN); \
+	\
+	for (i = 0; i < k; i++) \
+	{ \
+		size_t at = i / BF16_STEP * LINE; \
+		\
+		{ \
+			WEIGHTS(even, at); \
+			ROWS_DO(EACH); \
+		} \
+		if (++i < k) \
+		{ \
+			WEIGHTS(odd, at); \
+			ROWS_DO(EACH); \
+		} \
+	} \
+	ROWS_DO(CLOSE)
+
+static inline __attribute__((always_inline)) void
+rows_1(const float *x, size_t ldx, size_t k, const uint8_t *w, size_t size,
+	   const bool low, float *sums)
+{
+	BODY(ONE);
+}
+
+static inline __attribute__((always_inline)) void
+rows_4(const float *x, size_t ldx, size_t k, const uint8_t *w, size_t size,
+	   const bool low, float *sums)
+{
+	BODY(FOUR);
+}
+
+static inline __attribute__((always_inline)) void
+linear(mb_reduced_form form, const mb_reduced_rows *rows, const void *panel,
+	   size_t first, size_t last, const mb_reduced_finish *finish, float *y,
+	   size_t ldy)
+{
+	const bool	low = form == MB_REDUCED_BF16X3;
+	size_t		size = tile_size(form, rows->k);
+	reduced_block block __attribute__((aligned(64)));
+	size_t		c;
+
+	for (c = first; c < last; c += TILE)
+	{
+		const uint8_t *w = panel_tile(form, panel, rows->k, c);
+		size_t		r = 0;
+
+		for (; rows->rows - r >= 4; r += 4)
+			rows_4(rows->x + r * rows->ldx, rows->ldx, rows->k, w, size, low,
+				   block.f[r]);
+		for (; r < rows->rows; r++)
+			rows_1(rows->x + r * rows->ldx, rows->ldx, rows->k, w, size, low,
+				   block.f[r]);
+		finish_float(&block, rows->rows, c, last - c < TILE ? last - c : TILE,
+					 finish, y, ldy);
+	}
+}
+
+static void
+linear_bf16_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
+				 size_t first, size_t last, const mb_reduced_finish *finish,
+				 float *y, size_t ldy)
+{
+	(void) n;
+	linear(MB_REDUCED_BF16, rows, panel, first, last, finish, y, ldy);
+}
+
+static void
+linear_bf16x3_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
+				   size_t first, size_t last, const mb_reduced_finish *finish,
+				   float *y, size_t ldy)
+{
+	(void) n;
+	linear(MB_REDUCED_BF16X3, rows, panel, first, last, finish, y, ldy);
+}
+
+static void
+prepare_float(mb_reduced_rows *rows)
+{
+	rows->seconds = 0;
+}
+
+const mb_reduced_kernels mb_reduced_avx2[MB_REDUCED_FORMS] = {
+	[MB_REDUCED_INT8] = {
+		.name = "avx2",
+		.prepare = prepare_int8_avx2,
+		.linear = linear_int8_avx2
+	},
+	[MB_REDUCED_BF16] = {
+		.name = "avx2",
+		.prepare = prepare_float,
+		.linear = linear_bf16_avx2
+	},
+	[MB_REDUCED_BF16X3] = {
+		.name = "avx2",
+		.prepare = prepare_float,
+		.linear = linear_bf16x3_avx2
+	}
+};
+
+#endif							/* __x86_64__ */

@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduced_avx512.h
+ *	  What the AVX-512 files of reduced products share: vectors, and making
+ *	  rows ready for int8.
+ *
+ * Depends on reduced_simd.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define VW ((size_t) 16)
+
+typedef __m512 vf;
+
+static inline __mmask16
+first_lanes(size_t n)
+{
+	return (__mmask16) ((1u << n) - 1);
+}
+
+static inline vf
+v_load(const float *p)
+{
+	return _mm512_loadu_ps(p);
+}
+
+static inline vf
+v_load_part(const float *p, size_t n)
+{
+	return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+
+static inline void
+v_store(float *p, vf v)
+{
+	_mm512_storeu_ps(p, v);
+}
+
+static inline void
+v_store_part(float *p, vf v, size_t n)
+{
+	_mm512_mask_storeu_ps(p, first_lanes(n), v);
+}
+
+static inline vf
+v_set1(float x)
+{
+	return _mm512_set1_ps(x);
+}
+
+static inline vf
+v_fma(vf a, vf b, vf c)
+{
+	return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vf
+v_fnma(vf a, vf b, vf c)
+{
+	return _mm512_fnmadd_ps(a, b, c);
+}
+
+static inline vf
+v_relu(vf x)
+{
+	return _mm512_max_ps(_mm512_setzero_ps(), x);
+}
+
+static inline vf
+v_ints(const int32_t *p)
+{
+	return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
+}
+
+#include "reduced_simd.h"
+
+/* The smallest of lanes and 0, the largest; NAN when a value is no number */
+typedef struct row_range
+{
+	float		low;
+	float		high;
+	bool		finite;
+} row_range;
+
+static inline row_range
+find_range(const float *x, size_t k)
+{
+	vf			zero = _mm512_setzero_ps();
+	vf			low = zero;
+	vf			high = zero;
+	vf			check = zero;
+	row_range	range;
+	size_t		i;
+
+	for (i = 0; i < k; i += VW)
+	{
+		vf			v = load_some(x + i, STEP(k, i));
+
+		low = _mm512_min_ps(v, low);
+		high = _mm512_max_ps(v, high);
+		check = _mm512_fmadd_ps(v, zero, check);
+	}
+	range.low = _mm512_reduce_min_ps(low);
+	range.high = _mm512_reduce_max_ps(high);
+	range.finite = _mm512_cmp_ps_mask(check, zero, _CMP_EQ_OQ) == 0xffff;
+	return range;
+}
+
+/* The order of reduced.c */
+static inline float
+add_up_squares(vf s)
+{
+	__m256		h = _mm256_add_ps(_mm512_castps512_ps256(s),
+								  _mm512_extractf32x8_ps(s, 1));
+	__m128		q = _mm_add_ps(_mm256_castps256_ps128(h),
+							   _mm256_extractf128_ps(h, 1));
+
+	q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+	return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+
+/* Four vectors of integers, plus zero, as 64 bytes, those outside saturated */
+static inline __m512i
+pack_bytes(__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero)
+{
+	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13,
+											2, 6, 10, 14, 3, 7, 11, 15);
+	__m512i		ab = _mm512_add_epi16(_mm512_packs_epi32(a, b), zero);
+	__m512i		cd = _mm512_add_epi16(_mm512_packs_epi32(c, d), zero);
+
+	return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
+}
+
+/* Lanes of x from i on, of which the row has k; 0 beyond */
+static inline vf
+row_lanes(const float *x, size_t k, size_t i)
+{
+	if (i + VW <= k)
+		return v_load(x + i);
+	return i < k ? v_load_part(x + i, k - i) : _mm512_setzero_ps();
+}
+
+/* Integers of one row; false when its values call for a second term. */
+static inline bool
+quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
+{
+	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
+	row_range	range = find_range(x, rows->k);
+	float		scale = range.high / 255.0f - range.low / 255.0f;
+	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
+	float		zero = rintf(-range.low * inverse);
+	vf			factor = v_set1(inverse);
+	vf			squares = _mm512_setzero_ps();
+	__m512i		zeros;
+	float		total;
+	size_t		t;
+
+	rows->scale[r] = range.finite ? scale : NAN;
+	if (!range.finite)
+		zero = 0.0f;
+	rows->zero[r] = zero;
+	zeros = _mm512_set1_epi16((short) zero);
+	for (t = 0; t < deep; t++)
+	{
+		size_t		i = t * INT8_DEEP;
+		vf			a = row_lanes(x, rows->k, i) * factor;
+		vf			b = row_lanes(x, rows->k, i + VW) * factor;
+		vf			c = row_lanes(x, rows->k, i + 2 * VW) * factor;
+		vf			d = row_lanes(x, rows->k, i + 3 * VW) * factor;
+
+		squares = v_fma(a, a, squares);
+		squares = v_fma(b, b, squares);
+		squares = v_fma(c, c, squares);
+		squares = v_fma(d, d, squares);
+		_mm512_store_si512((void *) rows_line(rows->tiles, deep, r, t),
+						   pack_bytes(_mm512_cvtps_epi32(a),
+									  _mm512_cvtps_epi32(b),
+									  _mm512_cvtps_epi32(c),
+									  _mm512_cvtps_epi32(d), zeros));
+	}
+	total = add_up_squares(squares);
+	return total * (SECOND_RATIO * SECOND_RATIO) >=
+		255.0f * 255.0f * (float) rows->k || !(total > 0.0f);
+}
+
+/* What 16 integers at q left over of x, in steps of the second term */
+static inline __m512i
+rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
+{
+	vf			first = _mm512_cvtepi32_ps(
+										   _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *) q))) - zero;
+
+	return _mm512_cvtps_epi32((x * factor - first) * v_set1(SECOND_STEPS));
+}
+
+static inline void
+quantise_rest(mb_reduced_rows *rows, size_t r, const float *x)
+{
+	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
+	size_t		second = ROWS + rows->seconds;
+	vf			factor = v_set1(1.0f / rows->scale[r]);
+	vf			zero = v_set1(rows->zero[r]);
+	size_t		t;
+
+	for (t = 0; t < deep; t++)
+	{
+		const uint8_t *q = rows_line(rows->tiles, deep, r, t);
+		__m512i		part[4];
+		size_t		j;
+
+		for (j = 0; j < 4; j++)
+			part[j] = rest_lanes(q + j * VW,
+								 row_lanes(x, rows->k,
+										   t * INT8_DEEP + j * VW),
+								 factor, zero);
+		_mm512_store_si512((void *) rows_line(rows->tiles, deep, second, t),
+						   pack_bytes(part[0], part[1], part[2], part[3],
+									  _mm512_set1_epi16(128)));
+	}
+	rows->scale[second] = rows->scale[r] * (1.0f / SECOND_STEPS);
+	rows->zero[second] = 128.0f;
+	rows->owner[rows->seconds++] = (uint8_t) r;
+}
+
+static inline void
+prepare_int8(mb_reduced_rows *rows)
+{
+	size_t		r;
+
+	rows->seconds = 0;
+	for (r = 0; r < rows->rows; r++)
+		if (!quantise_row(rows, r, rows->x + r * rows->ldx))
+			quantise_rest(rows, r, rows->x + r * rows->ldx);
+}
