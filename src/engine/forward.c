@@ -808,6 +808,8 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 					   "workspace is not aligned to 64 bytes");
 	(void) lay_out(p.config, p.tokens, longest, given, &p.memory, &size);
 
+	if (p.kernels->begin != NULL)
+		p.kernels->begin();
 	status = embed(&p);
 	if (layers == 0 && batch->first_only)
 		keep_first(&p);
@@ -820,6 +822,8 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 		if (status == MB_OK)
 			status = show_states(&p, number + 1);
 	}
+	if (p.kernels->end != NULL)
+		p.kernels->end();
 	if (status == MB_OK)
 		*states = p.memory.states;
 	return status;

@@ -80,10 +80,8 @@ extern void mb_matrix_openblas(const float *a, size_t lda, const float *panels,
 
 /* The entries of a table for FLOAT, HALF and BFLOAT with one function. */
 #define MB_LINEAR_ALL(function) \
-	.linear = { \
-		[MB_FORMAT_FLOAT] = function, \
-		[MB_FORMAT_HALF] = function, \
-		[MB_FORMAT_BFLOAT] = function \
-	}
+	.linear[MB_FORMAT_FLOAT] = function, \
+	.linear[MB_FORMAT_HALF] = function, \
+	.linear[MB_FORMAT_BFLOAT] = function
 
 #endif							/* MB_GEMM_H */

@@ -41,6 +41,8 @@ always(void)
  */
 static const kernel_choice choices[] = {
 #if defined(__x86_64__)
+	{"amx", &mb_kernels_amx, mb_cpu_has_amx},
+	{"vnni", &mb_kernels_vnni, mb_cpu_has_vnni},
 	{"avx512", &mb_kernels_avx512, mb_cpu_has_avx512},
 	{"avx512/openblas", &mb_kernels_avx512_openblas, mb_cpu_has_avx512},
 	{"avx512/ref", &mb_kernels_avx512_plain, mb_cpu_has_avx512},

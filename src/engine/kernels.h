@@ -60,8 +60,15 @@ typedef struct mb_product
 
 typedef struct mb_kernels
 {
-	const char *name;			/* "ref", "avx2", "avx512" */
+	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
 	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512" */
+
+	/*
+	 * Before the first product and behind the last of a pass: processor state
+	 * that products need.  NULL: none.
+	 */
+	void		(*begin) (void);
+	void		(*end) (void);
 
 	/*
 	 * By format of the map's weights.  x and y have room for rows rounded up
@@ -128,11 +135,13 @@ extern const mb_kernels mb_kernels_ref;
 extern const mb_kernels *mb_kernels_current(void);
 
 /*
- * "auto", "ref", "avx2" or "avx512", or, for tests and measurements, one of the
- * last three with its matrix product named: "ref/openblas", "avx2/openblas",
- * "avx512/ref" and so on.  Alone, each has its own product.  "auto" is the best
- * of them; on processors other than x86-64 "ref" with OpenBLAS.  False when this
- * CPU (or build) has no such table, and then nothing changes.
+ * "auto", "ref", "avx2", "avx512", "vnni" or "amx" (the last two are AVX-512
+ * with other products for the reduced formats), or, for tests and
+ * measurements, one of the first three with its matrix product named:
+ * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
+ * own product.  "auto" is the best of them; on processors other than x86-64
+ * "ref" with OpenBLAS.  False when this CPU (or build) has no such table, and
+ * then nothing changes.
  */
 extern bool mb_kernels_choose(const char *name);
 

@@ -234,17 +234,23 @@ v_load_bfloat(const uint16_t *p)
 const mb_kernels mb_kernels_avx2 = {
 	.name = "avx2",
 	.gemm_name = "avx2",
-	SIMD_KERNELS
+	SIMD_KERNELS,
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx2)
 };
 
 const mb_kernels mb_kernels_avx2_openblas = {
 	.name = "avx2",
-	SIMD_KERNELS_WITH(openblas)
+	SIMD_KERNELS_WITH(openblas),
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx2)
 };
 
 const mb_kernels mb_kernels_avx2_plain = {
 	.name = "avx2",
-	SIMD_KERNELS_WITH(ref)
+	SIMD_KERNELS_WITH(ref),
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx2)
 };
 
 #endif							/* __x86_64__ */

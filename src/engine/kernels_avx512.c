@@ -224,17 +224,41 @@ v_load_bfloat(const uint16_t *p)
 const mb_kernels mb_kernels_avx512 = {
 	.name = "avx512",
 	.gemm_name = "avx512",
-	SIMD_KERNELS
+	SIMD_KERNELS,
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx512)
 };
 
 const mb_kernels mb_kernels_avx512_openblas = {
 	.name = "avx512",
-	SIMD_KERNELS_WITH(openblas)
+	SIMD_KERNELS_WITH(openblas),
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx512)
 };
 
 const mb_kernels mb_kernels_avx512_plain = {
 	.name = "avx512",
-	SIMD_KERNELS_WITH(ref)
+	SIMD_KERNELS_WITH(ref),
+	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_BF16(avx512)
+};
+
+const mb_kernels mb_kernels_vnni = {
+	.name = "vnni",
+	.gemm_name = "avx512",
+	SIMD_KERNELS,
+	MB_REDUCED_INT8(vnni, vnni),
+	MB_REDUCED_BF16(avx512)
+};
+
+const mb_kernels mb_kernels_amx = {
+	.name = "amx",
+	.gemm_name = "avx512",
+	.begin = mb_begin_amx,
+	.end = mb_end_amx,
+	SIMD_KERNELS,
+	MB_REDUCED_INT8(amx, vnni),
+	MB_REDUCED_BF16_PREPARED(amx)
 };
 
 #endif							/* __x86_64__ */

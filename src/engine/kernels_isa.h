@@ -6,7 +6,7 @@
  * The plain name stands for matrix products of the same instruction set (for
  * "ref": plain C); the others take them from gemm.c's OpenBLAS or plain C.
  *
- * Depends on kernels.h.
+ * Depends on kernels.h, reduced.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,7 @@
 #define MB_KERNELS_ISA_H
 
 #include "kernels.h"
+#include "reduced.h"
 
 /*
  * A softmax weight of e to less than this is 0.  It could not be seen beside
@@ -31,6 +32,8 @@ extern const mb_kernels mb_kernels_avx2_plain;
 extern const mb_kernels mb_kernels_avx512;
 extern const mb_kernels mb_kernels_avx512_openblas;
 extern const mb_kernels mb_kernels_avx512_plain;
+extern const mb_kernels mb_kernels_vnni;
+extern const mb_kernels mb_kernels_amx;
 #endif
 
 #endif							/* MB_KERNELS_ISA_H */

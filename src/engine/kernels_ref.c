@@ -254,6 +254,8 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 	.dot3 = dot3_ref, \
 	.dot_wide = dot_wide_ref, \
 	MB_LINEAR_ALL(mb_linear_##gemm), \
+	MB_REDUCED_INT8(ref, ref), \
+	MB_REDUCED_BF16(ref), \
 	.matrix = mb_matrix_##gemm, \
 	.gemm_name = #gemm
 

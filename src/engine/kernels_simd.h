@@ -636,6 +636,9 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 		[MB_FORMAT_HALF] = wide_panel_size, \
 		[MB_FORMAT_BFLOAT] = wide_panel_size \
 	}, \
+	.linear[MB_FORMAT_FLOAT] = linear_float, \
+	.linear[MB_FORMAT_HALF] = linear_half, \
+	.linear[MB_FORMAT_BFLOAT] = linear_bfloat, \
 	.matrix = matrix_simd
 
 /* The same with matrix products from gemm.c */

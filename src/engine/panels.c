@@ -6,18 +6,22 @@
  * This runs when an image is made, once for a model, so that it is simple is
  * worth more than that it is fast.
  *
- * Depends on panels.h, arena.h (size arithmetic).
+ * Depends on panels.h, reduced.h, arena.h (size arithmetic).
  *
  *-------------------------------------------------------------------------
  */
 #include "panels.h"
 
 #include "arena.h"
+#include "reduced.h"
 
 #include <string.h>
 
 static const char *const precision_names[MB_PRECISIONS] = {
-	[MB_PRECISION_FP32] = "fp32"
+	[MB_PRECISION_FP32] = "fp32",
+	[MB_PRECISION_BF16X3] = "bf16x3",
+	[MB_PRECISION_BF16] = "bf16",
+	[MB_PRECISION_INT8] = "int8"
 };
 
 const char *
@@ -46,12 +50,30 @@ mb_precision_from_name(const char *name, mb_precision *precision)
 mb_format
 mb_format_choose(mb_precision precision, mb_dtype dtype)
 {
-	(void) precision;			/* there is one so far */
+	switch (precision)
+	{
+		case MB_PRECISION_BF16X3:
+			return MB_FORMAT_BF16X3;
+		case MB_PRECISION_BF16:
+			return MB_FORMAT_BF16;
+		case MB_PRECISION_INT8:
+			return MB_FORMAT_INT8;
+		default:
+			break;
+	}
 	if (dtype == MB_DTYPE_F16)
 		return MB_FORMAT_HALF;
 	if (dtype == MB_DTYPE_BF16)
 		return MB_FORMAT_BFLOAT;
 	return MB_FORMAT_FLOAT;
+}
+
+/* Is the format one of reduced.h? */
+static bool
+reduced(mb_format format)
+{
+	return format == MB_FORMAT_BF16X3 || format == MB_FORMAT_BF16 ||
+		format == MB_FORMAT_INT8;
 }
 
 /* Bytes of one number. */
@@ -65,6 +87,8 @@ element_size(mb_format format)
 bool
 mb_format_size(mb_format format, size_t k, size_t n, size_t *size)
 {
+	if (reduced(format))
+		return mb_reduced_size(format, k, n, size);
 	if (format != MB_FORMAT_ROWS)
 	{
 		if (!mb_size_add(n, MB_PANEL - 1, &n))
@@ -126,6 +150,11 @@ mb_format_pack(mb_format format, const float *w, size_t k, size_t n,
 	size_t		t;
 	size_t		c;
 
+	if (reduced(format))
+	{
+		mb_reduced_pack(format, w, k, n, panels);
+		return;
+	}
 	if (format == MB_FORMAT_ROWS)
 	{
 		memcpy(panels, w, n * k * sizeof(float));

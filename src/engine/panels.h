@@ -34,6 +34,9 @@
 typedef enum mb_precision
 {
 	MB_PRECISION_FP32,			/* the default: exact weights, float sums */
+	MB_PRECISION_BF16X3,		/* 16 bits of mantissa, in two bfloat16 */
+	MB_PRECISION_BF16,			/* bfloat16, float sums */
+	MB_PRECISION_INT8,			/* 8 bits and scales, integer sums */
 	MB_PRECISIONS
 } mb_precision;
 
@@ -44,6 +47,9 @@ typedef enum mb_format
 	MB_FORMAT_FLOAT,
 	MB_FORMAT_HALF,				/* IEEE binary16 */
 	MB_FORMAT_BFLOAT,			/* bfloat16 */
+	MB_FORMAT_BF16X3,			/* these three: see reduced.h */
+	MB_FORMAT_BF16,
+	MB_FORMAT_INT8,
 	MB_FORMATS
 } mb_format;
 

@@ -6,14 +6,13 @@
  * Eight tile registers: four of sums (two of rows by two of columns), two of
  * activations and two of weights.  Four products of 16 cycles for four loads.
  *
- * The tiles' configuration is state of the thread, loaded by begin() and let
- * go by end(), so that switching tasks need not save 8 kB outside of a pass.
- * The first begin() of a process asks Linux for the right to use them.
+ * The tiles' configuration is state of the thread, loaded before a pass and let
+ * go behind it, so that switching tasks need not save 8 kB outside of one.
  *
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
  *
- * Depends on reduced_avx512.h, cpu.h.  Compiled with -mamx-tile -mamx-int8
+ * Depends on reduced_avx512.h, arena.h (sizes).  Compiled with -mamx-tile -mamx-int8
  * -mamx-bf16 -mavx512bf16; nothing here may run before mb_cpu_has_amx() has
  * said yes.
  *
@@ -22,6 +21,8 @@
 #if defined(__x86_64__)
 
 #include "reduced_avx512.h"
+
+#include "arena.h"
 
 /* As LDTILECFG reads it */
 typedef struct tile_configuration
@@ -33,8 +34,8 @@ typedef struct tile_configuration
 	uint8_t		rows[16];
 } tile_configuration;
 
-static bool
-begin(void)
+void
+mb_begin_amx(void)
 {
 	tile_configuration c __attribute__((aligned(64)));
 	size_t		i;
@@ -48,11 +49,10 @@ begin(void)
 	}
 	/* GCC 12's intrinsic does not say that it reads all 64 bytes. */
 	__asm__ volatile("ldtilecfg %0" : : "m"(c));
-	return true;
 }
 
-static void
-end(void)
+void
+mb_end_amx(void)
 {
 	_tile_release();
 }
@@ -60,7 +60,7 @@ end(void)
 /* Tiles 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights. */
 #define LOAD(tile, p) _tile_loadd(tile, p, LINE)
 #define STORE(tile, r, c) \
-	_tile_stored(tile, &block->i[r][c], PAIR * sizeof(int32_t))
+	_tile_stored(tile, &block->i[r][c], MB_PANEL * sizeof(int32_t))
 
 /* Nor does that of a load say that it reads memory: hence the barrier. */
 static inline void
@@ -74,7 +74,7 @@ clear_sums(void)
 }
 
 static inline void
-store_sums(reduced_block *block, size_t r)
+store_sums(sums_block *block, size_t r)
 {
 	STORE(0, r, 0);
 	STORE(1, r, TILE);
@@ -83,7 +83,7 @@ store_sums(reduced_block *block, size_t r)
 }
 
 static inline void
-store_upper_sums(reduced_block *block, size_t r)
+store_upper_sums(sums_block *block, size_t r)
 {
 	STORE(0, r, 0);
 	STORE(1, r, TILE);
@@ -104,13 +104,18 @@ store_upper_sums(reduced_block *block, size_t r)
 		dot(3, 5, 7); \
 	} while (0)
 
-/* int8: rows from r on, "rows" of them */
+/* ----------
+ * INT8
+ * ----------
+ */
+
+/* "count" rows from row r on, in two tiles at most */
 static void
-product_rows(const mb_reduced_rows *rows, size_t r, size_t count,
-			 const uint8_t *w, reduced_block *block)
+int8_rows(int8_group *group, size_t r, size_t count, size_t k,
+		  const uint8_t *w, sums_block *block)
 {
-	size_t		size = tile_size(MB_REDUCED_INT8, rows->k);
-	const uint8_t *x = rows_line(rows->tiles, size / AMX_BYTES, r, 0);
+	size_t		size = tile_size(MB_FORMAT_INT8, k);
+	const uint8_t *x = rows_line(group->tiles, size / AMX_BYTES, r, 0);
 	size_t		at;
 
 	clear_sums();
@@ -138,26 +143,55 @@ product_rows(const mb_reduced_rows *rows, size_t r, size_t count,
 }
 
 static void
-product_int8(const mb_reduced_rows *rows, const uint8_t *w,
-			 reduced_block *block)
+int8_amx(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		 sums_block *block)
 {
-	product_rows(rows, 0, rows->rows, w, block);
-	if (rows->seconds > 0)
-		product_rows(rows, ROWS, rows->seconds, w, block);
+	int8_rows(group, 0, rows, k, w, block);
+	if (group->seconds > 0)
+		int8_rows(group, GROUP, group->seconds, k, w, block);
 }
 
-static void
-linear_int8_amx(const mb_reduced_rows *rows, const void *panel, size_t n,
-				size_t first, size_t last, const mb_reduced_finish *finish,
-				float *y, size_t ldy)
+void
+mb_linear_int8_amx(const mb_product *product)
 {
-	linear_int8(product_int8, rows, panel, n, first, last, finish, y, ldy);
+	linear_int8(product, int8_amx);
 }
 
-static void
-prepare_int8_amx(mb_reduced_rows *rows)
+/* ----------
+ * BF16 and BF16X3
+ * ----------
+ */
+
+/* Bytes of a group's rows, low parts included */
+static size_t
+bf16_group_size(mb_format format, size_t k)
 {
-	prepare_int8(rows);
+	return group_tiles(format, k,
+					   format == MB_FORMAT_BF16X3 ? 2 * GROUP : GROUP);
+}
+
+static size_t
+operand_size_bf16(mb_format format, size_t rows, size_t k)
+{
+	size_t		groups;
+	size_t		size;
+
+	if (k > SIZE_MAX / (8 * GROUP) || !mb_size_add(rows, GROUP - 1, &groups) ||
+		!mb_size_multiply(groups / GROUP, bf16_group_size(format, k), &size))
+		return SIZE_MAX;
+	return size;
+}
+
+size_t
+mb_operand_size_bf16_amx(size_t rows, size_t k)
+{
+	return operand_size_bf16(MB_FORMAT_BF16, rows, k);
+}
+
+size_t
+mb_operand_size_bf16x3_amx(size_t rows, size_t k)
+{
+	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
 }
 
 /* bfloat16 of 32 inputs of a row */
@@ -175,62 +209,67 @@ rest(vf x, __m256i rounded)
 													 _mm512_cvtepu16_epi32(rounded), 16));
 }
 
-static inline __attribute__((always_inline)) void
-prepare_bf16(mb_reduced_form form, mb_reduced_rows *rows)
+/* Row r of a group's tiles */
+ALWAYS void
+round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
 {
-	size_t		deep = depth(form, rows->k);
-	size_t		r;
+	size_t		deep = depth(format, k);
 	size_t		t;
 
-	rows->seconds = 0;
-	for (r = 0; r < rows->rows; r++)
+	for (t = 0; t < deep; t++)
 	{
-		const float *x = rows->x + r * rows->ldx;
+		vf			a = row_lanes(x, k, t * BF16_DEEP);
+		vf			b = row_lanes(x, k, t * BF16_DEEP + VW);
+		__m512i		high = round_line(a, b);
 
-		for (t = 0; t < deep; t++)
-		{
-			vf			a = row_lanes(x, rows->k, t * BF16_DEEP);
-			vf			b = row_lanes(x, rows->k, t * BF16_DEEP + VW);
-			__m512i		high = round_line(a, b);
-
-			_mm512_store_si512((void *) rows_line(rows->tiles, deep, r, t),
-							   high);
-			if (form != MB_REDUCED_BF16X3)
-				continue;
-			a = rest(a, _mm512_castsi512_si256(high));
-			b = rest(b, _mm512_extracti64x4_epi64(high, 1));
-			_mm512_store_si512((void *) rows_line(rows->tiles, deep, ROWS + r,
-												  t), round_line(a, b));
-		}
+		_mm512_store_si512((void *) rows_line(tiles, deep, r, t), high);
+		if (format != MB_FORMAT_BF16X3)
+			continue;
+		a = rest(a, _mm512_castsi512_si256(high));
+		b = rest(b, _mm512_extracti64x4_epi64(high, 1));
+		_mm512_store_si512((void *) rows_line(tiles, deep, GROUP + r, t),
+						   round_line(a, b));
 	}
 }
 
-static void
-prepare_bf16_amx(mb_reduced_rows *rows)
+ALWAYS void
+prepare_bf16(mb_format format, const float *x, size_t rows, size_t k,
+			 uint8_t *operand)
 {
-	prepare_bf16(MB_REDUCED_BF16, rows);
+	size_t		r;
+
+	for (r = 0; r < rows; r++)
+		round_row(format, x + r * k, k,
+				  operand + r / GROUP * bf16_group_size(format, k),
+				  r % GROUP);
+}
+
+void
+mb_prepare_bf16_amx(const float *x, size_t rows, size_t k, void *operand)
+{
+	prepare_bf16(MB_FORMAT_BF16, x, rows, k, operand);
+}
+
+void
+mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k, void *operand)
+{
+	prepare_bf16(MB_FORMAT_BF16X3, x, rows, k, operand);
 }
 
 static void
-prepare_bf16x3_amx(mb_reduced_rows *rows)
+bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
-	prepare_bf16(MB_REDUCED_BF16X3, rows);
-}
-
-static void
-product_bf16(const mb_reduced_rows *rows, const uint8_t *w,
-			 reduced_block *block)
-{
-	size_t		size = tile_size(MB_REDUCED_BF16, rows->k);
-	const uint8_t *x = rows->tiles;
+	size_t		size = tile_size(MB_FORMAT_BF16, k);
+	const uint8_t *lines = x;
 	size_t		at;
 
 	clear_sums();
-	if (rows->rows <= TILE)
+	if (rows <= TILE)
 	{
 		for (at = 0; at < size; at += AMX_BYTES)
 		{
-			LOAD(4, x + at);
+			LOAD(4, lines + at);
 			LOAD(6, w + at);
 			LOAD(7, w + size + at);
 			MULTIPLY_ONE(_tile_dpbf16ps);
@@ -240,10 +279,10 @@ product_bf16(const mb_reduced_rows *rows, const uint8_t *w,
 	}
 	for (at = 0; at < size; at += AMX_BYTES)
 	{
-		LOAD(4, x + at);
+		LOAD(4, lines + at);
 		LOAD(6, w + at);
 		LOAD(7, w + size + at);
-		LOAD(5, x + size + at);
+		LOAD(5, lines + size + at);
 		MULTIPLY_TWO(_tile_dpbf16ps);
 	}
 	store_sums(block, 0);
@@ -251,31 +290,31 @@ product_bf16(const mb_reduced_rows *rows, const uint8_t *w,
 
 /* high * low and high * high share the activations, low * high comes last. */
 static void
-product_bf16x3(const mb_reduced_rows *rows, const uint8_t *w,
-			   reduced_block *block)
+bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+			sums_block *block)
 {
-	size_t		size = tile_size(MB_REDUCED_BF16, rows->k);
+	size_t		size = tile_size(MB_FORMAT_BF16, k);
 	const uint8_t *w_next = w + 2 * size;
-	const uint8_t *x = rows->tiles;
-	const uint8_t *x_low = x + ROWS / TILE * size;
-	bool		two = rows->rows > TILE;
+	const uint8_t *high = x;
+	const uint8_t *low = high + GROUP / TILE * size;
+	bool		two = rows > TILE;
 	size_t		at;
 
 	clear_sums();
 	for (at = 0; at < size; at += AMX_BYTES)
 	{
-		LOAD(4, x + at);
+		LOAD(4, high + at);
 		LOAD(6, w + size + at);
 		LOAD(7, w_next + size + at);
 		if (two)
 		{
-			LOAD(5, x + size + at);
+			LOAD(5, high + size + at);
 			MULTIPLY_TWO(_tile_dpbf16ps);
 			LOAD(6, w + at);
 			LOAD(7, w_next + at);
 			MULTIPLY_TWO(_tile_dpbf16ps);
-			LOAD(4, x_low + at);
-			LOAD(5, x_low + size + at);
+			LOAD(4, low + at);
+			LOAD(5, low + size + at);
 			MULTIPLY_TWO(_tile_dpbf16ps);
 		}
 		else
@@ -284,7 +323,7 @@ product_bf16x3(const mb_reduced_rows *rows, const uint8_t *w,
 			LOAD(6, w + at);
 			LOAD(7, w_next + at);
 			MULTIPLY_ONE(_tile_dpbf16ps);
-			LOAD(4, x_low + at);
+			LOAD(4, low + at);
 			MULTIPLY_ONE(_tile_dpbf16ps);
 		}
 	}
@@ -294,67 +333,18 @@ product_bf16x3(const mb_reduced_rows *rows, const uint8_t *w,
 		store_upper_sums(block, 0);
 }
 
-static inline __attribute__((always_inline)) void
-linear_bf16(mb_reduced_form form, const mb_reduced_rows *rows,
-			const void *panel, size_t first, size_t last,
-			const mb_reduced_finish *finish, float *y, size_t ldy)
+void
+mb_linear_bf16_amx(const mb_product *p)
 {
-	reduced_block block __attribute__((aligned(64)));
-	size_t		c;
-
-	for (c = first; c < last; c += PAIR)
-	{
-		const uint8_t *w = panel_tile(form, panel, rows->k, c);
-
-		if (form == MB_REDUCED_BF16X3)
-			product_bf16x3(rows, w, &block);
-		else
-			product_bf16(rows, w, &block);
-		finish_float(&block, rows->rows, c, last - c < PAIR ? last - c : PAIR,
-					 finish, y, ldy);
-	}
+	linear_bf16(p, MB_FORMAT_BF16, p->operand,
+				bf16_group_size(MB_FORMAT_BF16, p->k), bf16_sums);
 }
 
-static void
-linear_bf16_amx(const mb_reduced_rows *rows, const void *panel, size_t n,
-				size_t first, size_t last, const mb_reduced_finish *finish,
-				float *y, size_t ldy)
+void
+mb_linear_bf16x3_amx(const mb_product *p)
 {
-	(void) n;
-	linear_bf16(MB_REDUCED_BF16, rows, panel, first, last, finish, y, ldy);
+	linear_bf16(p, MB_FORMAT_BF16X3, p->operand,
+				bf16_group_size(MB_FORMAT_BF16X3, p->k), bf16x3_sums);
 }
-
-static void
-linear_bf16x3_amx(const mb_reduced_rows *rows, const void *panel, size_t n,
-				  size_t first, size_t last, const mb_reduced_finish *finish,
-				  float *y, size_t ldy)
-{
-	(void) n;
-	linear_bf16(MB_REDUCED_BF16X3, rows, panel, first, last, finish, y, ldy);
-}
-
-const mb_reduced_kernels mb_reduced_amx[MB_REDUCED_FORMS] = {
-	[MB_REDUCED_INT8] = {
-		.name = "amx",
-		.begin = begin,
-		.end = end,
-		.prepare = prepare_int8_amx,
-		.linear = linear_int8_amx
-	},
-	[MB_REDUCED_BF16] = {
-		.name = "amx",
-		.begin = begin,
-		.end = end,
-		.prepare = prepare_bf16_amx,
-		.linear = linear_bf16_amx
-	},
-	[MB_REDUCED_BF16X3] = {
-		.name = "amx",
-		.begin = begin,
-		.end = end,
-		.prepare = prepare_bf16x3_amx,
-		.linear = linear_bf16x3_amx
-	}
-};
 
 #endif							/* __x86_64__ */

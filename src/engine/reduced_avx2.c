@@ -158,10 +158,9 @@ add_up_squares(vf s, vf t)
 
 /* Integers of one row; false when its values call for a second term. */
 static bool
-quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
+quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 {
-	size_t		k = rows->k;
-	size_t		deep = depth(MB_REDUCED_INT8, k);
+	size_t		deep = depth(MB_FORMAT_INT8, k);
 	float		low;
 	float		high;
 	bool		finite = find_range(x, k, &low, &high);
@@ -174,8 +173,8 @@ quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
 	float		total;
 	size_t		i;
 
-	rows->scale[r] = finite ? scale : NAN;
-	rows->zero[r] = zero;
+	group->scale[r] = finite ? scale : NAN;
+	group->zero[r] = zero;
 	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
 	{
 		vf			a = row_lanes(x, k, i) * factor;
@@ -183,7 +182,7 @@ quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
 
 		even = v_fma(a, a, even);
 		odd = v_fma(b, b, odd);
-		store_bytes(rows_line(rows->tiles, deep, r, i / INT8_DEEP) +
+		store_bytes(rows_line(group->tiles, deep, r, i / INT8_DEEP) +
 					i % INT8_DEEP, _mm256_cvtps_epi32(a),
 					_mm256_cvtps_epi32(b), (int) zero);
 	}
@@ -204,40 +203,44 @@ rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
 }
 
 static void
-quantise_rest(mb_reduced_rows *rows, size_t r, const float *x)
+quantise_rest(int8_group *group, size_t r, const float *x, size_t k)
 {
-	size_t		k = rows->k;
-	size_t		deep = depth(MB_REDUCED_INT8, k);
-	size_t		second = ROWS + rows->seconds;
-	vf			factor = v_set1(1.0f / rows->scale[r]);
-	vf			zero = v_set1(rows->zero[r]);
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	size_t		second = GROUP + group->seconds;
+	vf			factor = v_set1(1.0f / group->scale[r]);
+	vf			zero = v_set1(group->zero[r]);
 	size_t		i;
 
 	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
 	{
-		const uint8_t *q = rows_line(rows->tiles, deep, r, i / INT8_DEEP) +
+		const uint8_t *q = rows_line(group->tiles, deep, r, i / INT8_DEEP) +
 			i % INT8_DEEP;
 
-		store_bytes(rows_line(rows->tiles, deep, second, i / INT8_DEEP) +
+		store_bytes(rows_line(group->tiles, deep, second, i / INT8_DEEP) +
 					i % INT8_DEEP,
 					rest_lanes(q, row_lanes(x, k, i), factor, zero),
 					rest_lanes(q + VW, row_lanes(x, k, i + VW), factor, zero),
 					128);
 	}
-	rows->scale[second] = rows->scale[r] * (1.0f / SECOND_STEPS);
-	rows->zero[second] = 128.0f;
-	rows->owner[rows->seconds++] = (uint8_t) r;
+	group->scale[second] = group->scale[r] * (1.0f / SECOND_STEPS);
+	group->zero[second] = 128.0f;
+	group->owner[group->seconds++] = (uint8_t) r;
 }
 
-static void
-prepare_int8_avx2(mb_reduced_rows *rows)
+void
+mb_prepare_int8_avx2(const float *x, size_t rows, size_t k, void *operand)
 {
 	size_t		r;
 
-	rows->seconds = 0;
-	for (r = 0; r < rows->rows; r++)
-		if (!quantise_row(rows, r, rows->x + r * rows->ldx))
-			quantise_rest(rows, r, rows->x + r * rows->ldx);
+	for (r = 0; r < rows; r++, x += k)
+	{
+		int8_group *group = int8_group_at(operand, k, r / GROUP);
+
+		if (r % GROUP == 0)
+			group->seconds = 0;
+		if (!quantise_row(group, r % GROUP, x, k))
+			quantise_rest(group, r % GROUP, x, k);
+	}
 }
 
 /* 4 columns of a line, 4 weights each, in 16 bits */
@@ -277,9 +280,9 @@ widen_quad(const uint8_t *x)
 /* Each sum is in two neighbouring halves. */
 #define CLOSE_INT8(r) \
 	do { \
-		_mm256_store_si256((__m256i *) sums[r], \
+		_mm256_store_si256((__m256i *) (sums + r * MB_PANEL), \
 			_mm256_permute4x64_epi64(_mm256_hadd_epi32(a##r, b##r), 0xd8)); \
-		_mm256_store_si256((__m256i *) (sums[r] + VW), \
+		_mm256_store_si256((__m256i *) (sums + r * MB_PANEL + VW), \
 			_mm256_permute4x64_epi64(_mm256_hadd_epi32(c##r, d##r), 0xd8)); \
 	} while (0)
 
@@ -310,55 +313,56 @@ widen_quad(const uint8_t *x)
 
 static void
 int8_rows_1(const uint8_t *x, const uint8_t *w, size_t deep,
-			int32_t (*sums)[PAIR])
+			int32_t *sums)
 {
 	BODY_INT8(ONE);
 }
 
 static void
 int8_rows_2(const uint8_t *x, const uint8_t *w, size_t deep,
-			int32_t (*sums)[PAIR])
+			int32_t *sums)
 {
 	BODY_INT8(TWO);
 }
 
-/* Rows [first, first + count), first even, with one tile of columns */
+/* Rows [first, first + count), first even, with one tile of outputs */
 static void
-int8_some_rows(const mb_reduced_rows *rows, size_t first, size_t count,
-			   const uint8_t *w, size_t column, reduced_block *block)
+some_rows(int8_group *group, size_t first, size_t count, size_t k,
+		  const uint8_t *w, size_t column, sums_block *block)
 {
-	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	size_t		end = first + count;
 	size_t		r;
 
-	for (r = first; r + 2 <= first + count; r += 2)
-		int8_rows_2(rows_line(rows->tiles, deep, r, 0), w, deep,
-					(int32_t (*)[PAIR]) &block->i[r][column]);
-	if (r < first + count)
-		int8_rows_1(rows_line(rows->tiles, deep, r, 0), w, deep,
-					(int32_t (*)[PAIR]) &block->i[r][column]);
-}
-
-static void
-product_int8(const mb_reduced_rows *rows, const uint8_t *w,
-			 reduced_block *block)
-{
-	size_t		size = tile_size(MB_REDUCED_INT8, rows->k);
-	size_t		column;
-
-	for (column = 0; column < PAIR; column += TILE)
+	for (r = first; r < end; r += 2)
 	{
-		int8_some_rows(rows, 0, rows->rows, w, column, block);
-		int8_some_rows(rows, ROWS, rows->seconds, w, column, block);
-		w += size;
+		const uint8_t *x = rows_line(group->tiles, deep, r, 0);
+
+		if (end - r >= 2)
+			int8_rows_2(x, w, deep, &block->i[r][column]);
+		else
+			int8_rows_1(x, w, deep, &block->i[r][column]);
 	}
 }
 
 static void
-linear_int8_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
-				 size_t first, size_t last, const mb_reduced_finish *finish,
-				 float *y, size_t ldy)
+int8_avx2(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
-	linear_int8(product_int8, rows, panel, n, first, last, finish, y, ldy);
+	size_t		column;
+
+	for (column = 0; column < MB_PANEL; column += TILE)
+	{
+		some_rows(group, 0, rows, k, w, column, block);
+		some_rows(group, GROUP, group->seconds, k, w, column, block);
+		w += tile_size(MB_FORMAT_INT8, k);
+	}
+}
+
+void
+mb_linear_int8_avx2(const mb_product *product)
+{
+	linear_int8(product, int8_avx2);
 }
 
 /* ----------
@@ -392,7 +396,7 @@ odd(const uint8_t *w)
 	}
 
 #define OPEN(r) \
-	const float *x##r = x + r * ldx; \
+	const float *x##r = x + r * k; \
 	vf a##r = v_set1(0.0f), b##r = a##r
 
 #define EACH(r) \
@@ -405,8 +409,8 @@ odd(const uint8_t *w)
 
 #define CLOSE(r) \
 	do { \
-		v_store(sums + r * PAIR, a##r); \
-		v_store(sums + r * PAIR + VW, b##r); \
+		v_store(sums + r * MB_PANEL, a##r); \
+		v_store(sums + r * MB_PANEL + VW, b##r); \
 	} while (0)
 
 /* Inputs in order, so that the bits of a row are the same in every tile */
@@ -430,86 +434,62 @@ odd(const uint8_t *w)
 	} \
 	ROWS_DO(CLOSE)
 
-static inline __attribute__((always_inline)) void
-rows_1(const float *x, size_t ldx, size_t k, const uint8_t *w, size_t size,
-	   const bool low, float *sums)
+ALWAYS void
+rows_1(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
+	   float *sums)
 {
 	BODY(ONE);
 }
 
-static inline __attribute__((always_inline)) void
-rows_4(const float *x, size_t ldx, size_t k, const uint8_t *w, size_t size,
-	   const bool low, float *sums)
+ALWAYS void
+rows_4(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
+	   float *sums)
 {
 	BODY(FOUR);
 }
 
-static inline __attribute__((always_inline)) void
-linear(mb_reduced_form form, const mb_reduced_rows *rows, const void *panel,
-	   size_t first, size_t last, const mb_reduced_finish *finish, float *y,
-	   size_t ldy)
+ALWAYS void
+all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
+		 const bool low, sums_block *block)
 {
-	const bool	low = form == MB_REDUCED_BF16X3;
-	size_t		size = tile_size(form, rows->k);
-	reduced_block block __attribute__((aligned(64)));
-	size_t		c;
+	size_t		column;
+	size_t		r;
 
-	for (c = first; c < last; c += TILE)
+	for (column = 0; column < MB_PANEL; column += TILE, w += size)
 	{
-		const uint8_t *w = panel_tile(form, panel, rows->k, c);
-		size_t		r = 0;
-
-		for (; rows->rows - r >= 4; r += 4)
-			rows_4(rows->x + r * rows->ldx, rows->ldx, rows->k, w, size, low,
-				   block.f[r]);
-		for (; r < rows->rows; r++)
-			rows_1(rows->x + r * rows->ldx, rows->ldx, rows->k, w, size, low,
-				   block.f[r]);
-		finish_float(&block, rows->rows, c, last - c < TILE ? last - c : TILE,
-					 finish, y, ldy);
+		for (r = 0; rows - r >= 4; r += 4)
+			rows_4(x + r * k, k, w, size, low, &block->f[r][column]);
+		for (; r < rows; r++)
+			rows_1(x + r * k, k, w, size, low, &block->f[r][column]);
 	}
 }
 
 static void
-linear_bf16_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
-				 size_t first, size_t last, const mb_reduced_finish *finish,
-				 float *y, size_t ldy)
+bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
-	(void) n;
-	linear(MB_REDUCED_BF16, rows, panel, first, last, finish, y, ldy);
+	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16, k), false, block);
 }
 
 static void
-linear_bf16x3_avx2(const mb_reduced_rows *rows, const void *panel, size_t n,
-				   size_t first, size_t last, const mb_reduced_finish *finish,
-				   float *y, size_t ldy)
+bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+			sums_block *block)
 {
-	(void) n;
-	linear(MB_REDUCED_BF16X3, rows, panel, first, last, finish, y, ldy);
+	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
-static void
-prepare_float(mb_reduced_rows *rows)
+void
+mb_linear_bf16_avx2(const mb_product *p)
 {
-	rows->seconds = 0;
+	linear_bf16(p, MB_FORMAT_BF16, p->x, GROUP * p->k * sizeof(float),
+				bf16_sums);
 }
 
-const mb_reduced_kernels mb_reduced_avx2[MB_REDUCED_FORMS] = {
-	[MB_REDUCED_INT8] = {
-		.name = "avx2",
-		.prepare = prepare_int8_avx2,
-		.linear = linear_int8_avx2
-	},
-	[MB_REDUCED_BF16] = {
-		.name = "avx2",
-		.prepare = prepare_float,
-		.linear = linear_bf16_avx2
-	},
-	[MB_REDUCED_BF16X3] = {
-		.name = "avx2",
-		.prepare = prepare_float,
-		.linear = linear_bf16x3_avx2
-	}
-};
+void
+mb_linear_bf16x3_avx2(const mb_product *p)
+{
+	linear_bf16(p, MB_FORMAT_BF16X3, p->x, GROUP * p->k * sizeof(float),
+				bf16x3_sums);
+}
 
 #endif							/* __x86_64__ */

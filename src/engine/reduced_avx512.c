@@ -43,7 +43,7 @@ odd(const uint8_t *line)
 	}
 
 #define OPEN(r) \
-	const float *x##r = x + r * ldx; \
+	const float *x##r = x + r * k; \
 	vf a##r = v_set1(0.0f), b##r = a##r
 
 #define EACH(r) \
@@ -87,109 +87,81 @@ odd(const uint8_t *line)
 #define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
 
 #define ARGUMENTS \
-	const float *x, size_t ldx, size_t k, const uint8_t *w, size_t size, \
-	const bool low, float (*sums)[PAIR]
+	const float *x, size_t k, const uint8_t *w, size_t size, \
+	const bool low, float (*sums)[MB_PANEL]
 
-static inline __attribute__((always_inline)) void
+ALWAYS void
 rows_1(ARGUMENTS)
 {
 	BODY(ONE);
 }
 
-static inline __attribute__((always_inline)) void
+ALWAYS void
 rows_2(ARGUMENTS)
 {
 	BODY(TWO);
 }
 
-static inline __attribute__((always_inline)) void
+ALWAYS void
 rows_4(ARGUMENTS)
 {
 	BODY(FOUR);
 }
 
-static inline __attribute__((always_inline)) void
+ALWAYS void
 rows_8(ARGUMENTS)
 {
 	BODY(EIGHT);
 }
 
-static inline __attribute__((always_inline)) void
-product(const mb_reduced_rows *rows, const uint8_t *w, size_t size,
-		const bool low, reduced_block *block)
+ALWAYS void
+all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
+		 const bool low, sums_block *block)
 {
-	size_t		k = rows->k;
-	size_t		ldx = rows->ldx;
 	size_t		r = 0;
 
-	for (; rows->rows - r >= 8; r += 8)
-		rows_8(rows->x + r * ldx, ldx, k, w, size, low, &block->f[r]);
-	if (rows->rows - r >= 4)
+	for (; rows - r >= 8; r += 8)
+		rows_8(x + r * k, k, w, size, low, &block->f[r]);
+	if (rows - r >= 4)
 	{
-		rows_4(rows->x + r * ldx, ldx, k, w, size, low, &block->f[r]);
+		rows_4(x + r * k, k, w, size, low, &block->f[r]);
 		r += 4;
 	}
-	if (rows->rows - r >= 2)
+	if (rows - r >= 2)
 	{
-		rows_2(rows->x + r * ldx, ldx, k, w, size, low, &block->f[r]);
+		rows_2(x + r * k, k, w, size, low, &block->f[r]);
 		r += 2;
 	}
-	if (rows->rows - r >= 1)
-		rows_1(rows->x + r * ldx, ldx, k, w, size, low, &block->f[r]);
-}
-
-static inline __attribute__((always_inline)) void
-linear(mb_reduced_form form, const mb_reduced_rows *rows, const void *panel,
-	   size_t first, size_t last, const mb_reduced_finish *finish, float *y,
-	   size_t ldy)
-{
-	reduced_block block __attribute__((aligned(64)));
-	size_t		c;
-
-	for (c = first; c < last; c += PAIR)
-	{
-		product(rows, panel_tile(form, panel, rows->k, c),
-				tile_size(form, rows->k), form == MB_REDUCED_BF16X3, &block);
-		finish_float(&block, rows->rows, c, last - c < PAIR ? last - c : PAIR,
-					 finish, y, ldy);
-	}
+	if (rows - r >= 1)
+		rows_1(x + r * k, k, w, size, low, &block->f[r]);
 }
 
 static void
-linear_bf16(const mb_reduced_rows *rows, const void *panel, size_t n,
-			size_t first, size_t last, const mb_reduced_finish *finish,
-			float *y, size_t ldy)
+bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
-	(void) n;
-	linear(MB_REDUCED_BF16, rows, panel, first, last, finish, y, ldy);
+	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16, k), false, block);
 }
 
 static void
-linear_bf16x3(const mb_reduced_rows *rows, const void *panel, size_t n,
-			  size_t first, size_t last, const mb_reduced_finish *finish,
-			  float *y, size_t ldy)
+bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+			sums_block *block)
 {
-	(void) n;
-	linear(MB_REDUCED_BF16X3, rows, panel, first, last, finish, y, ldy);
+	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
-static void
-prepare(mb_reduced_rows *rows)
+void
+mb_linear_bf16_avx512(const mb_product *p)
 {
-	rows->seconds = 0;
+	linear_bf16(p, MB_FORMAT_BF16, p->x, GROUP * p->k * sizeof(float),
+				bf16_sums);
 }
 
-const mb_reduced_kernels mb_reduced_avx512[MB_REDUCED_FORMS] = {
-	[MB_REDUCED_BF16] = {
-		.name = "avx512",
-		.prepare = prepare,
-		.linear = linear_bf16
-	},
-	[MB_REDUCED_BF16X3] = {
-		.name = "avx512",
-		.prepare = prepare,
-		.linear = linear_bf16x3
-	}
-};
+void
+mb_linear_bf16x3_avx512(const mb_product *p)
+{
+	linear_bf16(p, MB_FORMAT_BF16X3, p->x, GROUP * p->k * sizeof(float),
+				bf16x3_sums);
+}
 
 #endif							/* __x86_64__ */

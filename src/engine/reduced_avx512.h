@@ -146,10 +146,10 @@ row_lanes(const float *x, size_t k, size_t i)
 
 /* Integers of one row; false when its values call for a second term. */
 static inline bool
-quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
+quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 {
-	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
-	row_range	range = find_range(x, rows->k);
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	row_range	range = find_range(x, k);
 	float		scale = range.high / 255.0f - range.low / 255.0f;
 	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
 	float		zero = rintf(-range.low * inverse);
@@ -159,24 +159,24 @@ quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
 	float		total;
 	size_t		t;
 
-	rows->scale[r] = range.finite ? scale : NAN;
+	group->scale[r] = range.finite ? scale : NAN;
 	if (!range.finite)
 		zero = 0.0f;
-	rows->zero[r] = zero;
+	group->zero[r] = zero;
 	zeros = _mm512_set1_epi16((short) zero);
 	for (t = 0; t < deep; t++)
 	{
 		size_t		i = t * INT8_DEEP;
-		vf			a = row_lanes(x, rows->k, i) * factor;
-		vf			b = row_lanes(x, rows->k, i + VW) * factor;
-		vf			c = row_lanes(x, rows->k, i + 2 * VW) * factor;
-		vf			d = row_lanes(x, rows->k, i + 3 * VW) * factor;
+		vf			a = row_lanes(x, k, i) * factor;
+		vf			b = row_lanes(x, k, i + VW) * factor;
+		vf			c = row_lanes(x, k, i + 2 * VW) * factor;
+		vf			d = row_lanes(x, k, i + 3 * VW) * factor;
 
 		squares = v_fma(a, a, squares);
 		squares = v_fma(b, b, squares);
 		squares = v_fma(c, c, squares);
 		squares = v_fma(d, d, squares);
-		_mm512_store_si512((void *) rows_line(rows->tiles, deep, r, t),
+		_mm512_store_si512((void *) rows_line(group->tiles, deep, r, t),
 						   pack_bytes(_mm512_cvtps_epi32(a),
 									  _mm512_cvtps_epi32(b),
 									  _mm512_cvtps_epi32(c),
@@ -184,7 +184,7 @@ quantise_row(mb_reduced_rows *rows, size_t r, const float *x)
 	}
 	total = add_up_squares(squares);
 	return total * (SECOND_RATIO * SECOND_RATIO) >=
-		255.0f * 255.0f * (float) rows->k || !(total > 0.0f);
+		255.0f * 255.0f * (float) k || !(total > 0.0f);
 }
 
 /* What 16 integers at q left over of x, in steps of the second term */
@@ -198,41 +198,45 @@ rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
 }
 
 static inline void
-quantise_rest(mb_reduced_rows *rows, size_t r, const float *x)
+quantise_rest(int8_group *group, size_t r, const float *x, size_t k)
 {
-	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
-	size_t		second = ROWS + rows->seconds;
-	vf			factor = v_set1(1.0f / rows->scale[r]);
-	vf			zero = v_set1(rows->zero[r]);
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	size_t		second = GROUP + group->seconds;
+	vf			factor = v_set1(1.0f / group->scale[r]);
+	vf			zero = v_set1(group->zero[r]);
 	size_t		t;
 
 	for (t = 0; t < deep; t++)
 	{
-		const uint8_t *q = rows_line(rows->tiles, deep, r, t);
+		const uint8_t *q = rows_line(group->tiles, deep, r, t);
 		__m512i		part[4];
 		size_t		j;
 
 		for (j = 0; j < 4; j++)
 			part[j] = rest_lanes(q + j * VW,
-								 row_lanes(x, rows->k,
-										   t * INT8_DEEP + j * VW),
+								 row_lanes(x, k, t * INT8_DEEP + j * VW),
 								 factor, zero);
-		_mm512_store_si512((void *) rows_line(rows->tiles, deep, second, t),
+		_mm512_store_si512((void *) rows_line(group->tiles, deep, second, t),
 						   pack_bytes(part[0], part[1], part[2], part[3],
 									  _mm512_set1_epi16(128)));
 	}
-	rows->scale[second] = rows->scale[r] * (1.0f / SECOND_STEPS);
-	rows->zero[second] = 128.0f;
-	rows->owner[rows->seconds++] = (uint8_t) r;
+	group->scale[second] = group->scale[r] * (1.0f / SECOND_STEPS);
+	group->zero[second] = 128.0f;
+	group->owner[group->seconds++] = (uint8_t) r;
 }
 
 static inline void
-prepare_int8(mb_reduced_rows *rows)
+prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 {
 	size_t		r;
 
-	rows->seconds = 0;
-	for (r = 0; r < rows->rows; r++)
-		if (!quantise_row(rows, r, rows->x + r * rows->ldx))
-			quantise_rest(rows, r, rows->x + r * rows->ldx);
+	for (r = 0; r < rows; r++, x += k)
+	{
+		int8_group *group = int8_group_at(operand, k, r / GROUP);
+
+		if (r % GROUP == 0)
+			group->seconds = 0;
+		if (!quantise_row(group, r % GROUP, x, k))
+			quantise_rest(group, r % GROUP, x, k);
+	}
 }

@@ -13,23 +13,25 @@
 
 #include "reduced.h"
 
-#define ROWS MB_REDUCED_ROWS
-#define TILE MB_REDUCED_TILE
-#define PAIR MB_REDUCED_PAIR
-#define LINE MB_REDUCED_LINE
+/* Rows of a group, which products take together: two AMX tiles */
+#define GROUP 32
+
+#define TILE 16
+#define LINE 64
 
 /* An AMX tile: 16 lines */
 #define AMX_BYTES 1024
 
-/* Inputs in a line, for each column, and in an AMX tile */
+/* Inputs in a line, for each output, and in an AMX tile */
 #define INT8_STEP 4
 #define BF16_STEP 2
 #define INT8_DEEP 64
 #define BF16_DEEP 32
 
 /*
- * A row with values beyond this many times its root mean square (twice that
- * for a row of both signs) gets a second term.
+ * A row whose range is beyond this many times its root mean square (a normal
+ * distribution's is 6) gets a second term: its integers would be coarser than
+ * those of the weights.
  */
 #define SECOND_RATIO 10.0f
 
@@ -39,45 +41,96 @@
 /* Ranges below this are zero: their inverse is not a number. */
 #define RANGE_LEAST 1e-35f
 
-static inline size_t
-round_up(size_t n, size_t unit)
+/*
+ * The operand of INT8 has, for each group of rows, this and behind it the
+ * group's integers, (x / scale + zero), in tiles; those of second terms are
+ * rows from GROUP on, row GROUP + i that of row owner[i].  The operands of the
+ * other formats are tiles alone; low parts are rows from GROUP on.
+ */
+typedef struct int8_group
 {
-	return (n + unit - 1) / unit * unit;
-}
+	float		scale[2 * GROUP];
+	float		zero[2 * GROUP];
+	uint8_t		owner[GROUP];
+	uint32_t	seconds;		/* second terms */
+	uint8_t		filler[28];		/* to whole lines */
+	uint8_t		tiles[];
+} int8_group;
 
 /* AMX tiles along k */
 static inline size_t
-depth(mb_reduced_form form, size_t k)
+depth(mb_format format, size_t k)
 {
-	return form == MB_REDUCED_INT8 ? round_up(k, INT8_DEEP) / INT8_DEEP :
-		round_up(k, BF16_DEEP) / BF16_DEEP;
+	size_t		deep = format == MB_FORMAT_INT8 ? INT8_DEEP : BF16_DEEP;
+
+	return (k + deep - 1) / deep;
 }
 
-/* Bytes of one tile of columns */
+/* Bytes of one tile of outputs, and of a panel */
 static inline size_t
-tile_size(mb_reduced_form form, size_t k)
+tile_size(mb_format format, size_t k)
 {
-	return depth(form, k) * AMX_BYTES * (form == MB_REDUCED_BF16X3 ? 2 : 1);
+	return depth(format, k) * AMX_BYTES * (format == MB_FORMAT_BF16X3 ? 2 : 1);
 }
 
+static inline size_t
+panel_size(mb_format format, size_t k)
+{
+	return MB_PANEL / TILE * tile_size(format, k);
+}
+
+/* Outputs, rounded up to whole panels */
+static inline size_t
+padded(size_t n)
+{
+	return (n + MB_PANEL - 1) / MB_PANEL * MB_PANEL;
+}
+
+/* The tile of an output */
 static inline const uint8_t *
-panel_tile(mb_reduced_form form, const void *panel, size_t k, size_t column)
+panel_tile(mb_format format, const void *panels, size_t k, size_t column)
 {
-	return (const uint8_t *) panel + column / TILE * tile_size(form, k);
+	return (const uint8_t *) panels + column / TILE * tile_size(format, k);
 }
 
-/* int8: scales of the columns, and the sums of their integers */
+/* INT8: scales of the outputs, and the sums of their integers */
 static inline const float *
-panel_scale(const void *panel, size_t k, size_t n)
+panel_scale(const void *panels, size_t k, size_t n)
 {
-	return (const float *) panel_tile(MB_REDUCED_INT8, panel, k,
-									  round_up(n, PAIR));
+	return (const float *) panel_tile(MB_FORMAT_INT8, panels, k, padded(n));
 }
 
 static inline const float *
-panel_sum(const void *panel, size_t k, size_t n)
+panel_sum(const void *panels, size_t k, size_t n)
 {
-	return panel_scale(panel, k, n) + round_up(n, PAIR);
+	return panel_scale(panels, k, n) + padded(n);
+}
+
+/* Bytes of a group's tiles when it has so many rows, low parts included */
+static inline size_t
+group_tiles(mb_format format, size_t k, size_t rows)
+{
+	return rows / TILE * depth(format, k) * AMX_BYTES;
+}
+
+/* INT8: bytes of a group, and group number g */
+static inline size_t
+int8_group_size(size_t k)
+{
+	return sizeof(int8_group) + group_tiles(MB_FORMAT_INT8, k, 2 * GROUP);
+}
+
+static inline int8_group *
+int8_group_at(const void *operand, size_t k, size_t g)
+{
+	return (int8_group *) ((uint8_t *) operand + g * int8_group_size(k));
+}
+
+/* Rows of the group that begins at row first */
+static inline size_t
+group_rows(size_t rows, size_t first)
+{
+	return rows - first < GROUP ? rows - first : GROUP;
 }
 
 /*
@@ -117,15 +170,5 @@ bf16_to_float(uint16_t h)
 
 	return v.f;
 }
-
-extern const mb_reduced_kernels mb_reduced_ref[MB_REDUCED_FORMS];
-
-#if defined(__x86_64__)
-/* A table without name: the instruction set has nothing for that form. */
-extern const mb_reduced_kernels mb_reduced_avx2[MB_REDUCED_FORMS];
-extern const mb_reduced_kernels mb_reduced_avx512[MB_REDUCED_FORMS];
-extern const mb_reduced_kernels mb_reduced_vnni[MB_REDUCED_FORMS];
-extern const mb_reduced_kernels mb_reduced_amx[MB_REDUCED_FORMS];
-#endif
 
 #endif							/* MB_REDUCED_LAYOUT_H */

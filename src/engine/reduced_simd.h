@@ -13,164 +13,224 @@
  *	v_relu(x)							max(0, x); NaN stays
  *	v_ints(p)							int32_t[VW], converted
  *
- * The products come block by block: int32_t or float [2 * ROWS][PAIR], rows of
- * second terms from ROWS on.  A block function fills one.
+ * Products come block by block: those of a group of rows and a panel, rows of
+ * second terms from GROUP on.
  *
- * Depends on reduced_layout.h.
+ * Depends on reduced_layout.h, gemm.h (other activations).
  *
  *-------------------------------------------------------------------------
  */
+#include "gemm.h"
 #include "reduced_layout.h"
 
-typedef union reduced_block
+#define ALWAYS static inline __attribute__((always_inline))
+
+typedef union sums_block
 {
-	int32_t		i[2 * ROWS][PAIR];
-	float		f[2 * ROWS][PAIR];
-} reduced_block;
+	int32_t		i[2 * GROUP][MB_PANEL];
+	float		f[2 * GROUP][MB_PANEL];
+} sums_block;
 
 /* Lanes of this step of a loop over width */
 #define STEP(width, i) ((width) - (i) < VW ? (width) - (i) : VW)
 
-static inline vf
+ALWAYS vf
 load_some(const float *p, size_t n)
 {
 	return n == VW ? v_load(p) : v_load_part(p, n);
 }
 
-/* Results of column c .. c + n from their sums. */
-static inline vf
-finish_vector(vf v, const mb_reduced_finish *f, size_t r, size_t c, size_t n,
-			  vf bias, vf norm_weight, vf norm_bias)
+/* Vectors of an epilogue for n outputs from column c on */
+typedef struct finish_vectors
 {
-	v = v + bias;
-	if (f->relu)
-		v = v_relu(v);
-	if (f->residual != NULL)
-		v = v + load_some(f->residual + r * f->ldr + c, n);
-	if (f->norm_weight != NULL)
-		v = v_fma(v, norm_weight, norm_bias);
+	vf			scale;			/* INT8 */
+	vf			sum;
+	vf			bias;
+	vf			norm_weight;
+	vf			norm_bias;
+} finish_vectors;
+
+ALWAYS finish_vectors
+load_finish(const mb_product *p, size_t c, size_t n)
+{
+	finish_vectors v;
+
+	v.scale = v.sum = v.bias = v.norm_weight = v.norm_bias = v_set1(0.0f);
+	if (p->map->format == MB_FORMAT_INT8)
+	{
+		/* these are padded */
+		v.scale = v_load(panel_scale(p->map->panels, p->k, p->n) + c);
+		v.sum = v_load(panel_sum(p->map->panels, p->k, p->n) + c);
+	}
+	if (p->map->bias != NULL)
+		v.bias = load_some(p->map->bias + c, n);
+	if (p->norm != NULL)
+	{
+		v.norm_weight = load_some(p->norm->weight + c, n);
+		v.norm_bias = load_some(p->norm->bias + c, n);
+	}
 	return v;
 }
 
-#define FINISH_OPEN \
-	vf bias = f->bias == NULL ? v_set1(0.0f) : load_some(f->bias + c, n); \
-	vf norm_weight = f->norm_weight == NULL ? v_set1(0.0f) : \
-		load_some(f->norm_weight + c, n); \
-	vf norm_bias = f->norm_weight == NULL ? v_set1(0.0f) : \
-		load_some(f->norm_bias + c, n)
+/* Results of one row from its sums */
+ALWAYS void
+finish_vector(const mb_product *p, const finish_vectors *v, vf sums,
+			  size_t row, size_t c, size_t n)
+{
+	float	   *y = p->y + row * p->n + c;
+	vf			result = sums + v->bias;
 
-#define FINISH_ROW(v) \
-	do { \
-		vf result = finish_vector(v, f, r, c, n, bias, norm_weight, \
-								  norm_bias); \
-		\
-		if (n == VW) \
-			v_store(y + r * ldy + c, result); \
-		else \
-			v_store_part(y + r * ldy + c, result, n); \
-	} while (0)
+	if (p->activation == MB_ACT_RELU)
+		result = v_relu(result);
+	if (p->residual != NULL)
+		result = result + load_some(p->residual + row * p->n + c, n);
+	if (p->norm != NULL)
+		result = v_fma(result, v->norm_weight, v->norm_bias);
+	if (n == VW)
+		v_store(y, result);
+	else
+		v_store_part(y, result, n);
+}
 
-/* Columns [column, column + width) of float sums */
-static inline void
-finish_float(const reduced_block *block, size_t rows, size_t column,
-			 size_t width, const mb_reduced_finish *f, float *y, size_t ldy)
+/* A row's share of INT8 sums: (integer - zero * sum) * scale */
+ALWAYS vf
+row_term(const int8_group *group, const sums_block *block, size_t r, size_t i,
+		 vf sum)
+{
+	return v_fnma(v_set1(group->zero[r]), sum, v_ints(block->i[r] + i)) *
+		v_set1(group->scale[r]);
+}
+
+/*
+ * Integers of all rows become floats, with second terms added and, for other
+ * activations than those of finish_vector(), the outputs' scale.
+ */
+static void
+integers_to_floats(const mb_product *p, const int8_group *group,
+				   sums_block *block, size_t rows, size_t column, bool scaled)
 {
 	size_t		i;
 	size_t		r;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < MB_PANEL; i += VW)
 	{
-		size_t		c = column + i;
-		size_t		n = STEP(width, i);
-		FINISH_OPEN;
+		finish_vectors v = load_finish(p, column + i, 0);
 
 		for (r = 0; r < rows; r++)
-			FINISH_ROW(v_load(block->f[r] + i));
+			v_store(block->f[r] + i, row_term(group, block, r, i, v.sum));
+		for (r = 0; r < group->seconds; r++)
+		{
+			float	   *target = block->f[group->owner[r]] + i;
+
+			v_store(target, v_load(target) +
+					row_term(group, block, GROUP + r, i, v.sum));
+		}
+		for (r = 0; r < rows && scaled; r++)
+			v_store(block->f[r] + i, v_load(block->f[r] + i) * v.scale);
 	}
 }
 
-/* A row's share of sums: (integer - zero * sum) * scale */
-static inline vf
-row_term(const mb_reduced_rows *rows, const reduced_block *block, size_t r,
-		 size_t i, vf sum)
+/* The rows of a block whose activation is neither none nor ReLU */
+static void
+finish_other(const mb_product *p, const int8_group *group, sums_block *block,
+			 size_t row, size_t rows, size_t column, size_t width)
 {
-	return v_fnma(v_set1(rows->zero[r]), sum, v_ints(block->i[r] + i)) *
-		v_set1(rows->scale[r]);
+	size_t		r;
+
+	if (group != NULL)
+		integers_to_floats(p, group, block, rows, column, true);
+	for (r = 0; r < rows; r++)
+		mb_finish_sums(p, row + r, column, block->f[r], width);
 }
 
-/* Add second terms to the rows they belong to; sums become floats. */
-static void
-add_seconds(const mb_reduced_rows *rows, reduced_block *block,
-			const float *sums)
+/* Results of a block; group NULL: its sums are floats. */
+ALWAYS void
+finish_block(const mb_product *p, const int8_group *group, sums_block *block,
+			 size_t row, size_t column)
 {
+	size_t		rows = group_rows(p->rows, row);
+	size_t		left = p->first + p->width - column;
+	size_t		width = left < MB_PANEL ? left : MB_PANEL;
 	size_t		i;
 	size_t		r;
 
-	for (i = 0; i < PAIR; i += VW)
+	if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
 	{
-		vf			sum = v_load(sums + i);
+		finish_other(p, group, block, row, rows, column, width);
+		return;
+	}
+	if (group != NULL && group->seconds > 0)
+		integers_to_floats(p, group, block, rows, column, false);
+	for (i = 0; i < width; i += VW)
+	{
+		size_t		n = STEP(width, i);
+		size_t		c = column + i;
+		finish_vectors v = load_finish(p, c, n);
 
-		for (r = 0; r < rows->rows; r++)
-			v_store(block->f[r] + i, row_term(rows, block, r, i, sum));
-		for (r = 0; r < rows->seconds; r++)
+		if (group == NULL)
+			for (r = 0; r < rows; r++)
+				finish_vector(p, &v, v_load(block->f[r] + i), row + r, c, n);
+		else if (group->seconds > 0)
+			for (r = 0; r < rows; r++)
+				finish_vector(p, &v, v_load(block->f[r] + i) * v.scale,
+							  row + r, c, n);
+		else
+			for (r = 0; r < rows; r++)
+				finish_vector(p, &v, row_term(group, block, r, i, v.sum) *
+							  v.scale, row + r, c, n);
+	}
+}
+
+/* Sums of "rows" rows of a group with the panel at w */
+typedef void (*int8_sums) (int8_group *group, size_t rows, size_t k,
+						   const uint8_t *w, sums_block *block);
+
+ALWAYS void
+linear_int8(const mb_product *p, int8_sums sums)
+{
+	sums_block	block __attribute__((aligned(64)));
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
+
+	for (column = p->first; column < end; column += MB_PANEL)
+	{
+		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
+									  column);
+
+		for (row = 0; row < p->rows; row += GROUP)
 		{
-			float	   *target = block->f[rows->owner[r]] + i;
+			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
 
-			v_store(target, v_load(target) +
-					row_term(rows, block, ROWS + r, i, sum));
+			sums(group, group_rows(p->rows, row), p->k, w, &block);
+			finish_block(p, group, &block, row, column);
 		}
 	}
 }
 
-/*
- * The same for int8: scales and sums are those of the block's columns, padded
- * to PAIR.
- */
-static inline void
-finish_int8(reduced_block *block, const mb_reduced_rows *rows,
-			const float *scales, const float *sums, size_t column,
-			size_t width, const mb_reduced_finish *f, float *y, size_t ldy)
+/* Sums of "rows" float rows of x, or prepared ones, with the panel at w */
+typedef void (*float_sums) (const void *x, size_t rows, size_t k,
+							const uint8_t *w, sums_block *block);
+
+/* x: where the first group is; the next is "step" bytes on. */
+ALWAYS void
+linear_bf16(const mb_product *p, mb_format format, const void *x, size_t step,
+			float_sums sums)
 {
-	size_t		i;
-	size_t		r;
+	sums_block	block __attribute__((aligned(64)));
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
 
-	if (rows->seconds > 0)
-		add_seconds(rows, block, sums);
-	for (i = 0; i < width; i += VW)
+	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		size_t		c = column + i;
-		size_t		n = STEP(width, i);
-		vf			scale = v_load(scales + i);
-		vf			sum = v_load(sums + i);
-		FINISH_OPEN;
+		const uint8_t *w = panel_tile(format, p->map->panels, p->k, column);
 
-		if (rows->seconds > 0)
-			for (r = 0; r < rows->rows; r++)
-				FINISH_ROW(v_load(block->f[r] + i) * scale);
-		else
-			for (r = 0; r < rows->rows; r++)
-				FINISH_ROW(row_term(rows, block, r, i, sum) * scale);
-	}
-}
-
-/* A block of products of int8 rows with the pair of tiles at w. */
-typedef void (*int8_block) (const mb_reduced_rows *rows, const uint8_t *w,
-							reduced_block *block);
-
-static inline void
-linear_int8(int8_block product, const mb_reduced_rows *rows,
-			const void *panel, size_t n, size_t first, size_t last,
-			const mb_reduced_finish *finish, float *y, size_t ldy)
-{
-	const float *scales = panel_scale(panel, rows->k, n);
-	const float *sums = panel_sum(panel, rows->k, n);
-	reduced_block block __attribute__((aligned(64)));
-	size_t		c;
-
-	for (c = first; c < last; c += PAIR)
-	{
-		product(rows, panel_tile(MB_REDUCED_INT8, panel, rows->k, c), &block);
-		finish_int8(&block, rows, scales + c, sums + c, c,
-					last - c < PAIR ? last - c : PAIR, finish, y, ldy);
+		for (row = 0; row < p->rows; row += GROUP)
+		{
+			sums((const uint8_t *) x + row / GROUP * step,
+				 group_rows(p->rows, row), p->k, w, &block);
+			finish_block(p, NULL, &block, row, column);
+		}
 	}
 }

@@ -81,43 +81,43 @@ quad(const uint8_t *p)
 #define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
 
 static void
-rows_1(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[PAIR])
+rows_1(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
 {
 	BODY(ONE);
 }
 
 static void
-rows_2(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[PAIR])
+rows_2(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
 {
 	BODY(TWO);
 }
 
 static void
-rows_4(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[PAIR])
+rows_4(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
 {
 	BODY(FOUR);
 }
 
 static void
-rows_8(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[PAIR])
+rows_8(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
 {
 	BODY(EIGHT);
 }
 
 /* Rows [first, first + count) of the tiles */
 static void
-some_rows(const mb_reduced_rows *rows, size_t first, size_t count,
-		  const uint8_t *w, reduced_block *block)
+some_rows(int8_group *group, size_t first, size_t count, size_t k,
+		  const uint8_t *w, sums_block *block)
 {
-	size_t		deep = depth(MB_REDUCED_INT8, rows->k);
-	size_t		r = first;
+	size_t		deep = depth(MB_FORMAT_INT8, k);
 	size_t		end = first + count;
+	size_t		r = first;
 
-	/* eight rows at a multiple of eight lie in one tile; so do the halves */
+	/* eight rows at a multiple of eight lie in one tile; so do the parts */
 	while (r < end)
 	{
-		const uint8_t *x = rows_line(rows->tiles, deep, r, 0);
-		int32_t		(*sums)[PAIR] = &block->i[r];
+		const uint8_t *x = rows_line(group->tiles, deep, r, 0);
+		int32_t		(*sums)[MB_PANEL] = &block->i[r];
 		size_t		left = end - r;
 
 		if (left >= 8)
@@ -133,32 +133,23 @@ some_rows(const mb_reduced_rows *rows, size_t first, size_t count,
 }
 
 static void
-product(const mb_reduced_rows *rows, const uint8_t *w, reduced_block *block)
+int8_vnni(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
-	some_rows(rows, 0, rows->rows, w, block);
-	some_rows(rows, ROWS, rows->seconds, w, block);
+	some_rows(group, 0, rows, k, w, block);
+	some_rows(group, GROUP, group->seconds, k, w, block);
 }
 
-static void
-linear_vnni(const mb_reduced_rows *rows, const void *panel, size_t n,
-			size_t first, size_t last, const mb_reduced_finish *finish,
-			float *y, size_t ldy)
+void
+mb_linear_int8_vnni(const mb_product *product)
 {
-	linear_int8(product, rows, panel, n, first, last, finish, y, ldy);
+	linear_int8(product, int8_vnni);
 }
 
-static void
-prepare(mb_reduced_rows *rows)
+void
+mb_prepare_int8_vnni(const float *x, size_t rows, size_t k, void *operand)
 {
-	prepare_int8(rows);
+	prepare_int8(x, rows, k, operand);
 }
-
-const mb_reduced_kernels mb_reduced_vnni[MB_REDUCED_FORMS] = {
-	[MB_REDUCED_INT8] = {
-		.name = "vnni",
-		.prepare = prepare,
-		.linear = linear_vnni
-	}
-};
 
 #endif							/* __x86_64__ */

@@ -5,13 +5,14 @@
  *	  double arithmetic, in every size from 1 to 65; int8 against exact
  *	  integers; rows that keep their bits in any batch.
  *
- * Buffers have the size that reduced.h asks for and no more, so that the
- * sanitizers see a step too far.  Instruction sets that this processor lacks
- * are skipped by name.
+ * Buffers have the size that kernels.h asks for and no more, so that the
+ * sanitizers see a step too far.  Tables of instruction sets that this
+ * processor lacks are skipped by name.
  *
  *-------------------------------------------------------------------------
  */
-#include "reduced.h"
+#include "gemm.h"
+#include "reduced_layout.h"
 
 #include "tap.h"
 
@@ -21,10 +22,26 @@
 
 #define MOST 65
 
-static const char *const sets[] = {"ref", "avx2", "avx512", "vnni", "amx"};
-static const char *const forms[] = {"int8", "bf16", "bf16x3"};
+/* Rows of a batch: one group, its neighbours, and more */
+#define ROWS 70
 
-#define SETS (sizeof(sets) / sizeof(sets[0]))
+static const char *const tables[] = {"ref", "avx2", "avx512", "vnni", "amx"};
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+typedef struct form
+{
+	const char *name;
+	mb_format	format;
+} form;
+
+static const form forms[] = {
+	{"int8", MB_FORMAT_INT8},
+	{"bf16", MB_FORMAT_BF16},
+	{"bf16x3", MB_FORMAT_BF16X3}
+};
+
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 static uint64_t seed = 20251;
 
@@ -43,20 +60,21 @@ uniform(void)
 }
 
 /* All operands of a product, and its results. */
-typedef struct product
+typedef struct trial
 {
-	const mb_reduced_kernels *kernels;
-	mb_reduced_form form;
+	const char *form;
+	const char *table;
 	size_t		rows;
 	size_t		k;
 	size_t		n;
-	float	   *x;				/* [rows, k] */
+	float	   *x;				/* [rows, k], room for whole blocks */
 	float	   *w;				/* [n, k] */
 	float	   *bias;			/* [n] */
-	float	   *y;				/* [rows, n] */
-	void	   *panel;
-	mb_reduced_rows ready;
-} product;
+	float	   *y;				/* [rows, n], room for whole blocks */
+	void	   *panels;
+	void	   *operand;
+	mb_linear	map;
+} trial;
 
 static void *
 aligned(size_t size)
@@ -79,54 +97,102 @@ floats(size_t count, float scale)
 	return p;
 }
 
-static void
-product_make(product *p, mb_reduced_form form,
-			 const mb_reduced_kernels *kernels, size_t rows, size_t k, size_t n)
+static size_t
+whole_blocks(size_t rows)
 {
-	memset(p, 0, sizeof(*p));
-	p->form = form;
-	p->kernels = kernels;
-	p->rows = rows;
-	p->k = k;
-	p->n = n;
-	p->x = floats(rows * k, 3.0f);
-	p->w = floats(n * k, 0.3f);
-	p->bias = floats(n, 1.0f);
-	p->y = floats(rows * n, 1.0f);
-	p->panel = aligned(mb_reduced_panel_size(form, k, n));
-	p->ready.tiles = aligned(mb_reduced_rows_size(k));
+	return (rows + MB_ROW_BLOCK - 1) / MB_ROW_BLOCK * MB_ROW_BLOCK;
+}
+
+static size_t
+operand_size(mb_format format, size_t rows, size_t k)
+{
+	const mb_kernels *kernels = mb_kernels_current();
+
+	return kernels->operand_size[format] == NULL ? 0 :
+		kernels->operand_size[format] (rows, k);
 }
 
 static void
-product_free(product *p)
+trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
+{
+	size_t		size = 0;
+
+	memset(p, 0, sizeof(*p));
+	p->form = f->name;
+	p->table = mb_kernels_current()->name;
+	p->rows = rows;
+	p->k = k;
+	p->n = n;
+	p->x = floats(whole_blocks(rows) * k, 3.0f);
+	p->w = floats(n * k, 0.3f);
+	p->bias = floats(n, 1.0f);
+	p->y = floats(whole_blocks(rows) * n, 1.0f);
+	(void) mb_format_size(f->format, k, n, &size);
+	p->panels = aligned(size);
+	p->operand = aligned(operand_size(f->format, rows, k));
+	p->map.bias = p->bias;
+	p->map.panels = p->panels;
+	p->map.format = f->format;
+}
+
+static void
+trial_free(trial *p)
 {
 	free(p->x);
 	free(p->w);
 	free(p->bias);
 	free(p->y);
-	free(p->panel);
-	free(p->ready.tiles);
+	free(p->panels);
+	free(p->operand);
 }
 
 static void
-product_prepare(product *p)
+trial_prepare(const trial *p)
 {
-	p->ready.x = p->x;
-	p->ready.ldx = p->k;
-	p->ready.rows = p->rows;
-	p->ready.k = p->k;
-	p->kernels->prepare(&p->ready);
+	const mb_kernels *kernels = mb_kernels_current();
+
+	if (kernels->prepare[p->map.format] != NULL)
+		kernels->prepare[p->map.format] (p->x, p->rows, p->k, p->operand);
 }
 
 static void
-product_run(product *p)
+trial_multiply(const trial *p, const mb_epilogue *epilogue, size_t first,
+			   size_t width)
 {
-	mb_reduced_finish finish = {.bias = p->bias};
+	mb_product	product = {p->x, p->operand, p->rows, p->k, p->n, &p->map,
+		first, width, epilogue->activation, epilogue->residual,
+	epilogue->norm, p->y};
 
-	mb_reduced_pack(p->form, p->w, p->k, p->n, 0, p->n, p->panel);
-	product_prepare(p);
-	p->kernels->linear(&p->ready, p->panel, p->n, 0, p->n, &finish, p->y,
-					   p->n);
+	mb_kernels_current()->linear[p->map.format] (&product);
+}
+
+static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL};
+
+static void
+trial_run(trial *p)
+{
+	mb_format_pack(p->map.format, p->w, p->k, p->n, p->panels);
+	trial_prepare(p);
+	trial_multiply(p, &plain, 0, p->n);
+}
+
+/* The group of rows that row r of an INT8 operand is in */
+static int8_group *
+group_of(const trial *p, size_t r)
+{
+	return int8_group_at(p->operand, p->k, r / GROUP);
+}
+
+static bool
+has_second(const trial *p, size_t r)
+{
+	const int8_group *group = group_of(p, r);
+	size_t		i;
+
+	for (i = 0; i < group->seconds; i++)
+		if (group->owner[i] == r % GROUP)
+			return true;
+	return false;
 }
 
 /*
@@ -135,7 +201,7 @@ product_run(product *p)
  * as much for the product low * low that is left out), and of float sums.
  */
 static double
-allowed(const product *p, size_t r, size_t c)
+allowed(const trial *p, size_t r, size_t c)
 {
 	const float *x = p->x + r * p->k;
 	const float *w = p->w + c * p->k;
@@ -155,22 +221,21 @@ allowed(const product *p, size_t r, size_t c)
 		product += fabs((double) x[i] * w[i]);
 	}
 	step = (high - low) / 255;
-	for (i = 0; i < p->ready.seconds; i++)
-		if (p->ready.owner[i] == r)
-			step /= 254;
+	if (p->map.format == MB_FORMAT_INT8 && has_second(p, r))
+		step /= 254;
 	for (i = 0; i < p->k; i++)
 		error += fabs(w[i]) * step * 0.501 + fabs(x[i]) * most / 254 +
 			step * most / 500;
-	if (p->form == MB_REDUCED_BF16)
+	if (p->map.format == MB_FORMAT_BF16)
 		error = product / 127;
-	if (p->form == MB_REDUCED_BF16X3)
+	if (p->map.format == MB_FORMAT_BF16X3)
 		error = product * 3 / 65536;
 	return error + (product + fabs(p->bias[c])) * 1e-6;
 }
 
 /* Largest ratio of a result's error to what is allowed */
 static double
-worst_error(const product *p)
+worst_error(const trial *p)
 {
 	double		worst = 0.0;
 	size_t		r;
@@ -195,10 +260,9 @@ worst_error(const product *p)
 }
 
 static void
-test_sizes(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_sizes(const form *f)
 {
 	double		worst = 0.0;
-	double		at_least = 1.0;
 	size_t		k;
 	size_t		n;
 
@@ -206,25 +270,22 @@ test_sizes(mb_reduced_form form, const mb_reduced_kernels *kernels)
 	{
 		for (n = 1; n <= MOST; n++)
 		{
-			product		p;
-			double		error;
+			trial		p;
 
-			product_make(&p, form, kernels, 1 + (k + n) % 5, k, n);
+			trial_make(&p, f, 1 + (k + n) % 5, k, n);
 			if ((k + n) % 3 == 0)
 				p.x[random_bits() % k] = 3e4f;
-			product_run(&p);
-			error = worst_error(&p);
-			worst = fmax(worst, error);
-			at_least = fmin(at_least, error);
-			product_free(&p);
+			trial_run(&p);
+			worst = fmax(worst, worst_error(&p));
+			trial_free(&p);
 		}
 	}
 	ok(worst <= 1.0, "%s %s: every size up to %d: error at most %.3f of what is "
-	   "allowed", forms[form], kernels->name, MOST, worst);
+	   "allowed", f->name, mb_kernels_current()->name, MOST, worst);
 }
 
 static void
-test_rows(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_rows(const form *f)
 {
 	static const size_t widths[][2] = {{128, 65}, {70, 128}, {512, 33}};
 	double		worst = 0.0;
@@ -233,24 +294,24 @@ test_rows(mb_reduced_form form, const mb_reduced_kernels *kernels)
 
 	for (i = 0; i < 3; i++)
 	{
-		for (rows = 1; rows <= MB_REDUCED_ROWS; rows++)
+		for (rows = 1; rows <= ROWS; rows += rows < 34 ? 1 : 5)
 		{
-			product		p;
+			trial		p;
 
-			product_make(&p, form, kernels, rows, widths[i][0], widths[i][1]);
+			trial_make(&p, f, rows, widths[i][0], widths[i][1]);
 			p.x[random_bits() % (rows * p.k)] = -2.5e7f;
-			product_run(&p);
+			trial_run(&p);
 			worst = fmax(worst, worst_error(&p));
-			product_free(&p);
+			trial_free(&p);
 		}
 	}
-	ok(worst <= 1.0, "%s %s: 1 to %d rows: error at most %.3f of "
-	   "what is allowed", forms[form], kernels->name, MB_REDUCED_ROWS, worst);
+	ok(worst <= 1.0, "%s %s: 1 to %d rows: error at most %.3f of what is "
+	   "allowed", f->name, mb_kernels_current()->name, ROWS, worst);
 }
 
 /* Operands that int8 holds exactly: results are integers. */
 static void
-test_exact_integers(const mb_reduced_kernels *kernels)
+test_exact_integers(const form *f)
 {
 	static const size_t widths[] = {1, 2, 3, 17, 63, 64, 65, 127, 128, 512};
 	size_t		wrong = 0;
@@ -259,11 +320,11 @@ test_exact_integers(const mb_reduced_kernels *kernels)
 
 	for (i = 0; i < sizeof(widths) / sizeof(widths[0]); i++)
 	{
-		product		p;
+		trial		p;
 		size_t		r;
 		size_t		c;
 
-		product_make(&p, MB_REDUCED_INT8, kernels, 7, widths[i], 35);
+		trial_make(&p, f, 7, widths[i], 35);
 		/* row 0 and column 0: extremes, which saturate 16 bits */
 		for (j = 0; j < p.rows * p.k; j++)
 			p.x[j] = j < p.k || j % p.k == 0 ? 255.0f :
@@ -272,7 +333,7 @@ test_exact_integers(const mb_reduced_kernels *kernels)
 			p.w[j] = j < p.k || j % p.k == 0 ? 127.0f :
 				(float) (random_bits() % 255) - 127.0f;
 		memset(p.bias, 0, p.n * sizeof(float));
-		product_run(&p);
+		trial_run(&p);
 		for (r = 0; r < p.rows; r++)
 		{
 			for (c = 0; c < p.n; c++)
@@ -285,84 +346,73 @@ test_exact_integers(const mb_reduced_kernels *kernels)
 					wrong++;
 			}
 		}
-		product_free(&p);
+		trial_free(&p);
 	}
 	ok(wrong == 0, "int8 %s: %zu sums of integers are not exact",
-	   kernels->name, wrong);
+	   mb_kernels_current()->name, wrong);
 }
 
 /* Activations become the same integers as in plain C, byte for byte. */
 static void
-test_same_integers(const mb_reduced_kernels *kernels)
+test_same_integers(const form *f)
 {
-	const mb_reduced_kernels *ref = mb_reduced_find(MB_REDUCED_INT8, "ref");
+	const char *name = mb_kernels_current()->name;
 	size_t		wrong = 0;
 	size_t		seconds = 0;
 	size_t		k;
 
 	for (k = 1; k <= 200; k++)
 	{
-		product		p;
-		mb_reduced_rows expected;
-		size_t		size = mb_reduced_rows_size(k);
+		trial		p;
+		size_t		size;
+		void	   *expected;
 		size_t		i;
 
-		product_make(&p, MB_REDUCED_INT8, kernels, 1 + k % MB_REDUCED_ROWS,
-					 k, 1);
+		trial_make(&p, f, 1 + k % ROWS, k, 1);
 		for (i = 0; i < p.rows; i += 3)
 			p.x[i * k + random_bits() % k] *= 1000.0f;
 		for (i = 0; i < p.rows * k; i++)
 			if (k % 4 == 0 && p.x[i] < 0)
 				p.x[i] = 0;
-		memset(p.ready.tiles, 0, size);
-		product_prepare(&p);
-		expected = p.ready;
-		expected.tiles = aligned(size);
-		memset(expected.tiles, 0, size);
-		ref->prepare(&expected);
-		if (expected.seconds != p.ready.seconds ||
-			memcmp(expected.tiles, p.ready.tiles, size) != 0 ||
-			memcmp(expected.owner, p.ready.owner, expected.seconds) != 0 ||
-			memcmp(expected.scale, p.ready.scale,
-				   p.rows * sizeof(float)) != 0 ||
-			memcmp(expected.zero, p.ready.zero, p.rows * sizeof(float)) != 0)
+		size = mb_operand_size_int8(p.rows, k);
+		expected = aligned(size);
+		memset(expected, 0, size);
+		memset(p.operand, 0, size);
+		trial_prepare(&p);
+		mb_prepare_int8_ref(p.x, p.rows, k, expected);
+		if (memcmp(expected, p.operand, size) != 0)
 			wrong++;
-		seconds += p.ready.seconds;
-		free(expected.tiles);
-		product_free(&p);
+		seconds += group_of(&p, 0)->seconds;
+		free(expected);
+		trial_free(&p);
 	}
-	ok(wrong == 0 && seconds > 0, "int8 %s: %zu of 200 blocks differ from plain "
-	   "C (%zu second terms)", kernels->name, wrong, seconds);
+	ok(wrong == 0 && seconds > 0, "int8 %s: %zu of 200 operands differ from "
+	   "plain C's (%zu second terms)", name, wrong, seconds);
 }
 
 /* A row of p alone, against the same row in its batch */
 static bool
-row_keeps_bits(const product *p, size_t r)
+row_keeps_bits(const trial *p, size_t r)
 {
-	mb_reduced_finish finish = {.bias = p->bias};
-	float	   *x = malloc(p->k * sizeof(float));
-	float	   *y = malloc(p->n * sizeof(float));
-	mb_reduced_rows alone;
+	trial		alone = *p;
 	bool		same;
 
-	memset(&alone, 0, sizeof(alone));
-	memcpy(x, p->x + r * p->k, p->k * sizeof(float));
-	alone.x = x;
-	alone.ldx = p->k;
 	alone.rows = 1;
-	alone.k = p->k;
-	alone.tiles = aligned(mb_reduced_rows_size(p->k));
-	p->kernels->prepare(&alone);
-	p->kernels->linear(&alone, p->panel, p->n, 0, p->n, &finish, y, p->n);
-	same = memcmp(y, p->y + r * p->n, p->n * sizeof(float)) == 0;
-	free(alone.tiles);
-	free(x);
-	free(y);
+	alone.x = floats(MB_ROW_BLOCK * p->k, 1.0f);
+	alone.y = floats(MB_ROW_BLOCK * p->n, 1.0f);
+	alone.operand = aligned(operand_size(p->map.format, 1, p->k));
+	memcpy(alone.x, p->x + r * p->k, p->k * sizeof(float));
+	trial_prepare(&alone);
+	trial_multiply(&alone, &plain, 0, p->n);
+	same = memcmp(alone.y, p->y + r * p->n, p->n * sizeof(float)) == 0;
+	free(alone.operand);
+	free(alone.x);
+	free(alone.y);
 	return same;
 }
 
 static void
-test_batches(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_batches(const form *f)
 {
 	size_t		wrong = 0;
 	size_t		checked = 0;
@@ -371,29 +421,30 @@ test_batches(mb_reduced_form form, const mb_reduced_kernels *kernels)
 
 	for (i = 0; i < 40; i++)
 	{
-		product		p;
+		trial		p;
 
-		product_make(&p, form, kernels, 1 + random_bits() % MB_REDUCED_ROWS,
-					 1 + random_bits() % 300, 1 + random_bits() % 200);
+		trial_make(&p, f, 1 + random_bits() % ROWS, 1 + random_bits() % 300,
+				   1 + random_bits() % 100);
 		for (r = 0; r < p.rows; r++)
 			if (random_bits() % 3 == 0)
 				p.x[r * p.k + random_bits() % p.k] = 1e6f * uniform();
-		product_run(&p);
+		trial_run(&p);
 		for (r = 0; r < p.rows; r++, checked++)
 			if (!row_keeps_bits(&p, r))
 				wrong++;
-		product_free(&p);
+		trial_free(&p);
 	}
 	ok(wrong == 0, "%s %s: %zu of %zu rows have other bits alone than in a "
-	   "batch", forms[form], kernels->name, wrong, checked);
+	   "batch", f->name, mb_kernels_current()->name, wrong, checked);
 }
 
-/* Everything that a finish can ask for, in parts of the columns, in place */
+/* Everything that an epilogue can ask for, in parts of the columns, in place */
 static void
-test_finish(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_epilogue(const form *f, mb_activation activation)
 {
-	product		p;
-	mb_reduced_finish finish = {.relu = true};
+	trial		p;
+	mb_norm		norm;
+	mb_epilogue epilogue = {activation, NULL, &norm};
 	float	   *sums;
 	float	   *residual;
 	float	   *weight;
@@ -401,61 +452,65 @@ test_finish(mb_reduced_form form, const mb_reduced_kernels *kernels)
 	double		worst = 0.0;
 	size_t		i;
 
-	product_make(&p, form, kernels, 29, 96, 83);
-	product_run(&p);
+	trial_make(&p, f, 39, 96, 83);
+	p.x[17 * p.k] = 1e4f;
+	trial_run(&p);
 	sums = malloc(p.rows * p.n * sizeof(float));
 	memcpy(sums, p.y, p.rows * p.n * sizeof(float));
 	residual = floats(p.rows * p.n, 5.0f);
 	weight = floats(p.n, 1.0f);
 	bias = floats(p.n, 1.0f);
 	memcpy(p.y, residual, p.rows * p.n * sizeof(float));
-	finish.bias = p.bias;
-	finish.residual = p.y;
-	finish.ldr = p.n;
-	finish.norm_weight = weight;
-	finish.norm_bias = bias;
-	kernels->linear(&p.ready, p.panel, p.n, 0, 32, &finish, p.y, p.n);
-	kernels->linear(&p.ready, p.panel, p.n, 64, p.n, &finish, p.y, p.n);
-	kernels->linear(&p.ready, p.panel, p.n, 32, 64, &finish, p.y, p.n);
+	epilogue.residual = p.y;
+	norm.weight = weight;
+	norm.bias = bias;
+	trial_multiply(&p, &epilogue, 0, 32);
+	trial_multiply(&p, &epilogue, 64, p.n - 64);
+	trial_multiply(&p, &epilogue, 32, 32);
+	mb_kernels_current()->activation(activation, sums, p.rows * p.n);
 	for (i = 0; i < p.rows * p.n; i++)
 	{
-		double		y = sums[i] > 0 ? sums[i] : 0;
+		double		y = ((double) sums[i] + residual[i]) * weight[i % p.n] +
+			bias[i % p.n];
 
-		y = (y + residual[i]) * weight[i % p.n] + bias[i % p.n];
-		worst = fmax(worst, fabs(p.y[i] - y));
+		worst = fmax(worst, fabs(p.y[i] - y) / fmax(1.0, fabs(sums[i])));
 	}
-	ok(worst < 1e-5, "%s %s: bias, relu, residual and norm in three parts: "
-	   "largest difference %.2g", forms[form], kernels->name, worst);
+	ok(worst < 2e-6, "%s %s: activation %d, residual and norm in three parts: "
+	   "largest difference %.2g", f->name, p.table, (int) activation, worst);
 
-	/* without bias */
-	memset(&finish, 0, sizeof(finish));
-	kernels->linear(&p.ready, p.panel, p.n, 0, p.n, &finish, p.y, p.n);
+	/* no bias */
+	memcpy(sums, p.y, p.rows * p.n * sizeof(float));
+	trial_run(&p);
+	memcpy(sums, p.y, p.rows * p.n * sizeof(float));
+	p.map.bias = NULL;
+	trial_multiply(&p, &plain, 0, p.n);
 	worst = 0.0;
 	for (i = 0; i < p.rows * p.n; i++)
-		worst = fmax(worst, fabs(p.y[i] + p.bias[i % p.n] - sums[i]));
-	ok(worst < 1e-5, "%s %s: no bias: largest difference %.2g", forms[form],
-	   kernels->name, worst);
+		worst = fmax(worst, fabs((double) p.y[i] + p.bias[i % p.n] - sums[i]) /
+					 fmax(1.0, fabs(sums[i])));
+	ok(worst < 2e-6, "%s %s: no bias: largest difference %.2g", f->name,
+	   p.table, worst);
 	free(sums);
 	free(residual);
 	free(weight);
 	free(bias);
-	product_free(&p);
+	trial_free(&p);
 }
 
 /* What is no number stays none, in its row or column alone. */
 static void
-test_no_numbers(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_no_numbers(const form *f)
 {
-	product		p;
+	trial		p;
 	size_t		wrong = 0;
 	size_t		i;
 
-	product_make(&p, form, kernels, 20, 70, 40);
+	trial_make(&p, f, 20, 70, 40);
 	p.x[3 * p.k + 69] = NAN;
 	p.x[17 * p.k] = -INFINITY;
 	p.w[39 * p.k + 5] = NAN;
 	memset(p.x + 9 * p.k, 0, p.k * sizeof(float));
-	product_run(&p);
+	trial_run(&p);
 	for (i = 0; i < p.rows * p.n; i++)
 	{
 		size_t		r = i / p.n;
@@ -467,68 +522,67 @@ test_no_numbers(mb_reduced_form form, const mb_reduced_kernels *kernels)
 			wrong++;
 	}
 	ok(wrong == 0, "%s %s: %zu results wrong beside NaN, infinity and a row of "
-	   "zeros", forms[form], kernels->name, wrong);
-	product_free(&p);
+	   "zeros", f->name, p.table, wrong);
+	trial_free(&p);
 }
 
 static void
-test_limits(void)
+test_limits(const form *f)
 {
-	ok(mb_reduced_panel_size(MB_REDUCED_INT8, MB_REDUCED_WIDTH_MAX + 1, 1) ==
-	   SIZE_MAX, "no panels for rows whose sums could overflow");
-	ok(mb_reduced_panel_size(MB_REDUCED_BF16X3, MB_REDUCED_WIDTH_MAX,
-							 SIZE_MAX / 64) == SIZE_MAX &&
-	   mb_reduced_panel_size(MB_REDUCED_BF16, 64, SIZE_MAX) == SIZE_MAX,
-	   "panels beyond size_t are refused");
-	ok(mb_reduced_rows_size(SIZE_MAX) == SIZE_MAX,
-	   "rows beyond size_t are refused");
-	ok(mb_reduced_find(MB_REDUCED_INT8, "sse") == NULL &&
-	   mb_reduced_best(MB_REDUCED_INT8, "ref") ==
-	   mb_reduced_find(MB_REDUCED_INT8, "ref"),
-	   "an instruction set without functions has none, or plain C's");
+	size_t		size;
+
+	ok(!mb_format_size(f->format, SIZE_MAX / 2, 64, &size) &&
+	   !mb_format_size(f->format, 64, SIZE_MAX, &size) &&
+	   !mb_format_size(f->format, 65536, SIZE_MAX / 65536, &size),
+	   "%s: panels beyond size_t are refused", f->name);
+	ok(mb_format_size(f->format, MB_INT8_WIDTH_MAX + 1, 1, &size) ==
+	   (f->format != MB_FORMAT_INT8),
+	   "%s: sums that could overflow are refused", f->name);
 }
 
 static void
-test_set(mb_reduced_form form, const mb_reduced_kernels *kernels)
+test_form(const form *f)
 {
-	if (kernels->begin != NULL && !kernels->begin())
+	const mb_kernels *kernels = mb_kernels_current();
+
+	test_sizes(f);
+	test_rows(f);
+	test_batches(f);
+	test_epilogue(f, MB_ACT_RELU);
+	test_epilogue(f, MB_ACT_GELU);
+	test_no_numbers(f);
+	ok(kernels->operand_size[f->format] == NULL ||
+	   (kernels->operand_size[f->format] (SIZE_MAX, 1) == SIZE_MAX &&
+		kernels->operand_size[f->format] (1, SIZE_MAX) == SIZE_MAX),
+	   "%s %s: operands beyond size_t are refused", f->name, kernels->name);
+	if (f->format == MB_FORMAT_INT8)
 	{
-		ok(false, "%s %s: begins", forms[form], kernels->name);
-		return;
+		test_exact_integers(f);
+		test_same_integers(f);
 	}
-	test_sizes(form, kernels);
-	test_rows(form, kernels);
-	test_batches(form, kernels);
-	test_finish(form, kernels);
-	test_no_numbers(form, kernels);
-	if (form == MB_REDUCED_INT8)
-	{
-		test_exact_integers(kernels);
-		test_same_integers(kernels);
-	}
-	if (kernels->end != NULL)
-		kernels->end();
 }
 
 int
 main(void)
 {
-	mb_reduced_form form;
 	size_t		i;
+	size_t		j;
 
-	for (form = 0; form < MB_REDUCED_FORMS; form++)
+	for (i = 0; i < FORMS; i++)
+		test_limits(&forms[i]);
+	for (i = 0; i < TABLES; i++)
 	{
-		for (i = 0; i < SETS; i++)
+		if (!mb_kernels_choose(tables[i]))
 		{
-			const mb_reduced_kernels *kernels = mb_reduced_find(form, sets[i]);
-
-			if (kernels == NULL)
-				ok(true, "%s: nothing for %s here # skip", forms[form],
-				   sets[i]);
-			else
-				test_set(form, kernels);
+			ok(true, "no table %s here # skip", tables[i]);
+			continue;
 		}
+		if (mb_kernels_current()->begin != NULL)
+			mb_kernels_current()->begin();
+		for (j = 0; j < FORMS; j++)
+			test_form(&forms[j]);
+		if (mb_kernels_current()->end != NULL)
+			mb_kernels_current()->end();
 	}
-	test_limits();
 	return done_testing();
 }
