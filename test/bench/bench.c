@@ -4,6 +4,8 @@
  *	  How long the engine takes, without a server.
  *
  *	  bench [--set NAME] [--f16] [--parts] [--best] MODEL TEXTS TOKENS [LENGTHS]
+ *	  bench [--set NAME] [--precision NAME] [--f16] [--parts] MODEL TEXTS TOKENS
+ *		[LENGTHS]
  *
  * MODEL is a Hugging Face directory.  TEXTS texts of TOKENS tokens each run as
  * one packed batch, or with TOKENS 0 one of each length in the file LENGTHS,
@@ -13,6 +15,7 @@
  *
  *	--best		the least time instead of the median, on a machine with noise
  *	--set NAME	the table of kernels
+ *	--precision NAME	fp32, bf16x3, bf16 or int8
  *	--f16		round weights to binary16 first, as if they were stored so
  *	--parts		linear maps and attention by themselves, what is left, and their
  *				share of the speed at which this core multiplies and adds when
@@ -259,6 +262,7 @@ static double
 time_maps(const mb_model *model, size_t tokens)
 {
 	maps		m;
+	double		seconds;
 	size_t		width = model->config.intermediate_size;
 
 	if (width < model->config.hidden_size)
@@ -271,7 +275,12 @@ time_maps(const mb_model *model, size_t tokens)
 					   mb_operand_memory(m.rows, width) + 64) != 0)
 		give_up("memory");
 	memset(m.x, 0, (m.rows + 32) * width * 4);
-	return median_time(run_maps, &m) / (double) m.rows;
+	if (mb_kernels_current()->begin != NULL)
+		mb_kernels_current()->begin();
+	seconds = median_time(run_maps, &m);
+	if (mb_kernels_current()->end != NULL)
+		mb_kernels_current()->end();
+	return seconds / (double) m.rows;
 }
 
 /* Multiply-adds a second when nothing stands in the way; 0 if unknown. */
@@ -387,6 +396,8 @@ usage(void)
 {
 	fprintf(stderr, "usage: bench [--set NAME] [--f16] [--parts] [--best] MODEL "
 			"TEXTS TOKENS [LENGTHS]\n");
+	fprintf(stderr, "usage: bench [--set NAME] [--precision NAME] [--f16] "
+			"[--parts] MODEL TEXTS TOKENS [LENGTHS]\n");
 	exit(1);
 }
 
@@ -395,6 +406,7 @@ main(int argc, char **argv)
 {
 	bool		half = false;
 	bool		parts = false;
+	mb_precision precision = MB_PRECISION_FP32;
 	checkpoint *c;
 	job			j;
 	double		us;
@@ -415,12 +427,19 @@ main(int argc, char **argv)
 			argc--;
 			argv++;
 		}
+		else if (strcmp(argv[1], "--precision") == 0 && argc > 2)
+		{
+			if (!mb_precision_from_name(argv[2], &precision))
+				give_up(argv[2]);
+			argc--;
+			argv++;
+		}
 		else
 			usage();
 	}
 	if (argc < 4 || (atoi(argv[3]) == 0 && argc < 5))
 		usage();
-	c = load_checkpoint(argv[1], "bench", MB_PRECISION_FP32);
+	c = load_checkpoint(argv[1], "bench", precision);
 	if (half)
 		round_weights(&c->model, &c->arena);
 	j.model = &c->model;
