@@ -199,6 +199,9 @@ COMMENT ON COLUMN mobilebert.models.parameters IS 'Number of weights, heads incl
 COMMENT ON COLUMN mobilebert.models.size IS 'Bytes of the weights as stored; tensors shared with other models count for each';
 COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32';
 COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
+
+COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32, bf16x3, bf16 or int8';
+COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL without one';
 COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
 COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
 GRANT SELECT ON mobilebert.models TO PUBLIC;
@@ -240,7 +243,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_directory'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text, text, text) IS
-'Registers a Hugging Face MobileBERT directory on the server (config.json, tokenizer.json or vocab.txt, model.safetensors or shards); needs the rights of pg_read_server_files';
+'Registers a Hugging Face MobileBERT directory on the server (config.json, tokenizer.json or vocab.txt, model.safetensors or shards); precision: fp32, bf16x3, bf16 or int8, see create_variant; needs the rights of pg_read_server_files';
 
 CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights bytea,
 	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)
@@ -257,6 +260,13 @@ AS 'MODULE_PATHNAME', 'mobilebert_import_large_object'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb) IS
 'The same with the bytes of model.safetensors in a large object that the current user may read';
+
+CREATE FUNCTION mobilebert.create_variant(name text, base text, "precision" text)
+RETURNS mobilebert.model_info
+AS 'MODULE_PATHNAME', 'mobilebert_create_variant'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION mobilebert.create_variant(text, text, text) IS
+'Registers another name for a model that the current user may use, with other arithmetic in the encoder: fp32 (as Hugging Face), bf16x3 (products of 16-bit mantissas in two bfloat16), bf16, or int8 (integers with a scale for each token and each output); the weights are stored once, and stay when either of the two is dropped; the variant belongs to the current user and starts with the grants of its base';
 
 CREATE FUNCTION mobilebert.drop_model(name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_drop_model'

@@ -44,6 +44,50 @@ SELECT mobilebert.fingerprint('models_twin') = mobilebert.fingerprint('models_ti
 SELECT mobilebert.drop_model('models_twin');
 SELECT count(*) = :tensors AS still_there FROM mobilebert.tensor;
 
+-- other arithmetic for the same weights
+SELECT name, owner = current_user AS mine, tasks, parameters, size, "precision"
+FROM mobilebert.create_variant('models_int8', 'models_tiny', 'int8');
+SELECT name, "precision" FROM mobilebert.create_variant('models_bf16', 'models_tiny', 'bf16');
+SELECT name, "precision" FROM mobilebert.create_variant('models_bf16x3', 'models_bf16', 'bf16x3');
+SELECT name, "precision" FROM mobilebert.import_model('models_direct', :'tiny', 'int8');
+SELECT count(*) = :tensors AS stored_once FROM mobilebert.tensor;
+SELECT name, "precision" FROM mobilebert.models
+WHERE name LIKE 'models\_%' ORDER BY name;
+SELECT count(DISTINCT mobilebert.fingerprint(name)) AS fingerprints,
+	mobilebert.fingerprint('models_int8') = mobilebert.fingerprint('models_direct') AS same
+FROM mobilebert.models WHERE name IN ('models_tiny', 'models_int8', 'models_bf16', 'models_bf16x3');
+-- near, nearer, nearest; and the same bits alone and packed
+SELECT v.name, mobilebert.cosine_similarity(e.exact, e.other) > v.least AS near,
+	e.exact <> e.other AS other
+FROM (VALUES ('models_int8', 0.99), ('models_bf16', 0.999),
+		('models_bf16x3', 0.99999)) v (name, least),
+	LATERAL (SELECT mobilebert.embed('An apple a day.', 'models_tiny') AS exact,
+		mobilebert.embed('An apple a day.', v.name) AS other) e
+ORDER BY v.name COLLATE "C";
+SELECT m.name, e.packed = mobilebert.embed('An apple a day.', m.name) AS same
+FROM mobilebert.models m,
+	mobilebert.embed(ARRAY['One.', 'An apple a day.', 'Two of them.'], m.name)
+		WITH ORDINALITY AS e (packed, n)
+WHERE m.name LIKE 'models\_%' AND e.n = 2 ORDER BY m.name COLLATE "C";
+SELECT mobilebert.embed('x', 'models_int8') = mobilebert.embed('x', 'models_direct') AS same;
+-- refused
+SELECT mobilebert.create_variant('models_int4', 'models_tiny', 'int4');
+SELECT mobilebert.create_variant('models_int8', 'models_tiny', 'int8');
+SELECT mobilebert.create_variant('models_other', 'models_none', 'int8');
+SELECT mobilebert.create_variant(NULL, 'models_tiny', 'int8');
+SELECT mobilebert.create_variant('models_other', NULL, 'int8');
+SELECT mobilebert.create_variant('models_other', 'models_tiny', NULL);
+SELECT mobilebert.import_model('models_other', :'tiny', 'INT8');
+-- the weights stay while one name needs them
+SELECT mobilebert.drop_model('models_direct');
+SELECT mobilebert.drop_model('models_bf16');
+SELECT mobilebert.embed('x', 'models_bf16x3') IS NOT NULL AS works,
+	count(*) = :tensors AS still_there FROM mobilebert.tensor;
+SELECT mobilebert.drop_model('models_bf16x3');
+SELECT mobilebert.drop_model('models_int8');
+SELECT mobilebert.fingerprint(name) = sha256 AS unchanged
+FROM mobilebert.models WHERE name = 'models_tiny';
+
 -- names
 SELECT mobilebert.rename_model('models_tiny', 'Models "T" é');
 SELECT name FROM mobilebert.models WHERE name ~ '^Models';

@@ -84,7 +84,21 @@ SELECT rights_definer();
 
 -- granted to a role, directly and by membership
 SELECT mobilebert.grant_model('rights_tiny', 'regress_mobilebert_group');
+SET ROLE regress_mobilebert_user;
+SELECT name FROM mobilebert.create_variant('rights_variant', 'rights_tiny', 'bf16');
 SET ROLE regress_mobilebert_member;
+-- a variant belongs to who made it, and may be used by whoever may use its base
+SELECT name, owner FROM mobilebert.create_variant('rights_variant', 'rights_tiny', 'bf16');
+SELECT mobilebert.embed('x', 'rights_variant') IS NOT NULL AS used;
+SELECT mobilebert.drop_model('rights_tiny');
+SET ROLE regress_mobilebert_user;
+SELECT mobilebert.embed('x', 'rights_variant');
+SELECT mobilebert.drop_model('rights_variant');
+SET ROLE regress_mobilebert_group;
+SELECT mobilebert.embed('x', 'rights_variant') IS NOT NULL AS used;
+SELECT mobilebert.drop_model('rights_variant');
+SET ROLE regress_mobilebert_member;
+SELECT mobilebert.drop_model('rights_variant');
 SELECT name FROM mobilebert.models ORDER BY name;
 SELECT mobilebert.embed('x', 'rights_tiny') IS NOT NULL AS used;
 SELECT mobilebert.drop_model('rights_tiny');

@@ -34,7 +34,7 @@ check_instruction_set(char **newval, void **extra, GucSource source)
 	{
 		GUC_check_errdetail("This machine or build has no kernels \"%s\".",
 							*newval);
-		GUC_check_errhint("Legal values are auto, ref, avx2 and avx512.");
+		GUC_check_errhint("Legal values are auto, ref, avx2, avx512, vnni and amx.");
 	}
 	return found;
 }

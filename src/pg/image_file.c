@@ -51,9 +51,6 @@
 /* Bytes between looks at a pending cancel. */
 #define STEP (4 * 1024 * 1024)
 
-/* All models have the same so far. */
-#define PRECISION MB_PRECISION_FP32
-
 /* What an image is made of, read from the registry under one snapshot. */
 typedef struct ImageSource
 {
@@ -89,8 +86,22 @@ image_path(const RegistryModel *model)
 
 	registry_hex(model->image_key, hex);
 	return psprintf("%s/%u.%s.%s.%s%s", IMAGE_DIRECTORY, MyDatabaseId, hex,
-					mb_kernels_current()->name, mb_precision_name(PRECISION),
+					mb_kernels_current()->name, model->precision,
 					IMAGE_SUFFIX);
+}
+
+/* A dump may hold models of a newer version. */
+static mb_precision
+precision_of(const RegistryModel *model)
+{
+	mb_precision precision;
+
+	if (!mb_precision_from_name(model->precision, &precision))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" has precision \"%s\", which this version does not know",
+						model->name, model->precision)));
+	return precision;
 }
 
 /* ----------
@@ -189,7 +200,8 @@ read_slots(ImageSource *source)
 	}
 	mobilebert_check(mb_checkpoint_complete(&source->config, present,
 											&source->parts, &err), &err);
-	mobilebert_check(mb_image_plan_make(&source->config, PRECISION, present,
+	mobilebert_check(mb_image_plan_make(&source->config,
+										precision_of(source->model), present,
 										dtypes, source->tokenizer_size,
 										VARSIZE(source->document) - VARHDRSZ,
 										&source->arena, &source->plan, &err),
@@ -568,8 +580,8 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		status = mb_image_open(base, (size_t) st.st_size,
-							   mb_kernels_current()->name, PRECISION,
-							   model->image_key, &arena, image, &err);
+							   mb_kernels_current()->name,
+							   precision_of(model), model->image_key, &arena, image, &err);
 		if (status == MB_ERR_MEMORY)
 			mobilebert_raise(&err);
 		if (status != MB_OK)
@@ -625,7 +637,8 @@ make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
 		(void) write_image(source, &sink);
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		mobilebert_check(mb_image_open(sink.memory, size,
-									   mb_kernels_current()->name, PRECISION,
+									   mb_kernels_current()->name,
+									   precision_of(source->model),
 									   source->model->image_key, &arena, image,
 									   &err), &err);
 	}

@@ -26,6 +26,7 @@ PG_FUNCTION_INFO_V1(mobilebert_import_shipped);
 PG_FUNCTION_INFO_V1(mobilebert_import_directory);
 PG_FUNCTION_INFO_V1(mobilebert_import_bytea);
 PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
+PG_FUNCTION_INFO_V1(mobilebert_create_variant);
 
 /*
  * What reading headers, configuration and tokenizer may take: a header of
@@ -35,7 +36,7 @@ PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
 
 /* The row of mobilebert.models, as a mobilebert.model_info. */
 static Datum
-model_info(FunctionCallInfo fcinfo, const char *name)
+model_info(FunctionCallInfo fcinfo, const Import *import)
 {
 	TupleDesc	desc;
 	Oid			types[] = {TEXTOID};
@@ -52,9 +53,9 @@ model_info(FunctionCallInfo fcinfo, const char *name)
 	desc = BlessTupleDesc(desc);
 	columns = palloc(desc->natts * sizeof(Datum));
 	nulls = palloc(desc->natts * sizeof(bool));
-	values[0] = CStringGetTextDatum(name);
+	values[0] = CStringGetTextDatum(import->name);
 
-	registry_write_begin(&write, "import_model()");
+	registry_write_begin(&write, import->command);
 	registry_execute("SELECT name, owner, tasks, architecture, layers, "
 					 "hidden_size, dimension, vocabulary_size, max_tokens, "
 					 "parameters, size, \"precision\", labels, "
@@ -72,27 +73,38 @@ model_info(FunctionCallInfo fcinfo, const char *name)
 	return result;
 }
 
+/* The arithmetic of that name: one of mb_precision_name(). */
+static char *
+legal_precision(text *value)
+{
+	char	   *name = text_to_cstring(value);
+	mb_precision precision;
+
+	if (!mb_precision_from_name(name, &precision))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized precision: \"%s\"", name),
+				 errhint("Legal values are fp32, bf16x3, bf16 and int8.")));
+	return name;
+}
+
 static void
-import_begin(Import *import, text *name, text *precision)
+import_begin(Import *import, const char *command, text *name, text *precision)
 {
 	memset(import, 0, sizeof(Import));
+	import->command = command;
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the name of a model must not be null")));
 	import->name = text_to_cstring(name);
 	registry_check_name(import->name);
-	import->precision = precision != NULL ? text_to_cstring(precision) : "fp32";
-	if (strcmp(import->precision, "fp32") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized precision: \"%s\"", import->precision),
-				 errhint("Legal values are fp32.")));
+	import->precision = precision != NULL ? legal_precision(precision) : "fp32";
 	import->memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena_init(&import->arena, &import->memory,
 				  Max((size_t) mobilebert_memory_limit, ARENA_MINIMUM_KB) *
 				  1024);
-	PreventCommandIfReadOnly("import_model()");
+	PreventCommandIfReadOnly(command);
 	registry_name_is_free(import->name);
 }
 
@@ -103,7 +115,7 @@ import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
 	import_hash(import);
 	import_store(import, make_default);
 	import_close(import);
-	return model_info(fcinfo, import->name);
+	return model_info(fcinfo, import);
 }
 
 Datum
@@ -116,7 +128,7 @@ mobilebert_import_shipped(PG_FUNCTION_ARGS)
 	bool		legal;
 	const char *c;
 
-	import_begin(&import, ARG_TEXT(0), NULL);
+	import_begin(&import, "import_model()", ARG_TEXT(0), NULL);
 	legal = import.name[0] != '.';
 	for (c = import.name; *c != '\0'; c++)
 		legal = legal && (isalnum((unsigned char) *c) ||
@@ -147,7 +159,7 @@ mobilebert_import_directory(PG_FUNCTION_ARGS)
 				 errmsg("permission denied to import a model from a server directory"),
 				 errdetail("Only roles with privileges of the \"pg_read_server_files\" role may do that."),
 				 errhint("import_model also takes the weights as bytea or large object.")));
-	import_begin(&import, ARG_TEXT(0), ARG_TEXT(2));
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(2));
 	if (path == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -230,7 +242,7 @@ mobilebert_import_bytea(PG_FUNCTION_ARGS)
 	Import		import;
 	bytea	   *weights;
 
-	import_begin(&import, ARG_TEXT(0), ARG_TEXT(4));
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
 	weights = PG_GETARG_BYTEA_PP(3);
 	import.parts->name = "weights";
@@ -244,8 +256,25 @@ mobilebert_import_large_object(PG_FUNCTION_ARGS)
 {
 	Import		import;
 
-	import_begin(&import, ARG_TEXT(0), ARG_TEXT(4));
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
 	import_open_object(import.parts, PG_GETARG_OID(3));
+	return import_run(fcinfo, &import, false);
+}
+
+Datum
+mobilebert_create_variant(PG_FUNCTION_ARGS)
+{
+	Import		import;
+
+	if (!ARG_IS_GIVEN(1) || !ARG_IS_GIVEN(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("base and precision of a variant must not be null")));
+	import_begin(&import, "create_variant()", ARG_TEXT(0), ARG_TEXT(2));
+	import.variant = true;
+	import.base =
+		unconstify(RegistryModel *, mobilebert_model_row(ARG_TEXT(1), 0));
+	import_read_base(&import);
 	return import_run(fcinfo, &import, false);
 }

@@ -16,6 +16,9 @@
  *	  import_hash.c		hashes of tensors and of the model
  *	  import_store.c	rows of the registry
  *
+ * A variant of a registered model goes the same way: its documents and tensors
+ * come from the registry, and no tensor is stored again.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_IMPORT_H
@@ -67,6 +70,7 @@ typedef struct Filled
 
 typedef struct Import
 {
+	const char *command;		/* for messages: "import_model()" */
 	char	   *name;
 	const char *precision;
 	mb_document documents[DOC_COUNT];
@@ -81,6 +85,7 @@ typedef struct Import
 	mb_sentence_settings settings;
 	mb_tokenizer tokenizer;
 	RegistryModel *base;		/* or NULL */
+	bool		variant;		/* of base, which has all of it */
 	size_t		slots;
 	Filled	   *filled;			/* [slots]; where present */
 	bool	   *present;		/* [slots] */
@@ -95,6 +100,9 @@ extern void import_open_object(Part *part, Oid object);
 extern void import_read_bytes(const Part *part, uint64 offset, char *target,
 							  size_t size);
 extern void import_close(Import *import);
+
+/* The documents of the model that a variant is made of */
+extern void import_read_base(Import *import);
 
 /* import_check.c */
 /* A document as a tree, parsed once; NULL when there is no such document. */

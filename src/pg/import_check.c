@@ -93,6 +93,9 @@ find_base(Import *import)
 	mb_json    *value = mb_json_get(import_parse(import, DOC_CONFIG), "base");
 	char	   *name;
 
+	/* a variant has the tensors that its base got from another one */
+	if (import->variant)
+		return;
 	if (value == NULL || value->type == MB_JSON_NULL)
 		return;
 	if (value->type != MB_JSON_STRING)
@@ -118,7 +121,7 @@ import_base_is_there(const Import *import)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("base model \"%s\" does not exist",
 						import->base->name),
-				 errdetail("It was dropped during the import.")));
+				 errdetail("It was dropped meanwhile.")));
 }
 
 static void
@@ -256,7 +259,8 @@ fill_from_base(Import *import)
 		if (index < 0 || import->present[index])
 			continue;
 		mb_slot_get(&import->config, (size_t) index, &slot);
-		if (slot.part != MB_PART_BASE && slot.part != MB_PART_POOLER)
+		if (!import->variant && slot.part != MB_PART_BASE &&
+			slot.part != MB_PART_POOLER)
 			continue;
 		filled = &import->filled[index];
 		if (!registry_tensor_info(tensors[i].sha256, NULL, &filled->info) ||
@@ -312,10 +316,36 @@ check_tensors(Import *import)
 	}
 }
 
+/* Can the maps of the encoder be computed in the precision asked for? */
+static void
+check_precision(const Import *import)
+{
+	mb_precision precision;
+	size_t		i;
+
+	if (!mb_precision_from_name(import->precision, &precision))
+		elog(ERROR, "unrecognized precision");
+	for (i = 0; i < import->slots; i++)
+	{
+		uint64_t	shape[2];
+		size_t		size;
+
+		if (import->present[i] && mb_slot_linear(&import->config, i, shape) &&
+			!mb_format_size(mb_format_choose(precision,
+											 import->filled[i].info.dtype),
+							shape[1], shape[0], &size))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the model is too wide for precision %s",
+							import->precision)));
+	}
+}
+
 void
 import_check(Import *import)
 {
 	check_documents(import);
 	find_base(import);
 	check_tensors(import);
+	check_precision(import);
 }

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
 
 #define DOCUMENT_MAX (256 * 1024 * 1024)
 #define MAX_SHARDS 1000
@@ -269,4 +270,31 @@ import_read_directory(Import *import, const char *directory)
 		open_shards(import, directory, &index);
 	else
 		no_weights(directory);
+}
+
+void
+import_read_base(Import *import)
+{
+	Snapshot	snapshot = registry_snapshot();
+	int			i;
+
+	for (i = 0; i < DOC_COUNT; i++)
+	{
+		bytea	   *file = registry_file(&import->base->id,
+										 import_document_names[i], snapshot);
+		mb_document *document = &import->documents[i];
+		char	   *content;
+
+		if (file == NULL)
+			continue;
+		document->length = VARSIZE(file) - VARHDRSZ;
+		content = palloc_extended(document->length + 1, MCXT_ALLOC_HUGE);
+		memcpy(content, VARDATA(file), document->length);
+		content[document->length] = '\0';
+		document->text = content;
+		pfree(file);
+	}
+	UnregisterSnapshot(snapshot);
+	if (import->documents[DOC_CONFIG].text == NULL)
+		registry_no_configuration(import->base);
 }

@@ -302,8 +302,20 @@ store_model(Import *import, const char *owner, Datum id)
 					 "sha256, image_key, created_at) VALUES ($1, $2, $3, $4, "
 					 "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
 					 "$17, $18, $19, $20)", 20, types, values, nulls);
-	registry_execute("INSERT INTO mobilebert.model_grant (model_id, grantee) "
-					 "VALUES ($1, 'public')", 1, types, values, NULL);
+	if (import->variant)
+	{
+		/* whoever may use the base may use its variant */
+		types[1] = UUIDOID;
+		values[1] = UUIDPGetDatum(&import->base->id);
+		registry_execute("INSERT INTO mobilebert.model_grant "
+						 "(model_id, grantee) SELECT $1, grantee "
+						 "FROM mobilebert.model_grant WHERE model_id = $2",
+						 2, types, values, NULL);
+	}
+	else
+		registry_execute("INSERT INTO mobilebert.model_grant "
+						 "(model_id, grantee) VALUES ($1, 'public')",
+						 1, types, values, NULL);
 }
 
 void
@@ -321,7 +333,7 @@ import_store(Import *import, bool make_default)
 	uuid.data[6] = (uuid.data[6] & 0x0f) | 0x40;
 	uuid.data[8] = (uuid.data[8] & 0x3f) | 0x80;
 
-	registry_write_begin(&write, "import_model()");
+	registry_write_begin(&write, import->command);
 	registry_name_is_free(import->name);
 	import_base_is_there(import);
 	store_model(import, owner, id);

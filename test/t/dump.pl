@@ -28,6 +28,7 @@ value(
 	SELECT mobilebert.import_model('tiny', '} . $tiny . q{');
 	SELECT mobilebert.import_model('again', '} . $tiny . q{');
 	SELECT mobilebert.import_model('lines', '} . golden('tok-only-vocab') . q{');
+	SELECT mobilebert.create_variant('eighth', 'main', 'int8');
 	SELECT mobilebert.revoke_model('tiny', 'public');
 	SELECT mobilebert.grant_model('tiny', 'guest');
 	SELECT mobilebert.set_default_model('ner', 'lines');
@@ -45,7 +46,7 @@ value(
 
 # What must be the same everywhere.
 my @questions = (
-	q{SELECT name || ' ' || owner || ' ' || sha256 || ' ' || tasks::text
+	q{SELECT name || ' ' || owner || ' ' || sha256 || ' ' || tasks::text || ' ' || "precision"
 		FROM mobilebert.models ORDER BY name},
 	q{SELECT name, mobilebert.fingerprint(name) FROM mobilebert.models
 		ORDER BY name},
