@@ -27,15 +27,18 @@ bool
 mb_reduced_size(mb_format format, size_t k, size_t n, size_t *size)
 {
 	size_t		vectors;
+	size_t		inputs;
 
 	if (k > (format == MB_FORMAT_INT8 ? MB_INT8_WIDTH_MAX : SIZE_MAX / 64) ||
 		!mb_size_add(n, MB_PANEL - 1, &n))
 		return false;
 	n = n / MB_PANEL * MB_PANEL;
 	if (!mb_size_multiply(n / MB_PANEL, panel_size(format, k), size) ||
-		!mb_size_multiply(n, 2 * sizeof(float), &vectors))
+		!mb_size_multiply(n, 2 * sizeof(float), &vectors) ||
+		!mb_size_multiply(n, k * sizeof(uint16_t), &inputs))
 		return false;
-	return format != MB_FORMAT_INT8 || mb_size_add(*size, vectors, size);
+	return format != MB_FORMAT_INT8 ||
+		(mb_size_add(*size, vectors, size) && mb_size_add(*size, inputs, size));
 }
 
 /* Output number c */
@@ -62,6 +65,7 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 	{
 		int32_t		q = *scale > 0.0f ? (int32_t) rintf(w[i] / *scale) : 0;
 
+		((uint16_t *) panel_input(panels, k, n, i))[c] = bf16_from_float(w[i]);
 		q = q > 127 ? 127 : q < -127 ? -127 : q;
 		tile[i / INT8_STEP * LINE + c % TILE * INT8_STEP + i % INT8_STEP] =
 			(int8_t) q;
@@ -139,7 +143,7 @@ byte(float q)
 
 /* In the order of vector code: 16 lanes, then halves */
 static float
-add_up_squares(float *lane)
+add_up(float *lane)
 {
 	size_t		i;
 
@@ -150,19 +154,134 @@ add_up_squares(float *lane)
 	return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
-/* Integers of one row; false when its values call for a second term. */
-static bool
-quantise_row(int8_group *group, size_t r, const float *x, size_t k)
+/*
+ * Integers of one row for its range, which includes 0; values outside of it
+ * count as 0.  The sum of its values in steps, none above MOST_STEPS.
+ */
+static float
+quantise(int8_group *group, size_t r, const float *x, size_t k, float low,
+		 float high)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
+	float		scale = high / 255.0f - low / 255.0f;
+	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
+	float		zero = rintf(-low * inverse);
+	float		steps[16] = {0};
+	size_t		i;
+
+	for (i = 0; i < deep * INT8_DEEP; i++)
+	{
+		float		v = i < k && x[i] >= low && x[i] <= high ? x[i] : 0.0f;
+		float		u = v * inverse;
+
+		rows_line(group->tiles, deep, r, i / INT8_DEEP)[i % INT8_DEEP] =
+			byte(rintf(u) + zero);
+		u = fabsf(u);
+		steps[i % 16] += u < MOST_STEPS ? u : MOST_STEPS;
+	}
+	group->scale[r] = scale;
+	group->zero[r] = zero;
+	return add_up(steps);
+}
+
+/* A row that holds what is no number: nor is any result. */
+static void
+quantise_nothing(int8_group *group, size_t r, const float *x, size_t k)
+{
+	(void) quantise(group, r, x, k, 0.0f, 0.0f);
+	group->scale[r] = NAN;
+}
+
+/* A round of leaving out; the range of what remains */
+typedef struct leave_out_round
+{
+	float		low;
+	float		high;
+	float		bound;			/* larger ones are left out */
+	float		steps;			/* of values that are not 0 */
+	size_t		count;
+} leave_out_round;
+
+static void
+measure(leave_out_round *rest, const float *x, size_t k)
+{
+	float		inverse;
+	float		bound = rest->bound;
+	size_t		i;
+
+	rest->low = rest->high = rest->steps = 0.0f;
+	rest->count = 0;
+	for (i = 0; i < k; i++)
+	{
+		float		v = fabsf(x[i]) <= bound ? x[i] : 0.0f;
+
+		rest->low = v < rest->low ? v : rest->low;
+		rest->high = v > rest->high ? v : rest->high;
+	}
+	inverse = rest->high / 255.0f - rest->low / 255.0f;
+	inverse = inverse > RANGE_LEAST ? 1.0f / inverse : 0.0f;
+	for (i = 0; i < k; i++)
+	{
+		float		u = fabsf(x[i]) <= bound ? fabsf(x[i]) * inverse : 0.0f;
+
+		rest->steps += u < MOST_STEPS ? u : MOST_STEPS;
+		rest->count += u > 0.0f;
+	}
+}
+
+static size_t
+count_above(const float *x, size_t k, float bound)
+{
+	size_t		count = 0;
+	size_t		i;
+
+	for (i = 0; i < k; i++)
+		count += fabsf(x[i]) > bound;
+	return count;
+}
+
+/*
+ * Those within a factor of four of the largest go, until what remains is
+ * large enough for its scale, or too many would go.
+ */
+void
+mb_int8_leave_out(int8_group *group, size_t r, const float *x, size_t k)
+{
+	leave_out_round	rest = {.bound = INFINITY};
+	size_t		i;
+
+	measure(&rest, x, k);
+	while (rest.steps < FEWEST_STEPS * (float) rest.count)
+	{
+		leave_out_round	next = {.bound = fmaxf(-rest.low, rest.high) / 4.0f};
+
+		if (count_above(x, k, next.bound) > MOST_OUTLIERS)
+			break;
+		measure(&next, x, k);
+		rest = next;
+	}
+	if (rest.bound == INFINITY)
+		return;
+	(void) quantise(group, r, x, k, rest.low, rest.high);
+	for (i = 0; i < k; i++)
+	{
+		int8_outlier *outlier = &group->outlier[r][group->outliers[r]];
+
+		if (x[i] >= rest.low && x[i] <= rest.high)
+			continue;
+		outlier->value = x[i];
+		outlier->column = (uint32_t) i;
+		group->outliers[r]++;
+		group->total++;
+	}
+}
+
+static void
+quantise_row(int8_group *group, size_t r, const float *x, size_t k)
+{
 	float		low = 0.0f;
 	float		high = 0.0f;
 	float		check = 0.0f;
-	float		squares[16] = {0};
-	float		total;
-	float		scale;
-	float		inverse;
-	float		zero;
 	size_t		i;
 
 	for (i = 0; i < k; i++)
@@ -171,47 +290,12 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		high = x[i] > high ? x[i] : high;
 		check += x[i] * 0.0f;
 	}
-	scale = high / 255.0f - low / 255.0f;
-	inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
-	zero = check == 0.0f ? rintf(-low * inverse) : 0.0f;
-	for (i = 0; i < deep * INT8_DEEP; i++)
-	{
-		float		u = i < k ? x[i] * inverse : 0.0f;
-
-		rows_line(group->tiles, deep, r, i / INT8_DEEP)[i % INT8_DEEP] =
-			byte(check == 0.0f ? rintf(u) + zero : 0.0f);
-		squares[i % 16] = fmaf(u, u, squares[i % 16]);
-	}
-	group->scale[r] = check == 0.0f ? scale : NAN;
-	group->zero[r] = zero;
-	total = add_up_squares(squares);
-	return total * (SECOND_RATIO * SECOND_RATIO) >=
-		255.0f * 255.0f * (float) k || !(total > 0.0f);
-}
-
-/* What the integers of row r left over, as another row */
-static void
-quantise_rest(int8_group *group, size_t r, const float *x, size_t k)
-{
-	size_t		deep = depth(MB_FORMAT_INT8, k);
-	size_t		second = GROUP + group->seconds;
-	float		inverse = 1.0f / group->scale[r];
-	size_t		i;
-
-	for (i = 0; i < deep * INT8_DEEP; i++)
-	{
-		size_t		t = i / INT8_DEEP;
-		size_t		at = i % INT8_DEEP;
-		float		u = i < k ? x[i] * inverse : 0.0f;
-		float		first = (float) rows_line(group->tiles, deep, r, t)[at] -
-			group->zero[r];
-
-		rows_line(group->tiles, deep, second, t)[at] =
-			byte(rintf((u - first) * SECOND_STEPS) + 128.0f);
-	}
-	group->scale[second] = group->scale[r] * (1.0f / SECOND_STEPS);
-	group->zero[second] = 128.0f;
-	group->owner[group->seconds++] = (uint8_t) r;
+	group->outliers[r] = 0;
+	if (check != 0.0f)
+		quantise_nothing(group, r, x, k);
+	else if (quantise(group, r, x, k, low, high) < FEWEST_STEPS * (float) k &&
+			 group->scale[r] > RANGE_LEAST)
+		mb_int8_leave_out(group, r, x, k);
 }
 
 void
@@ -224,9 +308,8 @@ mb_prepare_int8_ref(const float *x, size_t rows, size_t k, void *operand)
 		int8_group *group = int8_group_at(operand, k, r / GROUP);
 
 		if (r % GROUP == 0)
-			group->seconds = 0;
-		if (!quantise_row(group, r % GROUP, x, k))
-			quantise_rest(group, r % GROUP, x, k);
+			group->total = 0;
+		quantise_row(group, r % GROUP, x, k);
 	}
 }
 
@@ -250,30 +333,30 @@ dot_int8(int8_group *group, size_t r, const int8_t *w, size_t k)
 	return sum;
 }
 
-/* (integer - zero * sum) * scale: the row's share, without the column's */
-static float
-term_int8(int8_group *group, size_t r, const int8_t *w, float sum, size_t k)
-{
-	return ((float) dot_int8(group, r, w, k) - group->zero[r] * sum) *
-		group->scale[r];
-}
-
 /* The sum of row "row" of x and output c */
 static float
 sum_int8(const mb_product *p, size_t row, size_t c)
 {
+	size_t		r = row % GROUP;
+	const void *panels = p->map->panels;
 	int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
 	const int8_t *w = (const int8_t *)
-		panel_tile(MB_FORMAT_INT8, p->map->panels, p->k, c) +
-		c % TILE * INT8_STEP;
-	float		sum = panel_sum(p->map->panels, p->k, p->n)[c];
-	float		total = term_int8(group, row % GROUP, w, sum, p->k);
+		panel_tile(MB_FORMAT_INT8, panels, p->k, c) + c % TILE * INT8_STEP;
+	float		total;
 	size_t		i;
 
-	for (i = 0; i < group->seconds; i++)
-		if (group->owner[i] == row % GROUP)
-			total += term_int8(group, GROUP + i, w, sum, p->k);
-	return total * panel_scale(p->map->panels, p->k, p->n)[c];
+	total = ((float) dot_int8(group, r, w, p->k) -
+			 group->zero[r] * panel_sum(panels, p->k, p->n)[c]) *
+		group->scale[r] * panel_scale(panels, p->k, p->n)[c];
+	for (i = 0; i < group->outliers[r]; i++)
+	{
+		const int8_outlier *outlier = &group->outlier[r][i];
+
+		total += outlier->value *
+			bf16_to_float(panel_input(panels, p->k, p->n,
+									  outlier->column)[c]);
+	}
+	return total;
 }
 
 /* ----------

@@ -4,11 +4,12 @@
  *	  Linear maps with fewer bits: the formats INT8, BF16 and BF16X3.
  *
  *	INT8	Weights: a scale for each output, symmetric, -127 to 127.
- *			Activations: a scale and a zero point for each row, 0 to 255.  A row
- *			whose largest value stands far above the others gets a second term:
- *			what the first left over, at 1/254 of its scale, as another row of
- *			the product; together they have 16 bits.  Sums are exact in 32 bits,
- *			so every instruction set finds the same integers.
+ *			Activations: a scale and a zero point for each row, 0 to 255.  Sums
+ *			are exact in 32 bits, so every instruction set finds the same
+ *			integers.  Values that stand so far above the others of their row
+ *			that those would vanish, as MobileBERT's states of -2.5e7 beside
+ *			values of 4, are left out of the integers: their products are added
+ *			in float.
  *	BF16	Both operands rounded to bfloat16, sums in float.  Without AMX there
  *			is nothing to win by rounding activations: they stay float.
  *	BF16X3	Both operands as a sum of two bfloat16, 16 bits together; the
@@ -23,7 +24,8 @@
  * next 4 (INT8) or 2 inputs: what VPDPBUSD and an AMX tile take as it is.
  * Inputs are filled up with zeros to whole AMX tiles of 16 lines.  BF16X3 has
  * the tile of low parts behind that of high parts.  Behind the panels of INT8
- * come float scale[n] and float sum[n], the sum of an output's integers, both
+ * come float scale[n], float sum[n], the sum of an output's integers, and all
+ * weights once more as bfloat16 [k, n] for values that are left out, each
  * padded to whole panels.
  *
  * Source: spec model.md section 8; the arithmetic of each format is this

@@ -74,19 +74,19 @@ clear_sums(void)
 }
 
 static inline void
-store_sums(sums_block *block, size_t r)
+store_sums(sums_block *block)
 {
-	STORE(0, r, 0);
-	STORE(1, r, TILE);
-	STORE(2, r + TILE, 0);
-	STORE(3, r + TILE, TILE);
+	STORE(0, 0, 0);
+	STORE(1, 0, TILE);
+	STORE(2, TILE, 0);
+	STORE(3, TILE, TILE);
 }
 
 static inline void
-store_upper_sums(sums_block *block, size_t r)
+store_upper_sums(sums_block *block)
 {
-	STORE(0, r, 0);
-	STORE(1, r, TILE);
+	STORE(0, 0, 0);
+	STORE(1, 0, TILE);
 }
 
 /* Sums += activations * weights, of one or two tiles of rows */
@@ -109,17 +109,16 @@ store_upper_sums(sums_block *block, size_t r)
  * ----------
  */
 
-/* "count" rows from row r on, in two tiles at most */
 static void
-int8_rows(int8_group *group, size_t r, size_t count, size_t k,
-		  const uint8_t *w, sums_block *block)
+int8_amx(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		 sums_block *block)
 {
 	size_t		size = tile_size(MB_FORMAT_INT8, k);
-	const uint8_t *x = rows_line(group->tiles, size / AMX_BYTES, r, 0);
+	const uint8_t *x = group->tiles;
 	size_t		at;
 
 	clear_sums();
-	if (count <= TILE)
+	if (rows <= TILE)
 	{
 		for (at = 0; at < size; at += AMX_BYTES)
 		{
@@ -128,7 +127,7 @@ int8_rows(int8_group *group, size_t r, size_t count, size_t k,
 			LOAD(7, w + size + at);
 			MULTIPLY_ONE(_tile_dpbusd);
 		}
-		store_upper_sums(block, r);
+		store_upper_sums(block);
 		return;
 	}
 	for (at = 0; at < size; at += AMX_BYTES)
@@ -139,16 +138,7 @@ int8_rows(int8_group *group, size_t r, size_t count, size_t k,
 		LOAD(5, x + size + at);
 		MULTIPLY_TWO(_tile_dpbusd);
 	}
-	store_sums(block, r);
-}
-
-static void
-int8_amx(int8_group *group, size_t rows, size_t k, const uint8_t *w,
-		 sums_block *block)
-{
-	int8_rows(group, 0, rows, k, w, block);
-	if (group->seconds > 0)
-		int8_rows(group, GROUP, group->seconds, k, w, block);
+	store_sums(block);
 }
 
 void
@@ -274,7 +264,7 @@ bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
 			LOAD(7, w + size + at);
 			MULTIPLY_ONE(_tile_dpbf16ps);
 		}
-		store_upper_sums(block, 0);
+		store_upper_sums(block);
 		return;
 	}
 	for (at = 0; at < size; at += AMX_BYTES)
@@ -285,7 +275,7 @@ bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
 		LOAD(5, lines + size + at);
 		MULTIPLY_TWO(_tile_dpbf16ps);
 	}
-	store_sums(block, 0);
+	store_sums(block);
 }
 
 /* high * low and high * high share the activations, low * high comes last. */
@@ -328,9 +318,9 @@ bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
 		}
 	}
 	if (two)
-		store_sums(block, 0);
+		store_sums(block);
 	else
-		store_upper_sums(block, 0);
+		store_upper_sums(block);
 }
 
 void

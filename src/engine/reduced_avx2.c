@@ -16,6 +16,7 @@
 
 #include <immintrin.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #define VW ((size_t) 8)
@@ -83,6 +84,15 @@ v_ints(const int32_t *p)
 	return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *) p));
 }
 
+static inline vf
+v_bf16(const uint16_t *p)
+{
+	__m256i		wide = _mm256_cvtepu16_epi32(
+											 _mm_loadu_si128((const __m128i *) p));
+
+	return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
 #include "reduced_simd.h"
 
 /* ----------
@@ -146,7 +156,7 @@ store_bytes(uint8_t *target, __m256i a, __m256i b, int zero)
 
 /* The order of reduced.c: 16 lanes */
 static inline float
-add_up_squares(vf s, vf t)
+add_up(vf s, vf t)
 {
 	vf			h = s + t;
 	__m128		q = _mm_add_ps(_mm256_castps256_ps128(h),
@@ -156,8 +166,16 @@ add_up_squares(vf s, vf t)
 	return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
 
-/* Integers of one row; false when its values call for a second term. */
-static bool
+/* Values in steps of the scale, none above MOST_STEPS, added to sum */
+static inline vf
+add_steps(vf sum, vf u)
+{
+	vf			size = _mm256_andnot_ps(v_set1(-0.0f), u);
+
+	return sum + _mm256_min_ps(size, v_set1(MOST_STEPS));
+}
+
+static void
 quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
@@ -165,14 +183,14 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	float		high;
 	bool		finite = find_range(x, k, &low, &high);
 	float		scale = high / 255.0f - low / 255.0f;
-	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
+	float		inverse = scale > RANGE_LEAST && finite ? 1.0f / scale : 0.0f;
 	float		zero = finite ? rintf(-low * inverse) : 0.0f;
 	vf			factor = v_set1(inverse);
 	vf			even = _mm256_setzero_ps();
 	vf			odd = even;
-	float		total;
 	size_t		i;
 
+	group->outliers[r] = 0;
 	group->scale[r] = finite ? scale : NAN;
 	group->zero[r] = zero;
 	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
@@ -180,51 +198,14 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		vf			a = row_lanes(x, k, i) * factor;
 		vf			b = row_lanes(x, k, i + VW) * factor;
 
-		even = v_fma(a, a, even);
-		odd = v_fma(b, b, odd);
+		even = add_steps(even, a);
+		odd = add_steps(odd, b);
 		store_bytes(rows_line(group->tiles, deep, r, i / INT8_DEEP) +
 					i % INT8_DEEP, _mm256_cvtps_epi32(a),
 					_mm256_cvtps_epi32(b), (int) zero);
 	}
-	total = add_up_squares(even, odd);
-	return total * (SECOND_RATIO * SECOND_RATIO) >=
-		255.0f * 255.0f * (float) k || !(total > 0.0f);
-}
-
-/* What 8 integers at q left over of x, in steps of the second term */
-static inline __m256i
-rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
-{
-	__m256i		bytes =
-		_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) q));
-	vf			first = _mm256_cvtepi32_ps(bytes) - zero;
-
-	return _mm256_cvtps_epi32((x * factor - first) * v_set1(SECOND_STEPS));
-}
-
-static void
-quantise_rest(int8_group *group, size_t r, const float *x, size_t k)
-{
-	size_t		deep = depth(MB_FORMAT_INT8, k);
-	size_t		second = GROUP + group->seconds;
-	vf			factor = v_set1(1.0f / group->scale[r]);
-	vf			zero = v_set1(group->zero[r]);
-	size_t		i;
-
-	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
-	{
-		const uint8_t *q = rows_line(group->tiles, deep, r, i / INT8_DEEP) +
-			i % INT8_DEEP;
-
-		store_bytes(rows_line(group->tiles, deep, second, i / INT8_DEEP) +
-					i % INT8_DEEP,
-					rest_lanes(q, row_lanes(x, k, i), factor, zero),
-					rest_lanes(q + VW, row_lanes(x, k, i + VW), factor, zero),
-					128);
-	}
-	group->scale[second] = group->scale[r] * (1.0f / SECOND_STEPS);
-	group->zero[second] = 128.0f;
-	group->owner[group->seconds++] = (uint8_t) r;
+	if (inverse > 0.0f && add_up(even, odd) < FEWEST_STEPS * (float) k)
+		mb_int8_leave_out(group, r, x, k);
 }
 
 void
@@ -237,9 +218,8 @@ mb_prepare_int8_avx2(const float *x, size_t rows, size_t k, void *operand)
 		int8_group *group = int8_group_at(operand, k, r / GROUP);
 
 		if (r % GROUP == 0)
-			group->seconds = 0;
-		if (!quantise_row(group, r % GROUP, x, k))
-			quantise_rest(group, r % GROUP, x, k);
+			group->total = 0;
+		quantise_row(group, r % GROUP, x, k);
 	}
 }
 
@@ -325,20 +305,19 @@ int8_rows_2(const uint8_t *x, const uint8_t *w, size_t deep,
 	BODY_INT8(TWO);
 }
 
-/* Rows [first, first + count), first even, with one tile of outputs */
+/* All rows with one tile of outputs */
 static void
-some_rows(int8_group *group, size_t first, size_t count, size_t k,
-		  const uint8_t *w, size_t column, sums_block *block)
+tile_sums(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		  size_t column, sums_block *block)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
-	size_t		end = first + count;
 	size_t		r;
 
-	for (r = first; r < end; r += 2)
+	for (r = 0; r < rows; r += 2)
 	{
 		const uint8_t *x = rows_line(group->tiles, deep, r, 0);
 
-		if (end - r >= 2)
+		if (rows - r >= 2)
 			int8_rows_2(x, w, deep, &block->i[r][column]);
 		else
 			int8_rows_1(x, w, deep, &block->i[r][column]);
@@ -353,8 +332,7 @@ int8_avx2(int8_group *group, size_t rows, size_t k, const uint8_t *w,
 
 	for (column = 0; column < MB_PANEL; column += TILE)
 	{
-		some_rows(group, 0, rows, k, w, column, block);
-		some_rows(group, GROUP, group->seconds, k, w, column, block);
+		tile_sums(group, rows, k, w, column, block);
 		w += tile_size(MB_FORMAT_INT8, k);
 	}
 }

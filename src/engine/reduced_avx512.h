@@ -10,6 +10,7 @@
  */
 #include <immintrin.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #define VW ((size_t) 16)
@@ -76,6 +77,15 @@ v_ints(const int32_t *p)
 	return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
 }
 
+static inline vf
+v_bf16(const uint16_t *p)
+{
+	__m512i		wide = _mm512_cvtepu16_epi32(
+											 _mm256_loadu_si256((const __m256i *) p));
+
+	return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
 #include "reduced_simd.h"
 
 /* The smallest of lanes and 0, the largest; NAN when a value is no number */
@@ -112,7 +122,7 @@ find_range(const float *x, size_t k)
 
 /* The order of reduced.c */
 static inline float
-add_up_squares(vf s)
+add_up(vf s)
 {
 	__m256		h = _mm256_add_ps(_mm512_castps512_ps256(s),
 								  _mm512_extractf32x8_ps(s, 1));
@@ -144,26 +154,30 @@ row_lanes(const float *x, size_t k, size_t i)
 	return i < k ? v_load_part(x + i, k - i) : _mm512_setzero_ps();
 }
 
-/* Integers of one row; false when its values call for a second term. */
-static inline bool
+/* Values in steps of the scale, none above MOST_STEPS, added to sum */
+static inline vf
+add_steps(vf sum, vf u)
+{
+	return sum + _mm512_min_ps(_mm512_abs_ps(u), v_set1(MOST_STEPS));
+}
+
+static inline void
 quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
 	row_range	range = find_range(x, k);
 	float		scale = range.high / 255.0f - range.low / 255.0f;
-	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
-	float		zero = rintf(-range.low * inverse);
+	float		inverse = scale > RANGE_LEAST && range.finite ?
+		1.0f / scale : 0.0f;
+	float		zero = range.finite ? rintf(-range.low * inverse) : 0.0f;
 	vf			factor = v_set1(inverse);
-	vf			squares = _mm512_setzero_ps();
-	__m512i		zeros;
-	float		total;
+	vf			steps = _mm512_setzero_ps();
+	__m512i		zeros = _mm512_set1_epi16((short) zero);
 	size_t		t;
 
+	group->outliers[r] = 0;
 	group->scale[r] = range.finite ? scale : NAN;
-	if (!range.finite)
-		zero = 0.0f;
 	group->zero[r] = zero;
-	zeros = _mm512_set1_epi16((short) zero);
 	for (t = 0; t < deep; t++)
 	{
 		size_t		i = t * INT8_DEEP;
@@ -172,57 +186,18 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		vf			c = row_lanes(x, k, i + 2 * VW) * factor;
 		vf			d = row_lanes(x, k, i + 3 * VW) * factor;
 
-		squares = v_fma(a, a, squares);
-		squares = v_fma(b, b, squares);
-		squares = v_fma(c, c, squares);
-		squares = v_fma(d, d, squares);
+		steps = add_steps(steps, a);
+		steps = add_steps(steps, b);
+		steps = add_steps(steps, c);
+		steps = add_steps(steps, d);
 		_mm512_store_si512((void *) rows_line(group->tiles, deep, r, t),
 						   pack_bytes(_mm512_cvtps_epi32(a),
 									  _mm512_cvtps_epi32(b),
 									  _mm512_cvtps_epi32(c),
 									  _mm512_cvtps_epi32(d), zeros));
 	}
-	total = add_up_squares(squares);
-	return total * (SECOND_RATIO * SECOND_RATIO) >=
-		255.0f * 255.0f * (float) k || !(total > 0.0f);
-}
-
-/* What 16 integers at q left over of x, in steps of the second term */
-static inline __m512i
-rest_lanes(const uint8_t *q, vf x, vf factor, vf zero)
-{
-	vf			first = _mm512_cvtepi32_ps(
-										   _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *) q))) - zero;
-
-	return _mm512_cvtps_epi32((x * factor - first) * v_set1(SECOND_STEPS));
-}
-
-static inline void
-quantise_rest(int8_group *group, size_t r, const float *x, size_t k)
-{
-	size_t		deep = depth(MB_FORMAT_INT8, k);
-	size_t		second = GROUP + group->seconds;
-	vf			factor = v_set1(1.0f / group->scale[r]);
-	vf			zero = v_set1(group->zero[r]);
-	size_t		t;
-
-	for (t = 0; t < deep; t++)
-	{
-		const uint8_t *q = rows_line(group->tiles, deep, r, t);
-		__m512i		part[4];
-		size_t		j;
-
-		for (j = 0; j < 4; j++)
-			part[j] = rest_lanes(q + j * VW,
-								 row_lanes(x, k, t * INT8_DEEP + j * VW),
-								 factor, zero);
-		_mm512_store_si512((void *) rows_line(group->tiles, deep, second, t),
-						   pack_bytes(part[0], part[1], part[2], part[3],
-									  _mm512_set1_epi16(128)));
-	}
-	group->scale[second] = group->scale[r] * (1.0f / SECOND_STEPS);
-	group->zero[second] = 128.0f;
-	group->owner[group->seconds++] = (uint8_t) r;
+	if (inverse > 0.0f && add_up(steps) < FEWEST_STEPS * (float) k)
+		mb_int8_leave_out(group, r, x, k);
 }
 
 static inline void
@@ -235,8 +210,7 @@ prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 		int8_group *group = int8_group_at(operand, k, r / GROUP);
 
 		if (r % GROUP == 0)
-			group->seconds = 0;
-		if (!quantise_row(group, r % GROUP, x, k))
-			quantise_rest(group, r % GROUP, x, k);
+			group->total = 0;
+		quantise_row(group, r % GROUP, x, k);
 	}
 }

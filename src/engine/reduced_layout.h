@@ -29,31 +29,38 @@
 #define BF16_DEEP 32
 
 /*
- * A row whose range is beyond this many times its root mean square (a normal
- * distribution's is 6) gets a second term: its integers would be coarser than
- * those of the weights.
+ * INT8.  A row is looked at for values to leave out when its values are below
+ * FEWEST_STEPS of its scale on average, no value counting for more than
+ * MOST_STEPS: then most of them vanish, unless they are zero anyway.
  */
-#define SECOND_RATIO 10.0f
+#define FEWEST_STEPS 1.0f
+#define MOST_STEPS 16.0f
 
-/* Steps of the second term in one of the first */
-#define SECOND_STEPS 254.0f
+/* Values left out of a row at most */
+#define MOST_OUTLIERS 32
 
 /* Ranges below this are zero: their inverse is not a number. */
 #define RANGE_LEAST 1e-35f
 
+typedef struct int8_outlier
+{
+	float		value;
+	uint32_t	column;
+} int8_outlier;
+
 /*
  * The operand of INT8 has, for each group of rows, this and behind it the
- * group's integers, (x / scale + zero), in tiles; those of second terms are
- * rows from GROUP on, row GROUP + i that of row owner[i].  The operands of the
- * other formats are tiles alone; low parts are rows from GROUP on.
+ * group's integers, (x / scale + zero), in tiles.  The operands of the other
+ * formats are tiles alone; low parts are rows from GROUP on.
  */
 typedef struct int8_group
 {
-	float		scale[2 * GROUP];
-	float		zero[2 * GROUP];
-	uint8_t		owner[GROUP];
-	uint32_t	seconds;		/* second terms */
+	float		scale[GROUP];
+	float		zero[GROUP];
+	uint8_t		outliers[GROUP];	/* how many each row has */
+	uint32_t	total;			/* of them */
 	uint8_t		filler[28];		/* to whole lines */
+	int8_outlier outlier[GROUP][MOST_OUTLIERS];
 	uint8_t		tiles[];
 } int8_group;
 
@@ -106,6 +113,14 @@ panel_sum(const void *panels, size_t k, size_t n)
 	return panel_scale(panels, k, n) + padded(n);
 }
 
+/* INT8: weights of input i, for all outputs */
+static inline const uint16_t *
+panel_input(const void *panels, size_t k, size_t n, size_t i)
+{
+	return (const uint16_t *) (panel_sum(panels, k, n) + padded(n)) +
+		i * padded(n);
+}
+
 /* Bytes of a group's tiles when it has so many rows, low parts included */
 static inline size_t
 group_tiles(mb_format format, size_t k, size_t rows)
@@ -117,7 +132,7 @@ group_tiles(mb_format format, size_t k, size_t rows)
 static inline size_t
 int8_group_size(size_t k)
 {
-	return sizeof(int8_group) + group_tiles(MB_FORMAT_INT8, k, 2 * GROUP);
+	return sizeof(int8_group) + group_tiles(MB_FORMAT_INT8, k, GROUP);
 }
 
 static inline int8_group *
@@ -170,5 +185,13 @@ bf16_to_float(uint16_t h)
 
 	return v.f;
 }
+
+/*
+ * What a row's integers would lose is left out of them: they are made again
+ * for what remains.  Called with the row's integers made; the same plain C for
+ * every instruction set.
+ */
+extern void mb_int8_leave_out(int8_group *group, size_t r, const float *x,
+							  size_t k);
 
 #endif							/* MB_REDUCED_LAYOUT_H */

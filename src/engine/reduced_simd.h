@@ -12,9 +12,9 @@
  *	v_fma(a, b, c), v_fnma(a, b, c)		a * b + c and c - a * b, rounded once
  *	v_relu(x)							max(0, x); NaN stays
  *	v_ints(p)							int32_t[VW], converted
+ *	v_bf16(p)							uint16_t[VW], bfloat16, widened
  *
- * Products come block by block: those of a group of rows and a panel, rows of
- * second terms from GROUP on.
+ * Products come block by block: those of a group of rows and a panel.
  *
  * Depends on reduced_layout.h, gemm.h (other activations).
  *
@@ -27,8 +27,8 @@
 
 typedef union sums_block
 {
-	int32_t		i[2 * GROUP][MB_PANEL];
-	float		f[2 * GROUP][MB_PANEL];
+	int32_t		i[GROUP][MB_PANEL];
+	float		f[GROUP][MB_PANEL];
 } sums_block;
 
 /* Lanes of this step of a loop over width */
@@ -92,24 +92,22 @@ finish_vector(const mb_product *p, const finish_vectors *v, vf sums,
 		v_store_part(y, result, n);
 }
 
-/* A row's share of INT8 sums: (integer - zero * sum) * scale */
+/* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale */
 ALWAYS vf
-row_term(const int8_group *group, const sums_block *block, size_t r, size_t i,
-		 vf sum)
+integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
+		 const finish_vectors *v)
 {
-	return v_fnma(v_set1(group->zero[r]), sum, v_ints(block->i[r] + i)) *
-		v_set1(group->scale[r]);
+	return v_fnma(v_set1(group->zero[r]), v->sum, v_ints(block->i[r] + i)) *
+		v_set1(group->scale[r]) * v->scale;
 }
 
-/*
- * Integers of all rows become floats, with second terms added and, for other
- * activations than those of finish_vector(), the outputs' scale.
- */
+/* Integers of all rows become floats, with what was left out added. */
 static void
 integers_to_floats(const mb_product *p, const int8_group *group,
-				   sums_block *block, size_t rows, size_t column, bool scaled)
+				   sums_block *block, size_t rows, size_t column)
 {
 	size_t		i;
+	size_t		j;
 	size_t		r;
 
 	for (i = 0; i < MB_PANEL; i += VW)
@@ -117,30 +115,21 @@ integers_to_floats(const mb_product *p, const int8_group *group,
 		finish_vectors v = load_finish(p, column + i, 0);
 
 		for (r = 0; r < rows; r++)
-			v_store(block->f[r] + i, row_term(group, block, r, i, v.sum));
-		for (r = 0; r < group->seconds; r++)
 		{
-			float	   *target = block->f[group->owner[r]] + i;
+			vf			total = integers(group, block, r, i, &v);
 
-			v_store(target, v_load(target) +
-					row_term(group, block, GROUP + r, i, v.sum));
+			for (j = 0; j < group->outliers[r]; j++)
+			{
+				const int8_outlier *outlier = &group->outlier[r][j];
+				const uint16_t *w = panel_input(p->map->panels, p->k, p->n,
+												outlier->column);
+
+				total = v_fma(v_set1(outlier->value), v_bf16(w + column + i),
+							  total);
+			}
+			v_store(block->f[r] + i, total);
 		}
-		for (r = 0; r < rows && scaled; r++)
-			v_store(block->f[r] + i, v_load(block->f[r] + i) * v.scale);
 	}
-}
-
-/* The rows of a block whose activation is neither none nor ReLU */
-static void
-finish_other(const mb_product *p, const int8_group *group, sums_block *block,
-			 size_t row, size_t rows, size_t column, size_t width)
-{
-	size_t		r;
-
-	if (group != NULL)
-		integers_to_floats(p, group, block, rows, column, true);
-	for (r = 0; r < rows; r++)
-		mb_finish_sums(p, row + r, column, block->f[r], width);
 }
 
 /* Results of a block; group NULL: its sums are floats. */
@@ -148,19 +137,25 @@ ALWAYS void
 finish_block(const mb_product *p, const int8_group *group, sums_block *block,
 			 size_t row, size_t column)
 {
+	bool		other = p->activation != MB_ACT_LINEAR &&
+		p->activation != MB_ACT_RELU;
 	size_t		rows = group_rows(p->rows, row);
 	size_t		left = p->first + p->width - column;
 	size_t		width = left < MB_PANEL ? left : MB_PANEL;
 	size_t		i;
 	size_t		r;
 
-	if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
+	if (group != NULL && (other || group->total > 0))
 	{
-		finish_other(p, group, block, row, rows, column, width);
+		integers_to_floats(p, group, block, rows, column);
+		group = NULL;
+	}
+	if (other)
+	{
+		for (r = 0; r < rows; r++)
+			mb_finish_sums(p, row + r, column, block->f[r], width);
 		return;
 	}
-	if (group != NULL && group->seconds > 0)
-		integers_to_floats(p, group, block, rows, column, false);
 	for (i = 0; i < width; i += VW)
 	{
 		size_t		n = STEP(width, i);
@@ -170,14 +165,10 @@ finish_block(const mb_product *p, const int8_group *group, sums_block *block,
 		if (group == NULL)
 			for (r = 0; r < rows; r++)
 				finish_vector(p, &v, v_load(block->f[r] + i), row + r, c, n);
-		else if (group->seconds > 0)
-			for (r = 0; r < rows; r++)
-				finish_vector(p, &v, v_load(block->f[r] + i) * v.scale,
-							  row + r, c, n);
 		else
 			for (r = 0; r < rows; r++)
-				finish_vector(p, &v, row_term(group, block, r, i, v.sum) *
-							  v.scale, row + r, c, n);
+				finish_vector(p, &v, integers(group, block, r, i, &v),
+							  row + r, c, n);
 	}
 }
 

@@ -104,21 +104,19 @@ rows_8(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL
 	BODY(EIGHT);
 }
 
-/* Rows [first, first + count) of the tiles */
 static void
-some_rows(int8_group *group, size_t first, size_t count, size_t k,
-		  const uint8_t *w, sums_block *block)
+int8_vnni(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		  sums_block *block)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
-	size_t		end = first + count;
-	size_t		r = first;
+	size_t		r = 0;
 
 	/* eight rows at a multiple of eight lie in one tile; so do the parts */
-	while (r < end)
+	while (r < rows)
 	{
 		const uint8_t *x = rows_line(group->tiles, deep, r, 0);
 		int32_t		(*sums)[MB_PANEL] = &block->i[r];
-		size_t		left = end - r;
+		size_t		left = rows - r;
 
 		if (left >= 8)
 			rows_8(x, w, deep, sums);
@@ -130,14 +128,6 @@ some_rows(int8_group *group, size_t first, size_t count, size_t k,
 			rows_1(x, w, deep, sums);
 		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 	}
-}
-
-static void
-int8_vnni(int8_group *group, size_t rows, size_t k, const uint8_t *w,
-		  sums_block *block)
-{
-	some_rows(group, 0, rows, k, w, block);
-	some_rows(group, GROUP, group->seconds, k, w, block);
 }
 
 void

@@ -6,6 +6,7 @@
  *
  *	  golden_model DIRECTORY [TABLE ...]
  *	  golden_model --full CHECKPOINT DIRECTORY [TABLE ...]
+ *	  golden_model --precision NAME [--full CHECKPOINT] DIRECTORY [TABLE ...]
  *
  * DIRECTORY has checkpoints/NAME (Hugging Face directories) and expected/ with
  * hidden_states.jsonl, attentions.jsonl, embeddings.jsonl and spread.json; any
@@ -17,6 +18,10 @@
  * checkpoint and field, as the largest absolute difference over all cases.
  * Ours may be at most twice that from the same float64 numbers.  Calls that
  * Hugging Face refuses must be refused.
+ *
+ * With another precision than fp32 a field's error is the root of its mean
+ * square, as a share of the field's own, and has the bound of that precision;
+ * pooled and head outputs count by themselves.
  *
  * Text pairs come without token types in the expected files: those of the
  * second text are the tokens after the first of the two separators.
@@ -36,6 +41,16 @@
 #include <string.h>
 
 #define ALLOWED 2.0
+
+/* By mb_precision: allowed share of the root mean square; 0: see spread */
+static const double allowed_share[MB_PRECISIONS] = {
+	[MB_PRECISION_BF16X3] = 1e-4,
+	[MB_PRECISION_BF16] = 0.1,
+	[MB_PRECISION_INT8] = 0.2
+};
+
+static mb_precision precision = MB_PRECISION_FP32;
+
 #define MOST_FIELDS 2000
 #define MOST_MODELS 100
 
@@ -53,7 +68,7 @@ find_checkpoint(const char *root, const char *name)
 	if (count == MOST_MODELS)
 		give_up("too many checkpoints");
 	snprintf(directory, sizeof(directory), "%s/checkpoints/%s", root, name);
-	return loaded[count++] = load_checkpoint(directory, name, MB_PRECISION_FP32);
+	return loaded[count++] = load_checkpoint(directory, name, precision);
 }
 
 /* Largest errors, by checkpoint and field */
@@ -64,6 +79,8 @@ typedef struct field
 	char		name[64];		/* "task/field" as in spread.json */
 	double		spread;
 	double		worst;
+	double		error;			/* sums of squares: of differences */
+	double		square;			/* and of what is expected */
 } field;
 
 static field fields[MOST_FIELDS];
@@ -90,7 +107,7 @@ find_field(const char *name, const char *task, const char *key)
 	snprintf(f->checkpoint, sizeof(f->checkpoint), "%s", name);
 	snprintf(f->name, sizeof(f->name), "%s", path);
 	f->spread = entry->number;
-	f->worst = 0.0;
+	f->worst = f->error = f->square = 0.0;
 	return f;
 }
 
@@ -99,6 +116,8 @@ note(field *f, double got, const mb_json *expected)
 {
 	double		difference = fabs(got - expected->number);
 
+	f->error += difference * difference;
+	f->square += expected->number * expected->number;
 	if (expected->type != MB_JSON_NUMBER || !(difference <= f->worst))
 		f->worst = expected->type != MB_JSON_NUMBER || isnan(difference) ?
 			INFINITY : difference;
@@ -121,9 +140,13 @@ note_array(field *f, const float *got, size_t count, const mb_json *expected)
 		note(f, got[i++], entry);
 }
 
+/* The error as a share of what is allowed */
 static double
 ratio(const field *f)
 {
+	if (allowed_share[precision] > 0.0)
+		return f->worst == INFINITY ? INFINITY : f->error == 0.0 ? 0.0 :
+			ALLOWED / allowed_share[precision] * sqrt(f->error / f->square);
 	return f->worst == 0.0 ? 0.0 : f->worst / f->spread;
 }
 
@@ -787,15 +810,22 @@ main(int argc, char **argv)
 	int			first = 1;
 	int			i;
 
+	if (argc > 3 && strcmp(argv[1], "--precision") == 0)
+	{
+		if (!mb_precision_from_name(argv[2], &precision))
+			give_up(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc > 3 && strcmp(argv[1], "--full") == 0)
 	{
-		full = load_checkpoint(argv[2], "full", MB_PRECISION_FP32);
+		full = load_checkpoint(argv[2], "full", precision);
 		first = 3;
 	}
 	if (argc <= first)
 	{
-		printf("Bail out! usage: golden_model [--full CHECKPOINT] DIRECTORY "
-			   "[TABLE ...]\n");
+		printf("Bail out! usage: golden_model [--precision NAME] "
+			   "[--full CHECKPOINT] DIRECTORY [TABLE ...]\n");
 		return 1;
 	}
 	root = argv[first++];
