@@ -62,8 +62,8 @@ mb_end_amx(void)
 #define STORE(tile, r, c) \
 	_tile_stored(tile, &block->i[r][c], MB_PANEL * sizeof(int32_t))
 
-/* Nor does that of a load say that it reads memory: hence the barrier. */
-static inline void
+/* The intrinsic of a load does not say that it reads memory: hence the barrier. */
+ALWAYS void
 clear_sums(void)
 {
 	__asm__ volatile("" : : : "memory");
@@ -73,78 +73,183 @@ clear_sums(void)
 	_tile_zero(3);
 }
 
-static inline void
-store_sums(sums_block *block)
+ALWAYS void
+store_sums(sums_block *block, bool two)
 {
 	STORE(0, 0, 0);
 	STORE(1, 0, TILE);
-	STORE(2, TILE, 0);
-	STORE(3, TILE, TILE);
-}
-
-static inline void
-store_upper_sums(sums_block *block)
-{
-	STORE(0, 0, 0);
-	STORE(1, 0, TILE);
+	if (two)
+	{
+		STORE(2, TILE, 0);
+		STORE(3, TILE, TILE);
+	}
 }
 
 /* Sums += activations * weights, of one or two tiles of rows */
-#define MULTIPLY_ONE(dot) \
+#define MULTIPLY(dot) \
 	do { \
 		dot(0, 4, 6); \
 		dot(1, 4, 7); \
+		if (two) \
+		{ \
+			dot(2, 5, 6); \
+			dot(3, 5, 7); \
+		} \
 	} while (0)
 
-#define MULTIPLY_TWO(dot) \
-	do { \
-		dot(0, 4, 6); \
-		dot(1, 4, 7); \
-		dot(2, 5, 6); \
-		dot(3, 5, 7); \
-	} while (0)
-
-/* ----------
- * INT8
- * ----------
- */
-
-static void
-int8_amx(int8_group *group, size_t rows, size_t k, const uint8_t *w,
-		 sums_block *block)
+/* Where a step along k finds its tiles */
+typedef struct step_operands
 {
-	size_t		size = tile_size(MB_FORMAT_INT8, k);
-	const uint8_t *x = group->tiles;
-	size_t		at;
+	const uint8_t *x;			/* the group's rows */
+	const uint8_t *w;			/* the panel */
+	size_t		size;			/* of a tile of rows or outputs along k */
+} step_operands;
+
+ALWAYS void
+load_step(const step_operands *o, size_t at, bool two)
+{
+	LOAD(4, o->x + at);
+	LOAD(6, o->w + at);
+	LOAD(7, o->w + o->size + at);
+	if (two)
+		LOAD(5, o->x + o->size + at);
+}
+
+ALWAYS void
+step_int8(const step_operands *o, size_t at, bool two)
+{
+	load_step(o, at, two);
+	MULTIPLY(_tile_dpbusd);
+}
+
+ALWAYS void
+step_bf16(const step_operands *o, size_t at, bool two)
+{
+	load_step(o, at, two);
+	MULTIPLY(_tile_dpbf16ps);
+}
+
+/* low * high, high * high and high * low, activations first */
+ALWAYS void
+step_bf16x3(const step_operands *o, size_t at, bool two)
+{
+	const uint8_t *w_next = o->w + 2 * o->size;
+	const uint8_t *low = o->x + GROUP / TILE * o->size;
+
+	LOAD(4, low + at);
+	LOAD(6, o->w + at);
+	LOAD(7, w_next + at);
+	if (two)
+		LOAD(5, low + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+	LOAD(4, o->x + at);
+	if (two)
+		LOAD(5, o->x + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+	LOAD(6, o->w + o->size + at);
+	LOAD(7, w_next + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+}
+
+/* The next panel's lines that this step's are of, into the second level */
+ALWAYS void
+ask_ahead(const uint8_t *w, size_t bytes)
+{
+	size_t		i;
+
+	for (i = 0; i < bytes; i += LINE)
+		__builtin_prefetch(w + i, 0, 2);
+}
+
+/*
+ * Sums of one block, and between their steps results of the block before: the
+ * tiles' unit and the vectors' work at the same time.  two: more than a tile
+ * of rows.  ahead: this is the first to read the panel.
+ */
+ALWAYS void
+multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
+			   const finish_job *before, sums_block *block)
+{
+	size_t		panel = MB_PANEL / TILE * o->size *
+		(format == MB_FORMAT_BF16X3 ? 2 : 1);
+	size_t		steps = o->size / AMX_BYTES;
+	size_t		rows = before == NULL ? 0 : before->rows;
+	size_t		done = 0;
+	size_t		s;
 
 	clear_sums();
-	if (rows <= TILE)
+	for (s = 0; s < steps; s++)
 	{
-		for (at = 0; at < size; at += AMX_BYTES)
+		size_t		end = rows * (s + 1) / steps;
+
+		if (format == MB_FORMAT_INT8)
+			step_int8(o, s * AMX_BYTES, two);
+		else if (format == MB_FORMAT_BF16)
+			step_bf16(o, s * AMX_BYTES, two);
+		else
+			step_bf16x3(o, s * AMX_BYTES, two);
+		if (ahead)
+			ask_ahead(o->w + panel + s * (panel / steps), panel / steps);
+		if (end > done)
+			finish_rows(before, done, end);
+		done = end;
+	}
+	store_sums(block, two);
+	__asm__ volatile("" : : : "memory");
+}
+
+/* The group of rows of a product's operand that begins with "row" */
+ALWAYS const uint8_t *
+group_of(const mb_product *p, size_t row, size_t size)
+{
+	return (const uint8_t *) p->operand + row / GROUP * size;
+}
+
+/* size: bytes of a group of rows */
+ALWAYS void
+linear_amx(const mb_product *p, mb_format format, size_t size)
+{
+	sums_block	blocks[2] __attribute__((aligned(64)));
+	finish_job	jobs[2];
+	const finish_job *before = NULL;
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
+	int			now = 0;
+
+	for (column = p->first; column < end; column += MB_PANEL)
+	{
+		for (row = 0; row < p->rows; row += GROUP)
 		{
-			LOAD(4, x + at);
-			LOAD(6, w + at);
-			LOAD(7, w + size + at);
-			MULTIPLY_ONE(_tile_dpbusd);
+			const uint8_t *group = group_of(p, row, size);
+			bool		integers = format == MB_FORMAT_INT8;
+			step_operands o = {
+				integers ? ((const int8_group *) group)->tiles : group,
+				panel_tile(format, p->map->panels, p->k, column),
+				depth(format, p->k) * AMX_BYTES
+			};
+
+			jobs[now] = finish_job_make(p, integers ?
+										(const int8_group *) group : NULL,
+										&blocks[now], row, column);
+			if (jobs[now].rows > TILE)
+				multiply_block(format, &o, true, row == 0, before,
+							   &blocks[now]);
+			else
+				multiply_block(format, &o, false, row == 0, before,
+							   &blocks[now]);
+			before = &jobs[now];
+			now ^= 1;
 		}
-		store_upper_sums(block);
-		return;
 	}
-	for (at = 0; at < size; at += AMX_BYTES)
-	{
-		LOAD(4, x + at);
-		LOAD(6, w + at);
-		LOAD(7, w + size + at);
-		LOAD(5, x + size + at);
-		MULTIPLY_TWO(_tile_dpbusd);
-	}
-	store_sums(block);
+	if (before != NULL)
+		finish_rows(before, 0, before->rows);
 }
 
 void
-mb_linear_int8_amx(const mb_product *product)
+mb_linear_int8_amx(const mb_product *p)
 {
-	linear_int8(product, int8_amx);
+	linear_amx(p, MB_FORMAT_INT8, int8_group_size(p->k));
 }
 
 /* ----------
@@ -246,95 +351,16 @@ mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k, void *operand)
 	prepare_bf16(MB_FORMAT_BF16X3, x, rows, k, operand);
 }
 
-static void
-bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
-		  sums_block *block)
-{
-	size_t		size = tile_size(MB_FORMAT_BF16, k);
-	const uint8_t *lines = x;
-	size_t		at;
-
-	clear_sums();
-	if (rows <= TILE)
-	{
-		for (at = 0; at < size; at += AMX_BYTES)
-		{
-			LOAD(4, lines + at);
-			LOAD(6, w + at);
-			LOAD(7, w + size + at);
-			MULTIPLY_ONE(_tile_dpbf16ps);
-		}
-		store_upper_sums(block);
-		return;
-	}
-	for (at = 0; at < size; at += AMX_BYTES)
-	{
-		LOAD(4, lines + at);
-		LOAD(6, w + at);
-		LOAD(7, w + size + at);
-		LOAD(5, lines + size + at);
-		MULTIPLY_TWO(_tile_dpbf16ps);
-	}
-	store_sums(block);
-}
-
-/* high * low and high * high share the activations, low * high comes last. */
-static void
-bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
-			sums_block *block)
-{
-	size_t		size = tile_size(MB_FORMAT_BF16, k);
-	const uint8_t *w_next = w + 2 * size;
-	const uint8_t *high = x;
-	const uint8_t *low = high + GROUP / TILE * size;
-	bool		two = rows > TILE;
-	size_t		at;
-
-	clear_sums();
-	for (at = 0; at < size; at += AMX_BYTES)
-	{
-		LOAD(4, high + at);
-		LOAD(6, w + size + at);
-		LOAD(7, w_next + size + at);
-		if (two)
-		{
-			LOAD(5, high + size + at);
-			MULTIPLY_TWO(_tile_dpbf16ps);
-			LOAD(6, w + at);
-			LOAD(7, w_next + at);
-			MULTIPLY_TWO(_tile_dpbf16ps);
-			LOAD(4, low + at);
-			LOAD(5, low + size + at);
-			MULTIPLY_TWO(_tile_dpbf16ps);
-		}
-		else
-		{
-			MULTIPLY_ONE(_tile_dpbf16ps);
-			LOAD(6, w + at);
-			LOAD(7, w_next + at);
-			MULTIPLY_ONE(_tile_dpbf16ps);
-			LOAD(4, low + at);
-			MULTIPLY_ONE(_tile_dpbf16ps);
-		}
-	}
-	if (two)
-		store_sums(block);
-	else
-		store_upper_sums(block);
-}
-
 void
 mb_linear_bf16_amx(const mb_product *p)
 {
-	linear_bf16(p, MB_FORMAT_BF16, p->operand,
-				bf16_group_size(MB_FORMAT_BF16, p->k), bf16_sums);
+	linear_amx(p, MB_FORMAT_BF16, bf16_group_size(MB_FORMAT_BF16, p->k));
 }
 
 void
 mb_linear_bf16x3_amx(const mb_product *p)
 {
-	linear_bf16(p, MB_FORMAT_BF16X3, p->operand,
-				bf16_group_size(MB_FORMAT_BF16X3, p->k), bf16x3_sums);
+	linear_amx(p, MB_FORMAT_BF16X3, bf16_group_size(MB_FORMAT_BF16X3, p->k));
 }
 
 #endif							/* __x86_64__ */

@@ -443,14 +443,14 @@ all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 }
 
 static void
-bf16_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+bf16_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 		  sums_block *block)
 {
 	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16, k), false, block);
 }
 
 static void
-bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
+bf16x3_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 			sums_block *block)
 {
 	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
@@ -459,15 +459,13 @@ bf16x3_sums(const void *x, size_t rows, size_t k, const uint8_t *w,
 void
 mb_linear_bf16_avx2(const mb_product *p)
 {
-	linear_bf16(p, MB_FORMAT_BF16, p->x, GROUP * p->k * sizeof(float),
-				bf16_sums);
+	linear_bf16(p, MB_FORMAT_BF16, bf16_sums);
 }
 
 void
 mb_linear_bf16x3_avx2(const mb_product *p)
 {
-	linear_bf16(p, MB_FORMAT_BF16X3, p->x, GROUP * p->k * sizeof(float),
-				bf16x3_sums);
+	linear_bf16(p, MB_FORMAT_BF16X3, bf16x3_sums);
 }
 
 #endif							/* __x86_64__ */

@@ -16,11 +16,10 @@
  *
  * Products come block by block: those of a group of rows and a panel.
  *
- * Depends on reduced_layout.h, gemm.h (other activations).
+ * Depends on reduced_layout.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "gemm.h"
 #include "reduced_layout.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -101,22 +100,47 @@ integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
 		v_set1(group->scale[r]) * v->scale;
 }
 
-/* Integers of all rows become floats, with what was left out added. */
-static void
-integers_to_floats(const mb_product *p, const int8_group *group,
-				   sums_block *block, size_t rows, size_t column)
+/*
+ * A product's block of sums on its way to results: those of the rows from
+ * "row" on and of one panel.  group is NULL where sums are floats.
+ */
+typedef struct finish_job
 {
+	const mb_product *p;
+	const int8_group *group;
+	sums_block *block;
+	size_t		row;
+	size_t		rows;
+	size_t		column;
+	size_t		width;
+} finish_job;
+
+ALWAYS finish_job
+finish_job_make(const mb_product *p, const int8_group *group,
+				sums_block *block, size_t row, size_t column)
+{
+	size_t		left = p->first + p->width - column;
+	finish_job	job = {p, group, block, row, group_rows(p->rows, row), column,
+	left < MB_PANEL ? left : MB_PANEL};
+
+	return job;
+}
+
+/* Integers of rows [r, end) become floats, with what was left out added. */
+static void
+integers_to_floats(const finish_job *job, size_t r, size_t end)
+{
+	const mb_product *p = job->p;
+	const int8_group *group = job->group;
 	size_t		i;
 	size_t		j;
-	size_t		r;
 
-	for (i = 0; i < MB_PANEL; i += VW)
+	for (; r < end; r++)
 	{
-		finish_vectors v = load_finish(p, column + i, 0);
-
-		for (r = 0; r < rows; r++)
+		for (i = 0; i < MB_PANEL; i += VW)
 		{
-			vf			total = integers(group, block, r, i, &v);
+			finish_vectors v = load_finish(p, job->column + i, 0);
+			vf			total = integers(group, job->block, r, i, &v);
 
 			for (j = 0; j < group->outliers[r]; j++)
 			{
@@ -124,51 +148,68 @@ integers_to_floats(const mb_product *p, const int8_group *group,
 				const uint16_t *w = panel_input(p->map->panels, p->k, p->n,
 												outlier->column);
 
-				total = v_fma(v_set1(outlier->value), v_bf16(w + column + i),
-							  total);
+				total = v_fma(v_set1(outlier->value),
+							  v_bf16(w + job->column + i), total);
 			}
-			v_store(block->f[r] + i, total);
+			v_store(job->block->f[r] + i, total);
 		}
 	}
 }
 
-/* Results of a block; group NULL: its sums are floats. */
-ALWAYS void
-finish_block(const mb_product *p, const int8_group *group, sums_block *block,
-			 size_t row, size_t column)
+/* Bias and activation of float sums of rows [r, end), where it is no ReLU */
+static void
+activate(const finish_job *job, size_t r, size_t end)
 {
+	size_t		i;
+	size_t		j;
+
+	for (i = 0; i < job->width; i += VW)
+	{
+		finish_vectors v = load_finish(job->p, job->column + i,
+									   STEP(job->width, i));
+
+		for (j = r; j < end; j++)
+			v_store(job->block->f[j] + i, v_load(job->block->f[j] + i) +
+					v.bias);
+	}
+	mb_kernels_current()->activation(job->p->activation, job->block->f[r],
+									 (end - r) * MB_PANEL);
+}
+
+/* Results of rows [r, end) of a block; the order of rows is free. */
+ALWAYS void
+finish_rows(const finish_job *job, size_t first, size_t end)
+{
+	const mb_product *p = job->p;
+	const int8_group *group = job->group;
 	bool		other = p->activation != MB_ACT_LINEAR &&
 		p->activation != MB_ACT_RELU;
-	size_t		rows = group_rows(p->rows, row);
-	size_t		left = p->first + p->width - column;
-	size_t		width = left < MB_PANEL ? left : MB_PANEL;
 	size_t		i;
 	size_t		r;
 
 	if (group != NULL && (other || group->total > 0))
 	{
-		integers_to_floats(p, group, block, rows, column);
+		integers_to_floats(job, first, end);
 		group = NULL;
 	}
 	if (other)
+		activate(job, first, end);
+	for (i = 0; i < job->width; i += VW)
 	{
-		for (r = 0; r < rows; r++)
-			mb_finish_sums(p, row + r, column, block->f[r], width);
-		return;
-	}
-	for (i = 0; i < width; i += VW)
-	{
-		size_t		n = STEP(width, i);
-		size_t		c = column + i;
+		size_t		n = STEP(job->width, i);
+		size_t		c = job->column + i;
 		finish_vectors v = load_finish(p, c, n);
 
+		if (other)
+			v.bias = v_set1(0.0f);
 		if (group == NULL)
-			for (r = 0; r < rows; r++)
-				finish_vector(p, &v, v_load(block->f[r] + i), row + r, c, n);
+			for (r = first; r < end; r++)
+				finish_vector(p, &v, v_load(job->block->f[r] + i),
+							  job->row + r, c, n);
 		else
-			for (r = 0; r < rows; r++)
-				finish_vector(p, &v, integers(group, block, r, i, &v),
-							  row + r, c, n);
+			for (r = first; r < end; r++)
+				finish_vector(p, &v, integers(group, job->block, r, i, &v),
+							  job->row + r, c, n);
 	}
 }
 
@@ -193,20 +234,20 @@ linear_int8(const mb_product *p, int8_sums sums)
 		{
 			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
 
-			sums(group, group_rows(p->rows, row), p->k, w, &block);
-			finish_block(p, group, &block, row, column);
+			finish_job	job = finish_job_make(p, group, &block, row, column);
+
+			sums(group, job.rows, p->k, w, &block);
+			finish_rows(&job, 0, job.rows);
 		}
 	}
 }
 
-/* Sums of "rows" float rows of x, or prepared ones, with the panel at w */
-typedef void (*float_sums) (const void *x, size_t rows, size_t k,
+/* Sums of "rows" float rows of x with the panel at w */
+typedef void (*float_sums) (const float *x, size_t rows, size_t k,
 							const uint8_t *w, sums_block *block);
 
-/* x: where the first group is; the next is "step" bytes on. */
 ALWAYS void
-linear_bf16(const mb_product *p, mb_format format, const void *x, size_t step,
-			float_sums sums)
+linear_bf16(const mb_product *p, mb_format format, float_sums sums)
 {
 	sums_block	block __attribute__((aligned(64)));
 	size_t		end = p->first + p->width;
@@ -219,9 +260,10 @@ linear_bf16(const mb_product *p, mb_format format, const void *x, size_t step,
 
 		for (row = 0; row < p->rows; row += GROUP)
 		{
-			sums((const uint8_t *) x + row / GROUP * step,
-				 group_rows(p->rows, row), p->k, w, &block);
-			finish_block(p, NULL, &block, row, column);
+			finish_job	job = finish_job_make(p, NULL, &block, row, column);
+
+			sums(p->x + row * p->k, job.rows, p->k, w, &block);
+			finish_rows(&job, 0, job.rows);
 		}
 	}
 }
