@@ -16,6 +16,7 @@
 #include "gemm.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ----------
@@ -141,24 +142,12 @@ byte(float q)
 	return (uint8_t) (q < 0.0f ? 0.0f : q > 255.0f ? 255.0f : q);
 }
 
-/* In the order of vector code: 16 lanes, then halves */
-static float
-add_up(float *lane)
-{
-	size_t		i;
-
-	for (i = 0; i < 8; i++)
-		lane[i] += lane[i + 8];
-	for (i = 0; i < 4; i++)
-		lane[i] += lane[i + 4];
-	return (lane[0] + lane[2]) + (lane[1] + lane[3]);
-}
-
 /*
  * Integers of one row for its range, which includes 0; values outside of it
- * count as 0.  The sum of its values in steps, none above MOST_STEPS.
+ * count as 0.  How far they are from zero altogether, none more than
+ * MOST_STEPS.
  */
-static float
+static size_t
 quantise(int8_group *group, size_t r, const float *x, size_t k, float low,
 		 float high)
 {
@@ -166,22 +155,21 @@ quantise(int8_group *group, size_t r, const float *x, size_t k, float low,
 	float		scale = high / 255.0f - low / 255.0f;
 	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
 	float		zero = rintf(-low * inverse);
-	float		steps[16] = {0};
+	size_t		steps = 0;
 	size_t		i;
 
 	for (i = 0; i < deep * INT8_DEEP; i++)
 	{
 		float		v = i < k && x[i] >= low && x[i] <= high ? x[i] : 0.0f;
-		float		u = v * inverse;
+		uint8_t		q = byte(rintf(v * inverse) + zero);
+		int			distance = abs((int) q - (int) zero);
 
-		rows_line(group->tiles, deep, r, i / INT8_DEEP)[i % INT8_DEEP] =
-			byte(rintf(u) + zero);
-		u = fabsf(u);
-		steps[i % 16] += u < MOST_STEPS ? u : MOST_STEPS;
+		rows_line(group->tiles, deep, r, i / INT8_DEEP)[i % INT8_DEEP] = q;
+		steps += (size_t) (distance < MOST_STEPS ? distance : MOST_STEPS);
 	}
 	group->scale[r] = scale;
 	group->zero[r] = zero;
-	return add_up(steps);
+	return steps;
 }
 
 /* A row that holds what is no number: nor is any result. */
@@ -224,7 +212,7 @@ measure(leave_out_round *rest, const float *x, size_t k)
 	{
 		float		u = fabsf(x[i]) <= bound ? fabsf(x[i]) * inverse : 0.0f;
 
-		rest->steps += u < MOST_STEPS ? u : MOST_STEPS;
+		rest->steps += u < MOST_STEPS ? u : (float) MOST_STEPS;
 		rest->count += u > 0.0f;
 	}
 }
@@ -251,7 +239,7 @@ mb_int8_leave_out(int8_group *group, size_t r, const float *x, size_t k)
 	size_t		i;
 
 	measure(&rest, x, k);
-	while (rest.steps < FEWEST_STEPS * (float) rest.count)
+	while (rest.steps < (float) rest.count)
 	{
 		leave_out_round	next = {.bound = fmaxf(-rest.low, rest.high) / 4.0f};
 
@@ -293,7 +281,7 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	group->outliers[r] = 0;
 	if (check != 0.0f)
 		quantise_nothing(group, r, x, k);
-	else if (quantise(group, r, x, k, low, high) < FEWEST_STEPS * (float) k &&
+	else if (quantise(group, r, x, k, low, high) < k &&
 			 group->scale[r] > RANGE_LEAST)
 		mb_int8_leave_out(group, r, x, k);
 }

@@ -143,36 +143,25 @@ find_range(const float *x, size_t k, float *low, float *high)
 }
 
 /* Two vectors of integers, plus zero, as 16 bytes, those outside saturated */
-static inline void
-store_bytes(uint8_t *target, __m256i a, __m256i b, int zero)
+static inline __m128i
+pack_bytes(__m256i a, __m256i b, __m256i zero)
 {
 	__m256i		w = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
 
-	w = _mm256_add_epi16(w, _mm256_set1_epi16((short) zero));
-	_mm_store_si128((__m128i *) target,
-					_mm_packus_epi16(_mm256_castsi256_si128(w),
-									 _mm256_extracti128_si256(w, 1)));
+	w = _mm256_add_epi16(w, zero);
+	return _mm_packus_epi16(_mm256_castsi256_si128(w),
+							_mm256_extracti128_si256(w, 1));
 }
 
-/* The order of reduced.c: 16 lanes */
-static inline float
-add_up(vf s, vf t)
+/* How far bytes are from zero, none more than MOST_STEPS, added up */
+static inline __m128i
+add_steps(__m128i sum, __m128i bytes, __m128i zero)
 {
-	vf			h = s + t;
-	__m128		q = _mm_add_ps(_mm256_castps256_ps128(h),
-							   _mm256_extractf128_ps(h, 1));
+	__m128i		distance = _mm_or_si128(_mm_subs_epu8(bytes, zero),
+										_mm_subs_epu8(zero, bytes));
 
-	q = _mm_add_ps(q, _mm_movehl_ps(q, q));
-	return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
-}
-
-/* Values in steps of the scale, none above MOST_STEPS, added to sum */
-static inline vf
-add_steps(vf sum, vf u)
-{
-	vf			size = _mm256_andnot_ps(v_set1(-0.0f), u);
-
-	return sum + _mm256_min_ps(size, v_set1(MOST_STEPS));
+	distance = _mm_min_epu8(distance, _mm_set1_epi8(MOST_STEPS));
+	return _mm_add_epi64(sum, _mm_sad_epu8(distance, _mm_setzero_si128()));
 }
 
 static void
@@ -186,8 +175,9 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	float		inverse = scale > RANGE_LEAST && finite ? 1.0f / scale : 0.0f;
 	float		zero = finite ? rintf(-low * inverse) : 0.0f;
 	vf			factor = v_set1(inverse);
-	vf			even = _mm256_setzero_ps();
-	vf			odd = even;
+	__m256i		wide_zero = _mm256_set1_epi16((short) zero);
+	__m128i		byte_zero = _mm_set1_epi8((char) (int) zero);
+	__m128i		steps = _mm_setzero_si128();
 	size_t		i;
 
 	group->outliers[r] = 0;
@@ -197,14 +187,16 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	{
 		vf			a = row_lanes(x, k, i) * factor;
 		vf			b = row_lanes(x, k, i + VW) * factor;
+		__m128i		bytes = pack_bytes(_mm256_cvtps_epi32(a),
+									   _mm256_cvtps_epi32(b), wide_zero);
 
-		even = add_steps(even, a);
-		odd = add_steps(odd, b);
-		store_bytes(rows_line(group->tiles, deep, r, i / INT8_DEEP) +
-					i % INT8_DEEP, _mm256_cvtps_epi32(a),
-					_mm256_cvtps_epi32(b), (int) zero);
+		steps = add_steps(steps, bytes, byte_zero);
+		_mm_store_si128((__m128i *) (rows_line(group->tiles, deep, r,
+											   i / INT8_DEEP) +
+									 i % INT8_DEEP), bytes);
 	}
-	if (inverse > 0.0f && add_up(even, odd) < FEWEST_STEPS * (float) k)
+	steps = _mm_add_epi64(steps, _mm_unpackhi_epi64(steps, steps));
+	if (inverse > 0.0f && (size_t) _mm_cvtsi128_si64(steps) < k)
 		mb_int8_leave_out(group, r, x, k);
 }
 

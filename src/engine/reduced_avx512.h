@@ -88,7 +88,16 @@ v_bf16(const uint16_t *p)
 
 #include "reduced_simd.h"
 
-/* The smallest of lanes and 0, the largest; NAN when a value is no number */
+/* Lanes of x from i on, of which the row has k; 0 beyond */
+static inline vf
+row_lanes(const float *x, size_t k, size_t i)
+{
+	if (i + VW <= k)
+		return v_load(x + i);
+	return i < k ? v_load_part(x + i, k - i) : _mm512_setzero_ps();
+}
+
+/* Smallest and largest of a row and 0; are all its values numbers? */
 typedef struct row_range
 {
 	float		low;
@@ -96,41 +105,46 @@ typedef struct row_range
 	bool		finite;
 } row_range;
 
+/* The lanes of a range, on their way */
+typedef struct lane_range
+{
+	vf			low;
+	vf			high;
+	vf			check;			/* 0, or no number */
+} lane_range;
+
+static inline void
+widen_range(lane_range *range, vf v)
+{
+	range->low = _mm512_min_ps(v, range->low);
+	range->high = _mm512_max_ps(v, range->high);
+	range->check = _mm512_fmadd_ps(v, _mm512_setzero_ps(), range->check);
+}
+
 static inline row_range
 find_range(const float *x, size_t k)
 {
 	vf			zero = _mm512_setzero_ps();
-	vf			low = zero;
-	vf			high = zero;
-	vf			check = zero;
+	lane_range	even = {zero, zero, zero};
+	lane_range	odd = even;
 	row_range	range;
 	size_t		i;
 
-	for (i = 0; i < k; i += VW)
+	for (i = 0; i + 2 * VW <= k; i += 2 * VW)
 	{
-		vf			v = load_some(x + i, STEP(k, i));
-
-		low = _mm512_min_ps(v, low);
-		high = _mm512_max_ps(v, high);
-		check = _mm512_fmadd_ps(v, zero, check);
+		widen_range(&even, v_load(x + i));
+		widen_range(&odd, v_load(x + i + VW));
 	}
-	range.low = _mm512_reduce_min_ps(low);
-	range.high = _mm512_reduce_max_ps(high);
-	range.finite = _mm512_cmp_ps_mask(check, zero, _CMP_EQ_OQ) == 0xffff;
+	if (i < k)
+	{
+		widen_range(&even, row_lanes(x, k, i));
+		widen_range(&odd, row_lanes(x, k, i + VW));
+	}
+	range.low = _mm512_reduce_min_ps(_mm512_min_ps(even.low, odd.low));
+	range.high = _mm512_reduce_max_ps(_mm512_max_ps(even.high, odd.high));
+	range.finite = _mm512_cmp_ps_mask(even.check + odd.check, zero,
+									  _CMP_EQ_OQ) == 0xffff;
 	return range;
-}
-
-/* The order of reduced.c */
-static inline float
-add_up(vf s)
-{
-	__m256		h = _mm256_add_ps(_mm512_castps512_ps256(s),
-								  _mm512_extractf32x8_ps(s, 1));
-	__m128		q = _mm_add_ps(_mm256_castps256_ps128(h),
-							   _mm256_extractf128_ps(h, 1));
-
-	q = _mm_add_ps(q, _mm_movehl_ps(q, q));
-	return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
 
 /* Four vectors of integers, plus zero, as 64 bytes, those outside saturated */
@@ -145,20 +159,16 @@ pack_bytes(__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero)
 	return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
 }
 
-/* Lanes of x from i on, of which the row has k; 0 beyond */
-static inline vf
-row_lanes(const float *x, size_t k, size_t i)
+/* How far bytes are from zero, none more than MOST_STEPS, added up */
+static inline __m512i
+add_steps(__m512i sum, __m512i bytes, __m512i zero)
 {
-	if (i + VW <= k)
-		return v_load(x + i);
-	return i < k ? v_load_part(x + i, k - i) : _mm512_setzero_ps();
-}
+	__m512i		distance = _mm512_or_si512(_mm512_subs_epu8(bytes, zero),
+										   _mm512_subs_epu8(zero, bytes));
 
-/* Values in steps of the scale, none above MOST_STEPS, added to sum */
-static inline vf
-add_steps(vf sum, vf u)
-{
-	return sum + _mm512_min_ps(_mm512_abs_ps(u), v_set1(MOST_STEPS));
+	distance = _mm512_min_epu8(distance, _mm512_set1_epi8(MOST_STEPS));
+	return _mm512_add_epi64(sum, _mm512_sad_epu8(distance,
+												 _mm512_setzero_si512()));
 }
 
 static inline void
@@ -171,32 +181,34 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		1.0f / scale : 0.0f;
 	float		zero = range.finite ? rintf(-range.low * inverse) : 0.0f;
 	vf			factor = v_set1(inverse);
-	vf			steps = _mm512_setzero_ps();
-	__m512i		zeros = _mm512_set1_epi16((short) zero);
-	size_t		t;
+	__m512i		wide_zero = _mm512_set1_epi16((short) zero);
+	__m512i		byte_zero = _mm512_set1_epi8((char) (int) zero);
+	__m512i		steps = _mm512_setzero_si512();
+	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
+	size_t		i;
 
 	group->outliers[r] = 0;
 	group->scale[r] = range.finite ? scale : NAN;
 	group->zero[r] = zero;
-	for (t = 0; t < deep; t++)
+	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
 	{
-		size_t		i = t * INT8_DEEP;
-		vf			a = row_lanes(x, k, i) * factor;
-		vf			b = row_lanes(x, k, i + VW) * factor;
-		vf			c = row_lanes(x, k, i + 2 * VW) * factor;
-		vf			d = row_lanes(x, k, i + 3 * VW) * factor;
+		bool		whole = k - i >= INT8_DEEP;
+		vf			a = whole ? v_load(x + i) : row_lanes(x, k, i);
+		vf			b = whole ? v_load(x + i + VW) : row_lanes(x, k, i + VW);
+		vf			c = whole ? v_load(x + i + 2 * VW) :
+			row_lanes(x, k, i + 2 * VW);
+		vf			d = whole ? v_load(x + i + 3 * VW) :
+			row_lanes(x, k, i + 3 * VW);
+		__m512i		bytes = pack_bytes(_mm512_cvtps_epi32(a * factor),
+									   _mm512_cvtps_epi32(b * factor),
+									   _mm512_cvtps_epi32(c * factor),
+									   _mm512_cvtps_epi32(d * factor),
+									   wide_zero);
 
-		steps = add_steps(steps, a);
-		steps = add_steps(steps, b);
-		steps = add_steps(steps, c);
-		steps = add_steps(steps, d);
-		_mm512_store_si512((void *) rows_line(group->tiles, deep, r, t),
-						   pack_bytes(_mm512_cvtps_epi32(a),
-									  _mm512_cvtps_epi32(b),
-									  _mm512_cvtps_epi32(c),
-									  _mm512_cvtps_epi32(d), zeros));
+		steps = add_steps(steps, bytes, byte_zero);
+		_mm512_store_si512((void *) line, bytes);
 	}
-	if (inverse > 0.0f && add_up(steps) < FEWEST_STEPS * (float) k)
+	if (inverse > 0.0f && (size_t) _mm512_reduce_add_epi64(steps) < k)
 		mb_int8_leave_out(group, r, x, k);
 }
 

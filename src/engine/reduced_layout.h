@@ -29,12 +29,11 @@
 #define BF16_DEEP 32
 
 /*
- * INT8.  A row is looked at for values to leave out when its values are below
- * FEWEST_STEPS of its scale on average, no value counting for more than
- * MOST_STEPS: then most of them vanish, unless they are zero anyway.
+ * INT8.  A row is looked at for values to leave out when its integers are less
+ * than 1 from zero on average, none counting for more than MOST_STEPS: then
+ * most values vanish, unless they are zero anyway.
  */
-#define FEWEST_STEPS 1.0f
-#define MOST_STEPS 16.0f
+#define MOST_STEPS 16
 
 /* Values left out of a row at most */
 #define MOST_OUTLIERS 32

@@ -71,26 +71,6 @@ load_finish(const mb_product *p, size_t c, size_t n)
 	return v;
 }
 
-/* Results of one row from its sums */
-ALWAYS void
-finish_vector(const mb_product *p, const finish_vectors *v, vf sums,
-			  size_t row, size_t c, size_t n)
-{
-	float	   *y = p->y + row * p->n + c;
-	vf			result = sums + v->bias;
-
-	if (p->activation == MB_ACT_RELU)
-		result = v_relu(result);
-	if (p->residual != NULL)
-		result = result + load_some(p->residual + row * p->n + c, n);
-	if (p->norm != NULL)
-		result = v_fma(result, v->norm_weight, v->norm_bias);
-	if (n == VW)
-		v_store(y, result);
-	else
-		v_store_part(y, result, n);
-}
-
 /* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale */
 ALWAYS vf
 integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
@@ -176,41 +156,100 @@ activate(const finish_job *job, size_t r, size_t end)
 									 (end - r) * MB_PANEL);
 }
 
-/* Results of rows [r, end) of a block; the order of rows is free. */
+/*
+ * Results of n outputs of rows [r, end) from lane i of the block on.  What the
+ * epilogue asks for is constant wherever this is called.
+ */
 ALWAYS void
-finish_rows(const finish_job *job, size_t first, size_t end)
+finish_lanes(const finish_job *job, const finish_vectors *given, bool floats,
+			 bool relu, bool residual, bool norm, size_t r, size_t end,
+			 size_t i, size_t n)
+{
+	finish_vectors v = *given;
+	const int8_group *group = job->group;
+	const sums_block *block = job->block;
+	size_t		step = job->p->n;
+	size_t		at = (job->row + r) * step + job->column + i;
+	float	   *y = job->p->y + at;
+	const float *other = residual ? job->p->residual + at : NULL;
+
+	for (; r < end; r++, y += step)
+	{
+		vf			result = floats ? v_load(block->f[r] + i) :
+			integers(group, block, r, i, &v);
+
+		result = result + v.bias;
+		if (relu)
+			result = v_relu(result);
+		if (residual)
+		{
+			result = result + load_some(other, n);
+			other += step;
+		}
+		if (norm)
+			result = v_fma(result, v.norm_weight, v.norm_bias);
+		if (n == VW)
+			v_store(y, result);
+		else
+			v_store_part(y, result, n);
+	}
+}
+
+#define LANES(relu, residual, norm) \
+	finish_lanes(job, &v, floats, relu, residual, norm, r, end, i, n)
+
+ALWAYS void
+finish_panel(const finish_job *job, bool floats, bool biased, size_t r,
+			 size_t end)
 {
 	const mb_product *p = job->p;
-	const int8_group *group = job->group;
-	bool		other = p->activation != MB_ACT_LINEAR &&
-		p->activation != MB_ACT_RELU;
+	bool		relu = p->activation == MB_ACT_RELU;
 	size_t		i;
-	size_t		r;
+	size_t		n;
 
-	if (group != NULL && (other || group->total > 0))
+	for (i = 0; i < job->width; i += n)
 	{
-		integers_to_floats(job, first, end);
-		group = NULL;
+		finish_vectors v;
+
+		n = STEP(job->width, i);
+		v = load_finish(p, job->column + i, n);
+		if (!biased)
+			v.bias = v_set1(0.0f);
+		if (n < VW || (relu && (p->residual != NULL || p->norm != NULL)))
+			LANES(relu, p->residual != NULL, p->norm != NULL);
+		else if (relu)
+			LANES(true, false, false);
+		else if (p->residual != NULL && p->norm != NULL)
+			LANES(false, true, true);
+		else if (p->norm != NULL)
+			LANES(false, false, true);
+		else if (p->residual != NULL)
+			LANES(false, true, false);
+		else
+			LANES(false, false, false);
+	}
+}
+
+/* Results of rows [r, end) of a block */
+ALWAYS void
+finish_rows(const finish_job *job, size_t r, size_t end)
+{
+	mb_activation activation = job->p->activation;
+	bool		other = activation != MB_ACT_LINEAR &&
+		activation != MB_ACT_RELU;
+	bool		floats = job->group == NULL;
+
+	if (!floats && (other || job->group->total > 0))
+	{
+		integers_to_floats(job, r, end);
+		floats = true;
 	}
 	if (other)
-		activate(job, first, end);
-	for (i = 0; i < job->width; i += VW)
-	{
-		size_t		n = STEP(job->width, i);
-		size_t		c = job->column + i;
-		finish_vectors v = load_finish(p, c, n);
-
-		if (other)
-			v.bias = v_set1(0.0f);
-		if (group == NULL)
-			for (r = first; r < end; r++)
-				finish_vector(p, &v, v_load(job->block->f[r] + i),
-							  job->row + r, c, n);
-		else
-			for (r = first; r < end; r++)
-				finish_vector(p, &v, integers(group, job->block, r, i, &v),
-							  job->row + r, c, n);
-	}
+		activate(job, r, end);
+	if (floats)
+		finish_panel(job, true, !other, r, end);
+	else
+		finish_panel(job, false, true, r, end);
 }
 
 /* Sums of "rows" rows of a group with the panel at w */
