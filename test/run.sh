@@ -83,6 +83,10 @@ add_unit()
 	done
 	test ! -e test/golden/model ||
 		item golden-model 'exec build/unit/golden_model test/golden/model'
+	for name in bf16x3 bf16 int8; do
+		test ! -e test/golden/model ||
+			item "golden-$name" "exec build/unit/golden_model --precision $name test/golden/model"
+	done
 }
 
 add_sanitized()

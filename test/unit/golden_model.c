@@ -20,8 +20,10 @@
  * Hugging Face refuses must be refused.
  *
  * With another precision than fp32 a field's error is the root of its mean
- * square, as a share of the field's own, and has the bound of that precision;
- * pooled and head outputs count by themselves.
+ * square, as a share of the field's own, and has the bound of that precision.
+ * Where torch's float32 is far off itself, because a network makes more of
+ * each rounding, an error may be larger than torch's by as much as mantissas
+ * are shorter.
  *
  * Text pairs come without token types in the expected files: those of the
  * second text are the tokens after the first of the two separators.
@@ -42,11 +44,17 @@
 
 #define ALLOWED 2.0
 
-/* By mb_precision: allowed share of the root mean square; 0: see spread */
-static const double allowed_share[MB_PRECISIONS] = {
-	[MB_PRECISION_BF16X3] = 1e-4,
-	[MB_PRECISION_BF16] = 0.1,
-	[MB_PRECISION_INT8] = 0.2
+/* What is allowed with other precisions than fp32 */
+typedef struct bounds
+{
+	double		share;			/* of the root mean square; 0: see spread */
+	double		spread;			/* times torch's spread */
+} bounds;
+
+static const bounds allowed[MB_PRECISIONS] = {
+	[MB_PRECISION_BF16X3] = {1e-4, 0x1p8},
+	[MB_PRECISION_BF16] = {0.05, 0x1p16},
+	[MB_PRECISION_INT8] = {0.15, 0x1p18}
 };
 
 static mb_precision precision = MB_PRECISION_FP32;
@@ -140,14 +148,23 @@ note_array(field *f, const float *got, size_t count, const mb_json *expected)
 		note(f, got[i++], entry);
 }
 
-/* The error as a share of what is allowed */
+/* Root of the mean square error as a share of the field's own */
+static double
+share(const field *f)
+{
+	return f->error == 0.0 ? 0.0 : sqrt(f->error / f->square);
+}
+
+/* The error in units of half of what is allowed */
 static double
 ratio(const field *f)
 {
-	if (allowed_share[precision] > 0.0)
-		return f->worst == INFINITY ? INFINITY : f->error == 0.0 ? 0.0 :
-			ALLOWED / allowed_share[precision] * sqrt(f->error / f->square);
-	return f->worst == 0.0 ? 0.0 : f->worst / f->spread;
+	const bounds *most = &allowed[precision];
+	double		ratio = f->worst == 0.0 ? 0.0 : f->worst / f->spread;
+
+	if (most->share == 0.0 || f->worst == INFINITY)
+		return ratio;
+	return ALLOWED * fmin(share(f) / most->share, ratio / most->spread);
 }
 
 static int
@@ -732,6 +749,21 @@ check_file(const char *root, const char *name, const checkpoint *full,
 	free(file.text);
 }
 
+/* The bound, for people to read */
+static const char *
+bound(void)
+{
+	static char text[80];
+	const bounds *most = &allowed[precision];
+
+	if (most->share == 0.0)
+		snprintf(text, sizeof(text), "%.0f times torch's spread", ALLOWED);
+	else
+		snprintf(text, sizeof(text), "%g of the root mean square, or %g times "
+				 "torch's spread", most->share, most->spread);
+	return text;
+}
+
 /* The table, largest ratio first, and a line of TAP for what is over. */
 static void
 report(const char *table, size_t compared, size_t refused)
@@ -740,26 +772,25 @@ report(const char *table, size_t compared, size_t refused)
 	size_t		i;
 
 	qsort(fields, field_count, sizeof(field), by_ratio);
-	printf("# %-34s %-38s %10s %10s %6s\n", "checkpoint", "field", "error",
-		   "spread", "ratio");
+	printf("# %-34s %-38s %10s %10s %6s %9s\n", "checkpoint", "field",
+		   "error", "spread", "ratio", "share");
 	for (i = 0; i < field_count; i++)
 	{
 		const field *f = &fields[i];
 
 		if (i < 20 || ratio(f) > ALLOWED)
-			printf("# %-34s %-38s %10.3g %10.3g %6.2f\n", f->checkpoint,
-				   f->name, f->worst, f->spread, ratio(f));
+			printf("# %-34s %-38s %10.3g %10.3g %6.2f %9.2g\n", f->checkpoint,
+				   f->name, f->worst, f->spread, ratio(f), share(f));
 		if (!(ratio(f) <= ALLOWED))
 		{
 			over++;
-			ok(false, "%s: %s %s within %.0f times torch's spread", table,
-			   f->checkpoint, f->name, ALLOWED);
+			ok(false, "%s: %s %s within %s", table, f->checkpoint, f->name,
+			   bound());
 		}
 	}
-	ok(over == 0 && field_count > 0, "%s: %zu fields of %zu cases within %.0f "
-	   "times torch's spread, largest ratio %.2f, median %.2f", table,
-	   field_count, compared, ALLOWED, ratio(&fields[0]),
-	   ratio(&fields[field_count / 2]));
+	ok(over == 0 && field_count > 0, "%s: %zu fields of %zu cases within %s, "
+	   "largest ratio %.2f, median %.2f", table, field_count, compared,
+	   bound(), ratio(&fields[0]), ratio(&fields[field_count / 2]));
 	if (refused > 0)
 		ok(true, "%s: %zu calls that Python refuses are refused", table,
 		   refused);
@@ -801,7 +832,7 @@ int
 main(int argc, char **argv)
 {
 	static const char *const all[] = {
-		"ref", "avx2", "avx512"
+		"ref", "avx2", "avx512", "vnni", "amx"
 	};
 	checkpoint *full = NULL;
 	const char *root;
