@@ -207,11 +207,16 @@ free_fixture(fixture *f)
 
 /* Panels of the weights as they are now. */
 static void
+pack_as(fixture *f, mb_precision precision, mb_dtype dtype)
+{
+	if (mb_model_pack(&f->model, precision, dtype, &f->panels, NULL) != MB_OK)
+		abort();
+}
+
+static void
 pack(fixture *f, mb_dtype dtype)
 {
-	if (mb_model_pack(&f->model, MB_PRECISION_FP32, dtype, &f->panels,
-					  NULL) != MB_OK)
-		abort();
+	pack_as(f, MB_PRECISION_FP32, dtype);
 }
 
 static int
@@ -785,9 +790,11 @@ test_batches(const char *table)
 	static random_batch r;
 	int			v;
 
-	for (v = 0; v < VARIANTS; v++)
+	for (v = 0; v < VARIANTS * MB_PRECISIONS; v++)
 	{
-		mb_config	config = variant(v);
+		mb_config	config = variant(v / MB_PRECISIONS);
+		mb_precision precision = (mb_precision) (v % MB_PRECISIONS);
+		const char *name = mb_precision_name(precision);
 		fixture    *f = make_fixture(&config);
 		bool		equal = true;
 		bool		sound;
@@ -795,19 +802,22 @@ test_batches(const char *table)
 		size_t		i;
 
 		fill_random(f);
+		pack_as(f, precision, MB_DTYPE_F32);
 		make_batch(&r, &config, MOST_SEQUENCES);
 		if (!ok(run(&f->model, &r.batch, config.layers, &c, NULL, NULL) ==
-				MB_OK, "%s: batch of %zu tokens on variant %d", table,
-				r.starts[MOST_SEQUENCES], v))
+				MB_OK, "%s %s: batch of %zu tokens on variant %d", table,
+				name, r.starts[MOST_SEQUENCES], v / MB_PRECISIONS))
 			equal = false;
 		sound = equal && attention_is_sound(&f->model, &r, &c);
 		for (i = 0; i < MOST_SEQUENCES && equal; i++)
 			equal = alone_is_equal(&f->model, &r, &c, i);
-		ok(equal, "%s: packed and alone agree bit for bit, variant %d", table,
-		   v);
-		ok(sound, "%s: attention rows add up to 1, variant %d", table, v);
-		ok(first_is_equal(&f->model, &r, &c), "%s: first tokens alone have the "
-		   "same bits after any number of layers, variant %d", table, v);
+		ok(equal, "%s %s: packed and alone agree bit for bit, variant %d",
+		   table, name, v / MB_PRECISIONS);
+		ok(sound, "%s %s: attention rows add up to 1, variant %d", table, name,
+		   v / MB_PRECISIONS);
+		ok(first_is_equal(&f->model, &r, &c), "%s %s: first tokens alone have "
+		   "the same bits after any number of layers, variant %d", table, name,
+		   v / MB_PRECISIONS);
 		free_capture(&c);
 		free_fixture(f);
 	}
@@ -1261,7 +1271,7 @@ main(void)
 {
 	static const char *const tables[] = {
 		"ref", "ref/openblas", "avx2", "avx2/openblas", "avx512",
-		"avx512/openblas"
+		"avx512/openblas", "vnni", "amx"
 	};
 	size_t		i;
 
