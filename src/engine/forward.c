@@ -50,6 +50,10 @@
 /* Scores between two looks for a cancel. */
 #define MAX_SCORES ((size_t) 1 << 16)
 
+/* Rows of attention blocks: of either kind, and at most. */
+#define BRIEF_ROWS MB_ROW_BLOCK
+#define BLOCK_ROWS (MB_QUERY_ROWS > BRIEF_ROWS ? MB_QUERY_ROWS : BRIEF_ROWS)
+
 /* Sites that MobileBERT builds without the configured epsilon (model.md 2.2) */
 #define DEFAULT_EPSILON 1e-5f
 
@@ -71,7 +75,7 @@ typedef struct workspace
 	float	   *scores;			/* [query rows, L] of the longest sequence */
 	float	   *wide;			/* [sweep, max(trigram, I)] */
 	float	   *narrow;			/* [sweep, T] */
-	float	   *operand;		/* mb_operand.scratch of a sweep */
+	float	   *operand;		/* mb_operand.scratch of a sweep, or of scores */
 } workspace;
 
 typedef struct pass
@@ -141,6 +145,30 @@ widest(const mb_config *config)
 	return width;
 }
 
+/* Floats that [n, k] takes in the panels that attention may ask for. */
+static bool
+head_panels(size_t k, size_t n, size_t *count)
+{
+	size_t		floats;
+	size_t		brief;
+
+	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats) ||
+		!mb_format_size(MB_FORMAT_BF16, k, n, &brief))
+		return false;
+	*count = (floats > brief ? floats : brief) / sizeof(float);
+	return true;
+}
+
+/* Bytes of scratch for the operands of maps and of attention. */
+static size_t
+operand_memory(size_t sweep, size_t wide, size_t longest)
+{
+	size_t		maps = mb_operand_memory(sweep, wide);
+	size_t		scores = mb_operand_memory(BRIEF_ROWS, longest);
+
+	return maps > scores ? maps : scores;
+}
+
 /*
  * Lay out the workspace in base, or count with base NULL.  *size gets bytes;
  * false when that is beyond size_t.
@@ -154,18 +182,18 @@ lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
 	size_t		wide = widest(config);
 	size_t		rows;
 	size_t		sweep;
-	size_t		long_panels;
-	size_t		head_panels;
+	size_t		keys;
+	size_t		values;
 	size_t		operand;
 	size_t		used = 0;
 	bool		fits;
 
 	if (!round_up(tokens, MB_ROW_BLOCK, &rows) ||
-		!round_up(longest, MB_PANEL, &long_panels) ||
-		!round_up(config->head_size, MB_PANEL, &head_panels))
+		!head_panels(config->head_size, longest, &keys) ||
+		!head_panels(longest, config->head_size, &values))
 		return false;
 	sweep = rows < SWEEP_ROWS ? rows : SWEEP_ROWS;
-	operand = mb_operand_memory(sweep, wide);
+	operand = operand_memory(sweep, wide, longest);
 	if (operand == SIZE_MAX)
 		return false;
 	fits = carve(base, &used, rows, config->hidden_size, &memory->states) &&
@@ -174,13 +202,11 @@ lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
 		carve(base, &used, rows, attention, &memory->query) &&
 		carve(base, &used, rows, attention, &memory->key) &&
 		carve(base, &used, rows, attention, &memory->value) &&
-		carve(base, &used, long_panels, config->head_size, &memory->keys) &&
-		carve(base, &used, longest, head_panels, &memory->values) &&
-		carve(base, &used, MB_QUERY_ROWS, config->head_size,
-			  &memory->queries) &&
-		carve(base, &used, MB_QUERY_ROWS, config->head_size,
-			  &memory->context) &&
-		carve(base, &used, MB_QUERY_ROWS, longest, &memory->scores) &&
+		carve(base, &used, 1, keys, &memory->keys) &&
+		carve(base, &used, 1, values, &memory->values) &&
+		carve(base, &used, BLOCK_ROWS, config->head_size, &memory->queries) &&
+		carve(base, &used, BLOCK_ROWS, config->head_size, &memory->context) &&
+		carve(base, &used, BLOCK_ROWS, longest, &memory->scores) &&
 		carve(base, &used, sweep, wide, &memory->wide) &&
 		carve(base, &used, sweep, inner, &memory->narrow) &&
 		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand);
@@ -572,9 +598,64 @@ typedef struct attention
 	size_t		queries;		/* L, or 1 for the first alone */
 	float	   *query;			/* [queries, D] at distance A; then the context */
 	const uint8_t *mask;		/* [L] or NULL */
+	bool		brief;			/* in bfloat16, with the maps' products */
+	size_t		step;			/* rows of a block */
 } attention;
 
-/* Query rows [first, first + rows) of a head, at most MB_QUERY_ROWS. */
+/*
+ * Attention goes with the maps of reduced formats where a table can pack for
+ * it; BF16X3 has too many digits for that.
+ */
+static bool
+is_brief(const pass *p, const mb_layer *layer)
+{
+	return p->kernels->pack_keys != NULL &&
+		(layer->query.format == MB_FORMAT_INT8 ||
+		 layer->query.format == MB_FORMAT_BF16);
+}
+
+static void
+pack_head(const pass *p, const attention *a, const float *key,
+		  const float *value)
+{
+	size_t		stride = p->config->attention_size;
+	size_t		size = p->config->head_size;
+
+	if (a->brief)
+	{
+		p->kernels->pack_keys(key, stride, a->length, size, p->memory.keys);
+		p->kernels->pack_values(value, stride, a->length, size,
+								p->memory.values);
+	}
+	else
+	{
+		mb_pack_keys(key, stride, a->length, size, p->memory.keys);
+		mb_pack_values(value, stride, a->length, size, p->memory.values);
+	}
+}
+
+/* y[rows, n] = scale * x[rows, k] * B, B [k, n] in the panels of pack_head() */
+static void
+multiply(const pass *p, const attention *a, float *x, size_t rows, size_t k,
+		 const float *panels, double scale, float *y, size_t n)
+{
+	const mb_kernels *kernels = p->kernels;
+	mb_linear	map = {NULL, NULL, panels, MB_FORMAT_BF16};
+	mb_product	product = {x, p->memory.operand, rows, k, n, &map, 0, n,
+	MB_ACT_LINEAR, NULL, NULL, y};
+
+	if (!a->brief)
+	{
+		kernels->matrix(x, k, panels, (float) scale, y, n, rows, n, k);
+		return;
+	}
+	if (scale != 1.0)
+		kernels->scale(x, scale, rows * k);
+	kernels->prepare[MB_FORMAT_BF16] (x, rows, k, p->memory.operand);
+	kernels->linear[MB_FORMAT_BF16] (&product);
+}
+
+/* Query rows [first, first + rows) of a head, at most a->step. */
 static mb_status
 attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 {
@@ -584,19 +665,18 @@ attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 	float	   *query = a->query + first * stride;
 	float	   *scores = p->memory.scores;
 	float	   *context = p->memory.context;
-	double		factors[MB_QUERY_ROWS];
+	double		factors[BLOCK_ROWS];
 	size_t		i;
 
 	for (i = 0; i < rows; i++)
 		copy_row(p->memory.queries + i * size, query + i * stride, size);
-	kernels->matrix(p->memory.queries, size, p->memory.keys,
-					(float) (1.0 / sqrt((double) size)), scores, a->length,
-					rows, a->length, size);
+	multiply(p, a, p->memory.queries, rows, size, p->memory.keys,
+			 1.0 / sqrt((double) size), scores, a->length);
 	for (i = 0; i < rows; i++)
 		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
 												 a->mask, a->length);
-	kernels->matrix(scores, a->length, p->memory.values, 1.0f, context, size,
-					rows, size, a->length);
+	multiply(p, a, scores, rows, a->length, p->memory.values, 1.0, context,
+			 size);
 	for (i = 0; i < rows; i++)
 	{
 		kernels->scale(context + i * size, factors[i], size);
@@ -617,10 +697,10 @@ attend_head(const pass *p, const attention *a)
 	size_t		first;
 	mb_status	status = MB_OK;
 
-	for (first = 0; first < a->queries && status == MB_OK; first += MB_QUERY_ROWS)
+	for (first = 0; first < a->queries && status == MB_OK; first += a->step)
 	{
-		size_t		rows = a->queries - first < MB_QUERY_ROWS ?
-			a->queries - first : MB_QUERY_ROWS;
+		size_t		rows = a->queries - first < a->step ?
+			a->queries - first : a->step;
 
 		if (work == 0)
 			status = cancelled(p);
@@ -643,9 +723,12 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 	size_t		stride = config->attention_size;
 	size_t		size = config->head_size;
 	attention	a = {layer, sequence, 0, batch->starts[sequence + 1] - start, 1,
-	NULL, batch->mask == NULL ? NULL : batch->mask + start};
+		NULL, batch->mask == NULL ? NULL : batch->mask + start,
+	is_brief(p, &p->model->layers[layer]), MB_QUERY_ROWS};
 	mb_status	status = MB_OK;
 
+	if (a.brief)
+		a.step = BRIEF_ROWS;
 	if (!first_only)
 		a.queries = a.length;
 	for (; a.head < config->heads && status == MB_OK; a.head++)
@@ -655,10 +738,7 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 		a.query = first_only ?
 			p->memory.query + sequence * stride + a.head * size :
 			p->memory.query + at;
-		mb_pack_keys(p->memory.key + at, stride, a.length, size,
-					 p->memory.keys);
-		mb_pack_values(p->memory.value + at, stride, a.length, size,
-					   p->memory.values);
+		pack_head(p, &a, p->memory.key + at, p->memory.value + at);
 		status = attend_head(p, &a);
 	}
 	return status;

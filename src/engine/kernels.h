@@ -99,6 +99,17 @@ typedef struct mb_kernels
 						   size_t m, size_t n, size_t k);
 
 	/*
+	 * For attention of maps in MB_FORMAT_INT8 or BF16: a matrix [rows, width]
+	 * at distance ld, keys (as they are: an output each) or values (turned: an
+	 * input each), into panels of MB_FORMAT_BF16, mb_format_size() bytes.
+	 * NULL: attention is float in all formats.
+	 */
+	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
+							  size_t width, void *panels);
+	void		(*pack_values) (const float *x, size_t ld, size_t rows,
+								size_t width, void *panels);
+
+	/*
 	 * The two halves of softmax, x[width] in place.  First e^(x - largest),
 	 * exactly 0 where mask, as in mb_batch and with at least one 1, is 0; the
 	 * result is the sum.  Then x * factor, rounded once from double.  Attention

@@ -258,7 +258,9 @@ const mb_kernels mb_kernels_amx = {
 	.end = mb_end_amx,
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(amx, vnni),
-	MB_REDUCED_BF16_PREPARED(amx)
+	MB_REDUCED_BF16_PREPARED(amx),
+	.pack_keys = mb_pack_keys_amx,
+	.pack_values = mb_pack_values_amx
 };
 
 #endif							/* __x86_64__ */

@@ -80,6 +80,10 @@ extern void mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k,
 extern void mb_linear_int8_amx(const mb_product *product);
 extern void mb_linear_bf16_amx(const mb_product *product);
 extern void mb_linear_bf16x3_amx(const mb_product *product);
+extern void mb_pack_keys_amx(const float *x, size_t ld, size_t rows,
+							 size_t width, void *panels);
+extern void mb_pack_values_amx(const float *x, size_t ld, size_t rows,
+							   size_t width, void *panels);
 extern void mb_begin_amx(void);
 extern void mb_end_amx(void);
 #endif
