@@ -62,12 +62,14 @@ static mb_precision precision = MB_PRECISION_FP32;
 #define MOST_FIELDS 2000
 #define MOST_MODELS 100
 
+/* By name; a golden folder has some of its checkpoints in its neighbour. */
 static checkpoint *
 find_checkpoint(const char *root, const char *name)
 {
 	static checkpoint *loaded[MOST_MODELS];
 	static size_t count = 0;
 	char		directory[PATH];
+	document	config;
 	size_t		i;
 
 	for (i = 0; i < count; i++)
@@ -76,6 +78,11 @@ find_checkpoint(const char *root, const char *name)
 	if (count == MOST_MODELS)
 		give_up("too many checkpoints");
 	snprintf(directory, sizeof(directory), "%s/checkpoints/%s", root, name);
+	config = read_file(directory, "config.json");
+	if (config.text == NULL)
+		snprintf(directory, sizeof(directory), "%s/../checkpoint/%s", root,
+				 name);
+	free(config.text);
 	return loaded[count++] = load_checkpoint(directory, name, precision);
 }
 
