@@ -39,7 +39,9 @@ LDLIBS = -lopenblas -lutf8proc -lm
 
 ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer
+	-fno-omit-frame-pointer -fno-var-tracking
+# Unrolled kernels with a check at each access take gcc minutes at -O2.
+$(OUT)/kernels_avx%.o $(OUT)/reduced_%.o: CFLAGS += -O1
 endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.

@@ -31,7 +31,7 @@ cd "$(dirname "$0")/.."
 . test/cluster.sh
 
 make=${MAKE:-make}
-engine="$make -s -f test/engine.mk"
+engine="$make -s -j$(nproc) -f test/engine.mk"
 suite=build/suite
 parts=${*:-border unit sanitized fuzz regress server readme}
 number=0
@@ -99,9 +99,9 @@ add_sanitized()
 
 add_fuzz()
 {
-	$engine OUT=build/fuzz SANITIZE=address,undefined fuzz
+	$engine OUT=build/sanitized SANITIZE=address,undefined fuzz
 	for name in $(programs test/fuzz 'fuzz_*'); do
-		item "fuzz-${name#fuzz_}" "exec perl test/fuzz.pl build/fuzz/$name"
+		item "fuzz-${name#fuzz_}" "exec perl test/fuzz.pl build/sanitized/$name"
 	done
 }
 
