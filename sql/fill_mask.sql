@@ -5,6 +5,9 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set mlm :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set yesno :abs_srcdir '/test/golden/checkpoint/store-bf16'
+\set mlm_config :mlm '/config.json'
+\set mlm_tokenizer :mlm '/tokenizer.json'
+\set mlm_weights :mlm '/model.safetensors'
 
 -- without a model, with one of another kind
 SELECT mobilebert.fill_mask('[MASK]');
@@ -80,6 +83,17 @@ SELECT mobilebert.pseudo_perplexity(repeat('a ', 127));
 SET mobilebert.memory_limit = '1MB';
 SELECT mobilebert.fill_mask(repeat('[MASK]', 300), 'mlm', top_k => 724, overflow => 'window', max_length => 20);
 RESET mobilebert.memory_limit;
+
+-- a tokenizer may know tokens for which the model has no row, also under the mask
+SELECT tasks FROM mobilebert.import_model('more', pg_read_file(:'mlm_config')::jsonb,
+	regexp_replace(pg_read_file(:'mlm_tokenizer'), '"vocab": {', '"vocab": {"zebra": 724, "zebras": 1000000,'), pg_read_binary_file(:'mlm_weights'));
+SELECT mobilebert.encode('zebra [MASK] zebras', 'more');
+SELECT mobilebert.pseudo_perplexity('zebra', 'more');
+SELECT mobilebert.token_log_probability('zebras', 'more');
+SELECT mobilebert.fill_mask('zebra [MASK]', 'more');
+SELECT mobilebert.fill_mask('[MASK]', 'more', targets => '{zebras}');
+SELECT mobilebert.loss('[MASK]', 'more', 'zebra', head => 'fill_mask');
+SELECT mobilebert.drop_model('more');
 
 -- results do not depend on what shares the pass
 CREATE TEMP TABLE alone AS SELECT * FROM mobilebert.token_log_probability('The man worked as a man, and so on.');

@@ -534,6 +534,7 @@ token_begin(FunctionCallInfo fcinfo)
 {
 	TokenCall  *token;
 	const mb_encoding *encoding;
+	size_t		vocabulary;
 	size_t		i;
 
 	if (PG_ARGISNULL(0))
@@ -551,9 +552,19 @@ token_begin(FunctionCallInfo fcinfo)
 	encoding = mobilebert_rows_add(&token->rows, PG_GETARG_TEXT_PP(0), NULL);
 	token->positions = palloc(encoding->length * sizeof(size_t));
 	token->masked = palloc(encoding->length * sizeof(int32));
+	vocabulary = token->call.model->image.config.vocab_size;
 	for (i = 0; i < encoding->length; i++)
-		if (encoding->sequences[i] >= 0)
-			token->positions[token->call.sequences++] = i;
+	{
+		if (encoding->sequences[i] < 0)
+			continue;
+		/* masked, it would not be seen by the checks of the pass */
+		if ((size_t) encoding->ids[i] >= vocabulary)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("token id %d is outside the vocabulary of %zu",
+							encoding->ids[i], vocabulary)));
+		token->positions[token->call.sequences++] = i;
+	}
 	token->logarithms = palloc(encoding->length * sizeof(double));
 	mobilebert_rows_done(&token->rows);
 	return token;
