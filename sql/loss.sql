@@ -113,11 +113,14 @@ SELECT mobilebert.loss('p', '{}', 'choice', 1);
 SELECT mobilebert.loss('p', '{a,NULL}', 'choice', 1);
 SELECT mobilebert.loss('{p,q}'::text[], '{a,b}', 'choice', choice_no => '{1,1}');
 SELECT mobilebert.loss('{p,q}'::text[], '{{a,b}}', 'choice', choice_no => '{1,1}');
+SELECT mobilebert.loss('{p}'::text[], '{{a},{b}}', 'choice', choice_no => '{1}');
+SELECT mobilebert.loss('{p,q}'::text[], '{}', 'choice', choice_no => '{1,1}');
 SELECT mobilebert.loss('{a,b}'::text[], 'yesno', '{1}'::int[]);
 SELECT mobilebert.loss('{a,b}'::text[], 'yesno', '{1,NULL}'::int[]);
 SELECT mobilebert.loss('{a,b}'::text[], 'yesno', '{1,0}'::int[], pair => '{c}');
 SELECT mobilebert.loss('{a,b c}'::text[], 'ner', '{{-100,0,-100,0},{-100,0,0,-100}}'::int[]);
 SELECT mobilebert.loss('{a,b c}'::text[], 'ner', '{{-100,0,-100},{-100,0,0}}'::int[]);
+SELECT mobilebert.loss('{a,b c}'::text[], 'ner', '{{-100,0},{-100,-100},{-100,0},{0,-100}}'::int[]);
 -- heads
 SELECT mobilebert.loss('a', 'ner', 1);
 SELECT mobilebert.loss('a', 'yesno', '{1}'::int[]);

@@ -607,6 +607,13 @@ mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("array \"%s\" must not contain nulls", "labels")));
+		if ((size_t) ARR_DIMS(array)[0] != loss->rows.count)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("array \"%s\" must have one row for each text",
+							"labels"),
+					 errdetail("Texts are %zu, and rows %d.",
+							   loss->rows.count, ARR_DIMS(array)[0])));
 		loss_token_labels(loss, (const int32 *) ARR_DATA_PTR(array),
 						  (size_t) ArrayGetNItems(2, ARR_DIMS(array)));
 	}
@@ -659,6 +666,7 @@ MobilebertCall *
 mobilebert_loss_choice_batch_begin(FunctionCallInfo fcinfo)
 {
 	LossCall   *loss;
+	ArrayType  *array;
 	Datum	   *prompts;
 	Datum	   *choices;
 	const int32 *right;
@@ -672,9 +680,16 @@ mobilebert_loss_choice_batch_begin(FunctionCallInfo fcinfo)
 	loss->padded = true;
 	prompts = texts_read(PG_GETARG_ARRAYTYPE_P(0), "prompt", 1,
 						 &prompt_count);
-	choices = texts_read(PG_GETARG_ARRAYTYPE_P(1), "choices", 2, &count);
-	loss->choices = prompt_count == 0 ? 0 : count / prompt_count;
-	loss_check_count("choices", count, loss->choices * prompt_count);
+	array = PG_GETARG_ARRAYTYPE_P(1);
+	choices = texts_read(array, "choices", 2, &count);
+	loss->choices = count > 0 ? (size_t) ARR_DIMS(array)[1] : 0;
+	if (count != loss->choices * prompt_count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("array \"%s\" must have one row for each prompt",
+						"choices"),
+				 errdetail("Prompts are %zu, and rows %d.", prompt_count,
+						   ARR_DIMS(array)[0])));
 	right = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(3), "choice_no",
 								  &count);
 	loss_check_count("choice_no", count, prompt_count);
