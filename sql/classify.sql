@@ -159,11 +159,19 @@ SELECT mobilebert.zero_shot('Some text.', ARRAY['a', repeat('a ', 60)], 'nli', '
 -- a limit that just holds the template empties both texts, in transformers too
 SELECT label, round(score::numeric, 4) AS score FROM mobilebert.zero_shot('Some text here that is longer.', '{economy,sport}', 'nli', multi_label => true, max_length => 3);
 SELECT label, round(score::numeric, 4) AS score FROM mobilebert.zero_shot('Some text here that is longer.', '{economy,sport}', 'nli', multi_label => true, max_length => 10);
--- windows, which all labels share
-SELECT bool_and(abs(w.score - (11 * x.score + 13 * y.score) / 24) < 1e-6) AS mean
+-- windows, which all labels share: text and template weigh 11 and 12, whatever the label
+SELECT bool_and(abs(w.score - (11 * x.score + 12 * y.score) / 23) < 1e-6) AS mean
 FROM words, mobilebert.zero_shot(a || b, '{b,c}', 'nli', '{}', max_length => 14, overflow => 'window') AS w
 	JOIN mobilebert.zero_shot((SELECT a FROM words), '{b,c}', 'nli', '{}') AS x USING (label)
 	JOIN mobilebert.zero_shot((SELECT b FROM words), '{b,c}', 'nli', '{}') AS y USING (label);
+
+SELECT bool_and(x.score = y.score) AS in_any_order
+FROM words, mobilebert.zero_shot(a || b, '{b,c d e f,g h}', 'nli', '{}', true, max_length => 16, overflow => 'window') AS x
+	JOIN mobilebert.zero_shot((SELECT a || b FROM words), '{c d e f,g h,b}', 'nli', '{}', true, max_length => 16, overflow => 'window') AS y USING (label);
+-- the sentences of all labels are held at once
+SET mobilebert.memory_limit = '1MB';
+SELECT mobilebert.best_label('x', array_fill('a'::text, ARRAY[100]), 'nli', repeat('a ', 10000) || '{}');
+RESET mobilebert.memory_limit;
 
 -- usable everywhere a value or rows are
 CREATE TABLE review (id int PRIMARY KEY, body text, verdict text GENERATED ALWAYS AS (mobilebert.label(body, 'yesno')) STORED);

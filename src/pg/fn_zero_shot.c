@@ -11,7 +11,8 @@
  * A text too long is cut so that each sentence stays whole, each pair as far as
  * its own sentence needs.  With overflow => 'window' all labels see the same
  * windows, which leave room for the longest sentence, and the scores are the
- * mean of the windows', weighted by the tokens that each stands for.
+ * mean of the windows', weighted by the tokens that each stands for, without
+ * those of the sentence: a label's score does not depend on the order of labels.
  *
  * A NULL among the labels takes no part and comes last in the result.
  *
@@ -49,7 +50,6 @@ typedef struct ZeroShotCall
 	text	  **labels;			/* [count] */
 	mb_pieces  *sentences;		/* [count] */
 	size_t		tokens;			/* that the windows so far stand for */
-	size_t		weight;			/* of the window at hand */
 	float	   *scratch;		/* [hidden_size] */
 	float	   *logits;			/* [outputs] */
 	float	   *entailed;		/* [count], of the window at hand */
@@ -73,7 +73,8 @@ static void zero_shot_sequence(MobilebertCall *call, size_t n,
 static void zero_shot_take(MobilebertCall *call, size_t n,
 						   const MobilebertSequence *sequence,
 						   const float *states);
-static void window_end(ZeroShotCall *z, bool last);
+static void window_end(ZeroShotCall *z, const MobilebertSequence *sequence,
+					   bool last);
 static size_t *label_order(const ZeroShotCall *z);
 static MobilebertCall *zero_shot_rows_begin(FunctionCallInfo fcinfo);
 static Datum zero_shot_rows(MobilebertCall *call, bool *null);
@@ -129,9 +130,11 @@ sentence_make(mb_arena *arena, text *template, text *label)
 	return cstring_to_text_with_len(sentence, (int) length);
 }
 
+/* All sentences are kept as pieces, which counts like the memory of a pass. */
 static void
 sentences_read(ZeroShotCall *z, text *template)
 {
+	size_t		text_size = z->in.arena.total;
 	mb_arena	arena;
 	size_t		i;
 
@@ -153,6 +156,7 @@ sentences_read(ZeroShotCall *z, text *template)
 					 errmsg("hypothesis template has no place for the label"),
 					 errhint("Write {} where the label goes.")));
 		mobilebert_input_tokenise(&z->in, sentence, &z->sentences[i]);
+		mobilebert_workspace_check(z->in.arena.total - text_size);
 		pfree(sentence);
 		mb_arena_free(&arena);
 	}
@@ -373,26 +377,30 @@ zero_shot_take(MobilebertCall *call, size_t n,
 					 &err);
 	z->entailed[label] = z->logits[z->outputs->entailment];
 	z->contradicted[label] = z->logits[z->contradiction];
-	if (label == 0)
-		z->weight = sequence->keep_to - sequence->keep_from;
 	if (label + 1 == z->count)
-		window_end(z, n + 1 == call->sequences);
+		window_end(z, sequence, n + 1 == call->sequences);
 }
 
-/* The logits of all labels are there for one window. */
+/*
+ * The logits of all labels are there for one window, of which this is the last
+ * label's sequence.
+ */
 static void
-window_end(ZeroShotCall *z, bool last)
+window_end(ZeroShotCall *z, const MobilebertSequence *sequence, bool last)
 {
+	size_t		weight = sequence->keep_to - sequence->keep_from;
 	size_t		i;
 
 	mb_zero_shot_scores(z->entailed, z->alone ? z->contradicted : NULL,
 						z->count, z->scores);
 	if (z->sums != NULL)
 	{
-		z->tokens += z->weight;
+		if (last)
+			weight -= z->sentences[z->count - 1].count;
+		z->tokens += weight;
 		for (i = 0; i < z->count; i++)
 		{
-			z->sums[i] += (double) z->weight * z->scores[i];
+			z->sums[i] += (double) weight * z->scores[i];
 			if (last)
 				z->scores[i] = (float) (z->sums[i] / (double) z->tokens);
 		}
