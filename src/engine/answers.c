@@ -43,7 +43,7 @@
 /* Bytes of the context between two looks for a cancel. */
 #define POLL_BYTES ((size_t) 1 << 20)
 
-/* Spans between two looks for a cancel. */
+/* Spans or answers between two looks for a cancel. */
 #define POLL_SPANS 65536
 
 /* Candidates, each of which looks through its window, between two looks. */
@@ -143,8 +143,8 @@ best_offer(best_few *best, double score, size_t index)
 }
 
 /* The heap becomes a list, the best first. */
-static void
-best_sort(best_few *best)
+static mb_status
+best_sort(best_few *best, const mb_cancel *cancel, mb_error *err)
 {
 	size_t		i;
 
@@ -155,7 +155,10 @@ best_sort(best_few *best)
 		best->heap[0] = best->heap[i];
 		sink(best->heap, i);
 		best->heap[i] = worst;
+		if (i % POLL_SPANS == 0 && mb_cancelled(cancel))
+			return was_cancelled(err);
 	}
+	return MB_OK;
 }
 
 static bool
@@ -513,7 +516,8 @@ mb_answers_add(mb_answers *answers, const mb_encoding *window, float *start,
 		return no_memory(err);
 	probabilities(answers, window, start, end);
 	status = offer_spans(answers, length, start, end, &best, cancel, err);
-	best_sort(&best);
+	if (status == MB_OK)
+		status = best_sort(&best, cancel, err);
 	for (n = 0; n < best.count && status == MB_OK; n++)
 	{
 		size_t		i = best.heap[n].index / length;
@@ -536,20 +540,28 @@ mb_answers_add(mb_answers *answers, const mb_encoding *window, float *start,
 
 mb_status
 mb_answers_best(const mb_answers *answers, mb_arena *scratch,
-				mb_answer **best, size_t *count, mb_error *err)
+				const mb_cancel *cancel, mb_answer **best, size_t *count,
+				mb_error *err)
 {
 	size_t		top_k = answers->options.top_k;
 	size_t		all = answers->count + (answers->options.no_answer ? 1 : 0);
 	best_few	few;
+	mb_status	status;
 	size_t		i;
 
 	if (!best_init(&few, top_k < all ? top_k : all, scratch))
 		return no_memory(err);
 	for (i = 0; i < answers->count; i++)
+	{
 		best_offer(&few, answers->entries[i].score, i);
+		if (i % POLL_SPANS == POLL_SPANS - 1 && mb_cancelled(cancel))
+			return was_cancelled(err);
+	}
 	if (answers->options.no_answer)
 		best_offer(&few, answers->no_answer, answers->count);
-	best_sort(&few);
+	status = best_sort(&few, cancel, err);
+	if (status != MB_OK)
+		return status;
 
 	*count = few.count;
 	*best = mb_arena_zero(scratch, few.count > 0 ? few.count : 1,

@@ -95,7 +95,7 @@ extern mb_status mb_answers_add(mb_answers *answers, const mb_encoding *window,
  * be 0.
  */
 extern mb_status mb_answers_best(const mb_answers *answers, mb_arena *scratch,
-								 mb_answer **best, size_t *count,
-								 mb_error *err);
+								 const mb_cancel *cancel, mb_answer **best,
+								 size_t *count, mb_error *err);
 
 #endif							/* MB_ANSWERS_H */

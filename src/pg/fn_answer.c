@@ -331,8 +331,9 @@ answer_best(const AnswerCall *call, size_t *count)
 	mb_error	err;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_answers_best(&call->answers, &arena, &best, count,
-									 &err), &err);
+	mobilebert_check(mb_answers_best(&call->answers, &arena,
+									 &mobilebert_cancel, &best, count, &err),
+					 &err);
 	copy = MemoryContextAllocHuge(CurrentMemoryContext,
 								  Max(*count, 1) * sizeof(mb_answer));
 	memcpy(copy, best, *count * sizeof(mb_answer));

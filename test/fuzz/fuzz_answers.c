@@ -177,7 +177,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (read_window(&w, &data, &size))
 		CHECK(mb_answers_add(&answers, &w.encoding, w.start, w.end, &arena,
 							 NULL, &err) == MB_OK);
-	CHECK(mb_answers_best(&answers, &arena, &best, &count, &err) == MB_OK);
+	CHECK(mb_answers_best(&answers, &arena, NULL, &best, &count,
+						  &err) == MB_OK);
 	check_best(&options, text, length, best, count);
 	mb_arena_free(&arena);
 	return 0;

@@ -286,7 +286,7 @@ as_expected(const mb_answer_options *options, const char *text,
 										&arena, NULL, &err) == MB_OK;
 	}
 	expect_best(options, &e);
-	right = right && mb_answers_best(&answers, &arena, &best, &found,
+	right = right && mb_answers_best(&answers, &arena, NULL, &best, &found,
 									 &err) == MB_OK && found == e.count;
 	for (i = 0; right && i < found; i++)
 		right = best[i].score == e.answers[i].score &&
@@ -363,7 +363,7 @@ answers_of(const mb_answer_options *options, const char *text,
 						&err) == MB_OK &&
 		mb_answers_add(&answers, &w.encoding, w.start, w.end, &arena, NULL,
 					   &err) == MB_OK)
-		mb_answers_best(&answers, &arena, &best, count, &err);
+		mb_answers_best(&answers, &arena, NULL, &best, count, &err);
 	return best;
 }
 
@@ -439,8 +439,9 @@ test_many(void)
 	static const char *const characters[] = {
 		"a", "\xC3\xA9", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80"
 	};
-	static char text[4 * 5000 + 1];
-	mb_answer_options options = {10000, 1, CLS, false, false};
+	static const mb_cancel cancel = {always, NULL};
+	static char text[4 * 70000 + 1];
+	mb_answer_options options = {100000, 1, CLS, false, false};
 	mb_answers	answers;
 	mb_answer  *best;
 	size_t		count = 0;
@@ -448,7 +449,7 @@ test_many(void)
 	size_t		i;
 	bool		right = true;
 
-	for (i = 0; i < 5000; i++)
+	for (i = 0; i < 70000; i++)
 	{
 		const char *c = characters[random_number() % 4];
 
@@ -457,24 +458,27 @@ test_many(void)
 	}
 	right = mb_answers_init(&answers, &options, text, length, &arena, NULL,
 							&err) == MB_OK;
-	for (i = 0; i + 13 <= 5000; i++)
+	for (i = 0; i + 20 <= 70000; i++)
 	{
 		window		w;
 
 		window_init(&w, 2);
 		put_token(&w, 0, CLS, -1, -1, 0, 0);
-		put_token(&w, 1, 8, 1, 0, (int32_t) i, (int32_t) i + 13);
+		put_token(&w, 1, 8, 1, 0, (int32_t) i, (int32_t) i + 20);
 		w.start[0] = w.start[1] = w.end[0] = w.end[1] = 0;
 		right = right && mb_answers_add(&answers, &w.encoding, w.start, w.end,
 										&arena, NULL, &err) == MB_OK;
 	}
-	right = right && mb_answers_best(&answers, &arena, &best, &count,
+	ok(right && mb_answers_best(&answers, &arena, &cancel, &best, &count,
+								&err) == MB_ERR_CANCELLED,
+	   "a cancel stops the sort of many answers");
+	right = right && mb_answers_best(&answers, &arena, NULL, &best, &count,
 									 &err) == MB_OK;
-	ok(right && count == 4988, "%zu answers of 13 characters, all different",
+	ok(right && count == 69981, "%zu answers of 20 characters, all different",
 	   count);
 	for (i = 0; right && i < count; i++)
 		right = best[i].score == 0.25 && best[i].start == (int32_t) i &&
-			best[i].end == (int32_t) i + 13;
+			best[i].end == (int32_t) i + 20;
 	ok(right, "in the order in which they came");
 	mb_arena_free(&arena);
 }
