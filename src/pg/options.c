@@ -268,8 +268,9 @@ mobilebert_srf_begin(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("set-valued function called in context that cannot accept a set")));
 
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	/* Of the statement's memory takes only what the executor will free. */
 	class = get_call_result_type(fcinfo, NULL, &desc);
+	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
 	if (class == TYPEFUNC_COMPOSITE)
 		desc = CreateTupleDescCopy(desc);
 	else if (class == TYPEFUNC_SCALAR && info->expectedDesc != NULL)
