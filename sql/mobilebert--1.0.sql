@@ -708,7 +708,8 @@ CREATE FUNCTION mobilebert.hidden_states(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_hidden_states'
-LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 500;
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 500
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.hidden_states(text) IS
 'Hidden states of the default model: a row of hidden_size numbers for each layer (0: the embeddings) and token; a text that is too long is read in windows';
@@ -727,7 +728,8 @@ CREATE FUNCTION mobilebert.hidden_states(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_hidden_states'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.hidden_states(text, text, text, integer, text, integer) IS
 'Hidden states of MobileBertModel: rows by layer (0: the embeddings; option layer: that one, negative from the end) and token; overflow: window (default; stride tokens of overlap, each token once, a pair is windowed over its first text), truncate, error';
@@ -745,7 +747,8 @@ CREATE FUNCTION mobilebert.hidden_states(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_hidden_states_ids'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 500
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.hidden_states(integer[], text, integer[], integer, integer[]) IS
 'Hidden states of MobileBertModel for token ids as they are; types are 0 and the mask 1 by default';
@@ -759,7 +762,8 @@ CREATE FUNCTION mobilebert.attentions(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_attentions'
-LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 5000;
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 5000
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.attentions(text) IS
 'Attentions of the default model: for each layer, head and token its weights over all tokens, which add up to 1; a text that is too long is an error';
@@ -777,7 +781,8 @@ CREATE FUNCTION mobilebert.attentions(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_attentions'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.attentions(text, text, text, integer, integer) IS
 'Attentions of MobileBertModel: for each layer, head and token its weights over all tokens; numbers from 0, a negative layer counts from the end; a text that is too long is an error';
@@ -796,7 +801,8 @@ CREATE FUNCTION mobilebert.attentions(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_attentions_ids'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 5000
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.attentions(integer[], text, integer[], integer, integer, integer[]) IS
 'Attentions of MobileBertModel for token ids as they are; a token with mask 0 gets no weight';
@@ -808,7 +814,8 @@ CREATE FUNCTION mobilebert.logits(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_logits'
-LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 50;
+LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 50
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.logits(text) IS
 'Raw output of the default model: its last hidden state for each token (MobileBertModel''s last_hidden_state), or the logits of its head when it has just one';
@@ -825,7 +832,8 @@ CREATE FUNCTION mobilebert.logits(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_logits'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 50;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 50
+SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.logits(text, text, text, text, text, integer) IS
 'Raw output of a head, before any softmax: ner, answer and fill_mask give a row for each token, classify, next_sentence and choose one row with token_no 0, base (MobileBertModel''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks is an error, and so is a text of more than max_length tokens (default: the model''s limit) unless overflow is truncate';
