@@ -362,7 +362,7 @@ mobilebert_model_row(text *name, mb_task task)
 }
 
 const RegistryModel *
-mobilebert_model_peek(const char *name)
+mobilebert_model_peek(const char *name, mb_task task)
 {
 	Entry	   *entry;
 
@@ -370,7 +370,7 @@ mobilebert_model_peek(const char *name)
 		mobilebert_default_model[0] != '\0')
 		name = mobilebert_default_model;
 	if (name == NULL)
-		name = stored_default(MB_TASK_EMBED);
+		name = stored_default(task);
 	if (name == NULL)
 		return NULL;
 	entry = find_entry(name);

@@ -300,8 +300,9 @@ extern const MobilebertModel *mobilebert_model(text *name, mb_task task);
 /* The same without loading weights: only the registry's row. */
 extern const RegistryModel *mobilebert_model_row(text *name, mb_task task);
 
-/* A model for the planner (NULL name: default for embed): NULL, no errors. */
-extern const RegistryModel *mobilebert_model_peek(const char *name);
+/* A model for the planner (NULL name: the task's default): NULL, no errors. */
+extern const RegistryModel *mobilebert_model_peek(const char *name,
+												  mb_task task);
 
 /* The name of the default model for a task, or NULL. */
 extern char *mobilebert_default_name(mb_task task);

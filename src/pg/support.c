@@ -112,21 +112,55 @@ model_argument(Oid function)
 	return found;
 }
 
+/* Which default model a function uses. */
+static mb_task
+task_of(const char *function)
+{
+	static const struct
+	{
+		const char *function;
+		mb_task		task;
+	}			tasks[] =
+	{
+		{"classify", MB_TASK_CLASSIFY}, {"label", MB_TASK_CLASSIFY},
+		{"score", MB_TASK_CLASSIFY}, {"zero_shot", MB_TASK_CLASSIFY},
+		{"best_label", MB_TASK_CLASSIFY}, {"ner", MB_TASK_NER},
+		{"entities", MB_TASK_NER}, {"answer", MB_TASK_ANSWER},
+		{"best_answer", MB_TASK_ANSWER}, {"fill_mask", MB_TASK_FILL_MASK},
+		{"best_token", MB_TASK_FILL_MASK},
+		{"token_log_probability", MB_TASK_FILL_MASK},
+		{"pseudo_perplexity", MB_TASK_FILL_MASK},
+		{"pretraining", MB_TASK_FILL_MASK},
+		{"next_sentence", MB_TASK_NEXT_SENTENCE},
+		{"choose", MB_TASK_CHOOSE}, {"best_choice", MB_TASK_CHOOSE}
+	};
+	size_t		i;
+
+	for (i = 0; i < lengthof(tasks); i++)
+	{
+		if (strcmp(function, tasks[i].function) == 0)
+			return tasks[i].task;
+	}
+	return MB_TASK_EMBED;
+}
+
 /* The model of a call, when planning can know it. */
 static const RegistryModel *
 model_of(FuncExpr *call, int number)
 {
+	const char *function = get_func_name(call->funcid);
 	Const	   *model;
 
 	if (number < 0)
-		return mobilebert_model_peek(NULL);
+		return function == NULL ? NULL :
+			mobilebert_model_peek(NULL, task_of(function));
 	if (number >= list_length(call->args))
 		return NULL;
 	model = list_nth(call->args, number);
 	if (!IsA(model, Const) || model->constisnull ||
 		model->consttype != TEXTOID)
 		return NULL;
-	return mobilebert_model_peek(TextDatumGetCString(model->constvalue));
+	return mobilebert_model_peek(TextDatumGetCString(model->constvalue), 0);
 }
 
 /*
@@ -136,11 +170,13 @@ model_of(FuncExpr *call, int number)
 static double
 tokens_of_call(PlannerInfo *root, FuncExpr *call, int model, bool *constant)
 {
+	const char *function = get_func_name(call->funcid);
 	double		tokens = 0;
 	int			count = model < 0 ? list_length(call->args) : model;
 	int			i;
 
-	*constant = count == 1;		/* the cache has results of single texts */
+	/* Of all functions, embed() keeps its results. */
+	*constant = function != NULL && strcmp(function, "embed") == 0;
 	for (i = 0; i < count; i++)
 	{
 		Node	   *argument = list_nth(call->args, i);

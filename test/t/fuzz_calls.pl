@@ -17,7 +17,8 @@ use Mobilebert;
 use Test::More;
 
 my $rounds = 60;
-my $node = new_server('fuzz_calls');
+my $node = new_server('fuzz_calls',
+	conf => "shared_preload_libraries = 'mobilebert'\n");
 
 value(
 	$node,
@@ -36,7 +37,8 @@ value(
 		('text', E'\u0301\u200d\ufeff \u2028'), ('text', 'İSTANBUL 中文 🙂🏽'),
 		('text', repeat('long ', 400)), ('text', repeat('x', 5000)),
 		('text', '[CLS] [MASK] [SEP][UNK]'), ('text', 'mean,max, cls'),
-		('text', 'a [MASK]'), ('double precision', '0.5'),
+		('text', 'a [MASK]'), ('text', 'int8'), ('text', 'bf16'),
+		('text', 'bf16x3'), ('text', 'fp32'), ('double precision', '0.5'),
 		('double precision', 'NaN'), ('double precision', '-1e300'),
 		('integer[]', '{-100,5,-100}'), ('integer[]', '{{-100,5,-100}}'),
 		('integer', '0'), ('integer', '1'), ('integer', '-1'),
@@ -77,7 +79,7 @@ value(
 			FROM pg_proc p, generate_series(1, $rounds)
 			WHERE pronamespace = 'mobilebert'::regnamespace
 				AND prorettype NOT IN ('trigger'::regtype, 'internal'::regtype)
-				AND 'internal'::regtype <> ALL (proargtypes) AND prokind <> 'a'
+				AND 'internal'::regtype <> ALL (proargtypes) AND prokind = 'f'
 				AND proname !~ '^(drop|rename|revoke|set_default)_'
 			ORDER BY 1
 		LOOP
