@@ -197,11 +197,8 @@ COMMENT ON COLUMN mobilebert.models.vocabulary_size IS 'vocab_size: rows of the 
 COMMENT ON COLUMN mobilebert.models.max_tokens IS 'Tokens of one window at most, [CLS] and [SEP] included';
 COMMENT ON COLUMN mobilebert.models.parameters IS 'Number of weights, heads included';
 COMMENT ON COLUMN mobilebert.models.size IS 'Bytes of the weights as stored; tensors shared with other models count for each';
-COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32';
-COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
-
 COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp32, bf16x3, bf16 or int8';
-COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL without one';
+COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
 COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
 COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
 GRANT SELECT ON mobilebert.models TO PUBLIC;

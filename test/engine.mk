@@ -46,13 +46,9 @@ endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
 ifneq ($(filter x86_64%,$(MACHINE)),)
-$(OUT)/kernels_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
-$(OUT)/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
-	-mavx512vl -mfma -mf16c
-	-mavx512vl -mfma
-AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
-$(OUT)/reduced_avx2.o: CFLAGS += -mavx2 -mfma
-$(OUT)/reduced_avx512.o: CFLAGS += $(AVX512)
+AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
+$(OUT)/kernels_avx2.o $(OUT)/reduced_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(OUT)/kernels_avx512.o $(OUT)/reduced_avx512.o: CFLAGS += $(AVX512)
 $(OUT)/reduced_vnni.o: CFLAGS += $(AVX512) -mavx512vnni
 $(OUT)/reduced_amx.o: CFLAGS += $(AVX512) -mavx512vnni -mavx512bf16 \
 	-mamx-tile -mamx-int8 -mamx-bf16

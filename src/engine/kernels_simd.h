@@ -627,18 +627,11 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 /* All of them, and matrix products of this instruction set */
 #define SIMD_KERNELS \
 	SIMD_ROWS, \
-	.linear = { \
-		[MB_FORMAT_FLOAT] = linear_float, \
-		[MB_FORMAT_HALF] = linear_half, \
-		[MB_FORMAT_BFLOAT] = linear_bfloat \
-	}, \
-	.operand_size = { \
-		[MB_FORMAT_HALF] = wide_panel_size, \
-		[MB_FORMAT_BFLOAT] = wide_panel_size \
-	}, \
 	.linear[MB_FORMAT_FLOAT] = linear_float, \
 	.linear[MB_FORMAT_HALF] = linear_half, \
 	.linear[MB_FORMAT_BFLOAT] = linear_bfloat, \
+	.operand_size[MB_FORMAT_HALF] = wide_panel_size, \
+	.operand_size[MB_FORMAT_BFLOAT] = wide_panel_size, \
 	.matrix = matrix_simd
 
 /* The same with matrix products from gemm.c */

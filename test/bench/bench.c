@@ -3,9 +3,8 @@
  * bench.c
  *	  How long the engine takes, without a server.
  *
- *	  bench [--set NAME] [--f16] [--parts] [--best] MODEL TEXTS TOKENS [LENGTHS]
- *	  bench [--set NAME] [--precision NAME] [--f16] [--parts] MODEL TEXTS TOKENS
- *		[LENGTHS]
+ *	  bench [--set NAME] [--precision NAME] [--f16] [--parts] [--best] MODEL
+ *		TEXTS TOKENS [LENGTHS]
  *
  * MODEL is a Hugging Face directory.  TEXTS texts of TOKENS tokens each run as
  * one packed batch, or with TOKENS 0 one of each length in the file LENGTHS,
@@ -394,10 +393,8 @@ round_weights(mb_model *model, mb_arena *arena)
 static void __attribute__((noreturn))
 usage(void)
 {
-	fprintf(stderr, "usage: bench [--set NAME] [--f16] [--parts] [--best] MODEL "
-			"TEXTS TOKENS [LENGTHS]\n");
 	fprintf(stderr, "usage: bench [--set NAME] [--precision NAME] [--f16] "
-			"[--parts] MODEL TEXTS TOKENS [LENGTHS]\n");
+			"[--parts] [--best] MODEL TEXTS TOKENS [LENGTHS]\n");
 	exit(1);
 }
 
