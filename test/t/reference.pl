@@ -125,8 +125,93 @@ sub loss_arguments
 	  . named(next_sentence_label => ($labels->{next_sentence_label} || [])->[0]);
 }
 
+# Ids, types and mask of a case that says them or is padded, as arguments.
+sub raw_ids
+{
+	my ($i, $o, $expected) = @_;
+	my @ids = @{ $expected->{input_ids} };
+	my @types = @{ $i->{token_type_ids} || [ (0) x @ids ] };
+	my @mask = @{ $i->{attention_mask} || [ (1) x @ids ] };
+
+	# padded: all that ends the row like its last token, which is [PAD] then
+	if ($o->{pad_to} && !$i->{attention_mask})
+	{
+		my $pad = $o->{pad_id};
+		for (my $n = $#ids; $n > 0 && $ids[$n] == $pad; $n--)
+		{
+			$mask[$n] = 0;
+		}
+	}
+	return (ints(\@ids), ints(\@types), ints(\@mask));
+}
+
 # What a case calls: SQL that gives one JSON value.
 my %call = (
+	'hidden_states' => sub {
+		my ($i, $o, $model, $expected) = @_;
+		my ($call, $pooler);
+
+		if (!exists $i->{input_ids} && !exists $o->{pad_to})
+		{
+			my $pair = exists $i->{text_pair} ? ', pair => ' . quoted($i->{text_pair}) : '';
+			$call = "mobilebert.hidden_states(${\quoted($i->{text})}, $model$pair, "
+			  . "overflow => 'error')";
+		}
+		if ($expected->{input_ids})
+		{
+			my ($ids, $types, $mask) = raw_ids($i, $o, $expected);
+			my $arguments = "token_type_ids => $types, attention_mask => $mask";
+
+			$call ||= "mobilebert.hidden_states($ids, $model, $arguments)";
+			# a pair's types are not in the file
+			$pooler = "mobilebert.embed($ids, $model, pooling => 'pooler', "
+			  . "normalized => false, $arguments)"
+			  if $expected->{pooler_output} && !exists $i->{text_pair};
+		}
+		$pooler ||= 'NULL::real[]';
+		my $rows = ints($expected->{rows} || [0]);
+		return qq{
+			WITH h AS MATERIALIZED (SELECT * FROM $call),
+			n AS (SELECT max(token_no) + 1 AS tokens FROM h)
+			SELECT jsonb_build_object(
+				'pooler', (SELECT $pooler),
+				'norms', (SELECT jsonb_agg(norm ORDER BY layer) FROM
+					(SELECT layer, sqrt(sum((SELECT sum(x::float8 * x)
+						FROM unnest(state) AS x))) AS norm
+					FROM h GROUP BY layer) AS l),
+				'hidden_states', (SELECT jsonb_agg(states ORDER BY layer) FROM
+					(SELECT layer, jsonb_agg(to_jsonb(state) ORDER BY u.o) AS states
+					FROM n CROSS JOIN unnest($rows) WITH ORDINALITY AS u (r, o)
+					JOIN h ON h.token_no = CASE WHEN r < 0 THEN r + tokens ELSE r END
+					GROUP BY layer) AS l))};
+	},
+	'attentions' => sub {
+		my ($i, $o, $model, $expected) = @_;
+		my $pair = exists $i->{text_pair} ? ', pair => ' . quoted($i->{text_pair}) : '';
+		my ($ids, $types, $mask) = raw_ids($i, $o, $expected);
+
+		return rows(exists $o->{pad_to}
+			? "mobilebert.attentions($ids, $model, token_type_ids => $types, "
+			  . "attention_mask => $mask)"
+			: "mobilebert.attentions(${\quoted($i->{text})}, $model$pair)");
+	},
+	'embeddings' => sub {
+		my ($i, $o, $model, $expected) = @_;
+		my ($ids, $types, $mask) = raw_ids($i, $o, $expected);
+		my $length = $o->{max_length};
+		my $input = $length
+		  ? "mobilebert.encode(${\quoted($i->{text})}, $model, "
+		  . "truncation => 'longest_first', max_length => $length)"
+		  : $ids;
+
+		$mask = 'NULL' if $length;
+		return 'SELECT jsonb_build_object(' . join(', ', map {
+			my ($pooling, $normalized) = /^(.*?)(_normalized)?$/;
+			"'$_', mobilebert.embed($input, $model, pooling => '$pooling', "
+			  . 'normalized => ' . ($normalized ? 'true' : 'false')
+			  . ", attention_mask => $mask)"
+		} grep { $_ ne 'input_ids' } sort keys %$expected) . ')';
+	},
 	'text-classification' => sub {
 		my ($i, $o, $model) = @_;
 		my %pair = exists $i->{text_pair} ? (pair => quoted($i->{text_pair})) : ();
@@ -295,6 +380,36 @@ sub all_numbers
 sub listed { my ($value) = @_; return ref $value eq 'ARRAY' ? $value : [$value]; }
 
 my %compare = (
+	'hidden_states' => sub {
+		my ($got, $expected) = @_;
+
+		all_numbers('norms', $got->{norms}, $expected->{norms});
+		all_numbers('pooler_output', $got->{pooler}, $expected->{pooler_output})
+		  if $got->{pooler};
+		return unless same_count($got->{hidden_states}, $expected->{hidden_states});
+		for my $layer (0 .. $#{ $expected->{hidden_states} })
+		{
+			my $rows = $expected->{hidden_states}[$layer];
+
+			return unless same_count($got->{hidden_states}[$layer], $rows);
+			all_numbers('hidden_states', $got->{hidden_states}[$layer][$_],
+				$rows->[$_]) for 0 .. $#$rows;
+		}
+	},
+	'attentions' => sub {
+		my ($got, $expected) = @_;
+		my @rows = map { map { @$_ } @$_ } @{ $expected->{attentions} };
+
+		return unless same_count($got, \@rows);
+		all_numbers('attentions', $got->[$_]{weights}, $rows[$_])
+		  for 0 .. $#rows;
+	},
+	'embeddings' => sub {
+		my ($got, $expected) = @_;
+
+		all_numbers($_, $got->{$_}, $expected->{$_})
+		  for grep { $_ ne 'input_ids' } keys %$expected;
+	},
 	'text-classification' => sub {
 		my ($got, $expected, $case) = @_;
 		my $result = listed($expected->{result});
@@ -483,6 +598,16 @@ sub checkpoint
 	return $to;
 }
 
+# The golden folder has some checkpoints without; golden_model.c runs those.
+sub has_tokenizer
+{
+	my ($name) = @_;
+
+	my @files = glob("$folder/checkpoints/$name/tokenizer_config.json*");
+
+	return !-d "$folder/checkpoints/$name" || @files > 0;
+}
+
 sub cases
 {
 	my ($task) = @_;
@@ -495,6 +620,7 @@ sub cases
 		my $case = $json->decode($line);
 		my $length = $case->{options}{model_max_length};
 
+		next unless has_tokenizer($case->{checkpoint});
 		$case->{model} = $case->{checkpoint}
 		  . (defined $length ? "-$length" : '');
 		push @cases, $case;
@@ -578,7 +704,7 @@ sub worst
 
 my $spread = $json->decode(content('expected/spread.json'));
 my $node = new_server('reference');
-my (%models, %labels);
+my (%models, %labels, %pads);
 
 value($node, q{
 	CREATE FUNCTION attempt(query text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -607,12 +733,16 @@ for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 			my $path = checkpoint($case->{checkpoint},
 				$case->{options}{model_max_length});
 			value($node, "SELECT mobilebert.import_model('$model', '$path')");
+			$pads{$model} = value($node,
+				"SELECT mobilebert.model_config('$model') ->> 'pad_token_id'");
 			$labels{$model} = $json->decode(value($node,
 				"SELECT mobilebert.model_config('$model') -> 'id2label'"));
 		}
 		$case->{labels} = [ map { $labels{$model}{$_} }
 			  sort { $a <=> $b } keys %{ $labels{$model} } ];
-		my $sql = $call{$task}->($case->{inputs}, $case->{options}, "'$model'");
+		$case->{options}{pad_id} = $pads{$model} if $case->{options}{pad_to};
+		my $sql = $call{$task}->($case->{inputs}, $case->{options}, "'$model'",
+			$case->{expected64} || {});
 		utf8::encode($sql) if utf8::is_utf8($sql);
 		$script .= "SELECT attempt(\$attempt\$$sql\$attempt\$);\n";
 	}
