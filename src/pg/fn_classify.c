@@ -51,8 +51,6 @@ static ScoreFunction score_function(text *value,
 									const MobilebertLabels *labels);
 static void apply_function(ScoreFunction function, float *values,
 						   size_t count);
-static size_t length_option(FunctionCallInfo fcinfo, int n,
-							const MobilebertModel *model);
 static ClassifyCall *classify_begin(FunctionCallInfo fcinfo, text *function,
 									int overflow);
 static void classify_sequence(MobilebertCall *call, size_t n,
@@ -111,23 +109,6 @@ apply_function(ScoreFunction function, float *values, size_t count)
 }
 
 /*
- * Option "max_length".  The pipeline does not truncate of itself, so that the
- * tokenizer's model_max_length counts for nothing: what limits a text are the
- * model's positions, or less if the model was trained as a sentence encoder.
- */
-static size_t
-length_option(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
-{
-	size_t		max_length = mobilebert_max_length(fcinfo, n, model);
-
-	if (max_length > 0)
-		return max_length;
-	if (model->image.settings.max_seq_length > 0)
-		return model->image.settings.max_seq_length;
-	return model->image.config.max_positions;
-}
-
-/*
  * The call
  */
 
@@ -153,7 +134,8 @@ classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
 								  "text-classification");
 	c->function = score_function(function, c->labels);
 	policy = mobilebert_overflow(ARG_TEXT(overflow), OVERFLOW_TRUNCATE);
-	max_length = length_option(fcinfo, overflow + 2, model);
+	max_length = mobilebert_max_length(fcinfo, overflow + 2, model,
+									   mobilebert_positions(model));
 	stride = mobilebert_stride(fcinfo, overflow + 1, model, max_length);
 	mobilebert_input_read(&c->in, fcinfo, model, PG_GETARG_TEXT_PP(0),
 						  mobilebert_second_text(fcinfo, 2), policy,

@@ -295,7 +295,8 @@ fill_begin(FunctionCallInfo fcinfo)
 	fill->call.sequence = fill_sequence;
 	fill->call.take = fill_take;
 	check_mask_token(fill->call.model);
-	max_length = mobilebert_max_length(fcinfo, 6, fill->call.model);
+	max_length = mobilebert_max_length(fcinfo, 6, fill->call.model,
+									   mobilebert_positions(fill->call.model));
 	if (ARG_IS_GIVEN(3))
 		fill_targets(fill, PG_GETARG_ARRAYTYPE_P(3));
 	fill_top_k(fill, fcinfo, 2);

@@ -338,7 +338,7 @@ ner_make(FunctionCallInfo fcinfo, bool words)
 	ner->call.take = ner_take;
 	ner->aggregation = ner_aggregation(fcinfo);
 	max_length = mobilebert_max_length(fcinfo, NER_MAX_LENGTH,
-									   ner->call.model);
+									   ner->call.model, 0);
 	mobilebert_input_begin(&ner->in, ner->call.model, NULL, max_length);
 	if (words)
 		ner_tokenise_words(ner, PG_GETARG_ARRAYTYPE_P(NER_INPUT),

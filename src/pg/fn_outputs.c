@@ -354,14 +354,16 @@ mobilebert_hidden_states(PG_FUNCTION_ARGS)
 {
 	OutputCall	call;
 	MobilebertOverflow overflow;
+	size_t		limit;
 
 	mobilebert_srf_begin(fcinfo);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_WINDOW);
 	hidden_init(&call, fcinfo);
-	output_text(&call, 2, overflow, 0,
-				mobilebert_stride(fcinfo, 5, call.model, 0));
+	limit = mobilebert_positions(call.model);
+	output_text(&call, 2, overflow, limit,
+				mobilebert_stride(fcinfo, 5, call.model, limit));
 	return (Datum) 0;
 }
 
@@ -487,7 +489,8 @@ mobilebert_logits(PG_FUNCTION_ARGS)
 				 errmsg("logits() does not read texts in windows"),
 				 errdetail("Legal values of \"overflow\" are \"error\" and \"truncate\".")));
 	output_text(&call, 2, overflow,
-				mobilebert_max_length(fcinfo, 5, call.model), 0);
+				mobilebert_max_length(fcinfo, 5, call.model,
+									  mobilebert_positions(call.model)), 0);
 	return (Datum) 0;
 }
 
@@ -594,7 +597,8 @@ mobilebert_attentions(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	attentions_init(&call, fcinfo);
-	output_text(&call, 2, OVERFLOW_ERROR, 0, 0);
+	output_text(&call, 2, OVERFLOW_ERROR,
+				mobilebert_positions(call.model), 0);
 	return (Datum) 0;
 }
 

@@ -119,7 +119,7 @@ mobilebert_next_sentence_begin(FunctionCallInfo fcinfo)
 	next->call.take = next_take;
 	next->call.result = next_result;
 	mobilebert_rows_init(&next->rows, fcinfo, next->call.model, truncate,
-						 mobilebert_max_length(fcinfo, 4, next->call.model));
+						 mobilebert_max_length(fcinfo, 4, next->call.model, 0));
 	(void) mobilebert_rows_add(&next->rows, PG_GETARG_TEXT_PP(0),
 							   mobilebert_second_text(fcinfo, 1));
 	mobilebert_rows_done(&next->rows);
@@ -190,7 +190,7 @@ choose_begin(FunctionCallInfo fcinfo)
 	prompt = PG_GETARG_TEXT_PP(0);
 	mobilebert_rows_init(&choose->rows, fcinfo, choose->call.model, truncate,
 						 mobilebert_max_length(fcinfo, 5,
-											   choose->call.model));
+											   choose->call.model, 0));
 	for (i = 0; i < choose->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -296,7 +296,7 @@ zero_shot_begin(FunctionCallInfo fcinfo)
 	template = ARG_TEXT(3);
 	if (template == NULL)
 		template = cstring_to_text(DEFAULT_TEMPLATE);
-	max_length = mobilebert_max_length(fcinfo, 5, model);
+	max_length = mobilebert_max_length(fcinfo, 5, model, 0);
 	overflow = mobilebert_overflow(ARG_TEXT(6), OVERFLOW_TRUNCATE);
 	stride = mobilebert_stride(fcinfo, 7, model, max_length);
 	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(0)) == 0)

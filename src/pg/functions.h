@@ -150,9 +150,17 @@ extern size_t mobilebert_stride(FunctionCallInfo fcinfo, int n,
 								const MobilebertModel *model,
 								size_t max_length);
 
-/* Option "max_length": 0 when it is NULL. */
+/* Option "max_length"; when it is NULL otherwise, which may be 0 as above. */
 extern size_t mobilebert_max_length(FunctionCallInfo fcinfo, int n,
-									const MobilebertModel *model);
+									const MobilebertModel *model,
+									size_t otherwise);
+
+/*
+ * Tokens of a text where nothing truncates of itself, so that the tokenizer's
+ * model_max_length counts for nothing: the model's positions, or less if it was
+ * trained as a sentence encoder.
+ */
+extern size_t mobilebert_positions(const MobilebertModel *model);
 
 /*
  * A pass in the making: sequences packed one after another.  Everything lies

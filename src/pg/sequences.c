@@ -299,14 +299,23 @@ mobilebert_stride(FunctionCallInfo fcinfo, int n, const MobilebertModel *model,
 
 size_t
 mobilebert_max_length(FunctionCallInfo fcinfo, int n,
-					  const MobilebertModel *model)
+					  const MobilebertModel *model, size_t otherwise)
 {
 	size_t		fixed = model->image.tokenizer.template_single;
-	size_t		max_length = 0;
+	size_t		max_length = otherwise;
 
 	mobilebert_size_option(fcinfo, n, "max_length", (int) fixed + 1,
 						   &max_length);
 	return max_length;
+}
+
+size_t
+mobilebert_positions(const MobilebertModel *model)
+{
+	size_t		positions = model->image.config.max_positions;
+	size_t		trained = model->image.settings.max_seq_length;
+
+	return trained > 0 ? Min(trained, positions) : positions;
 }
 
 /*
