@@ -720,6 +720,11 @@ value($node, q{
 for my $task ($ENV{TASKS} ? split(/,/, $ENV{TASKS}) : sort keys %call)
 {
 	my @cases = cases($task);
+	if (!@cases)
+	{
+	  SKIP: { skip "$task: golden_model.c compares those of the golden folder", 1 }
+		next;
+	}
 	my ($equal, $refused, $windows, %tally) = (0, 0, 0);
 	my @failed;
 	my $script = '';
