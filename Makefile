@@ -116,7 +116,7 @@ test:
 border unit sanitized fuzz server readme:
 	MAKE='$(MAKE)' test/run.sh $@
 
-# The engine's speed by itself, without a server; see test/bench/RESULTS.md.
+# The engine's speed by itself, then with a server; see test/bench/RESULTS.md.
 BENCH_MODEL = weights/minilm
 BENCH_TOKENS = 8 16 32 128 512
 .PHONY: bench
@@ -124,3 +124,4 @@ bench:
 	$(MAKE) -s -f test/engine.mk OUT=build/unit bench
 	for n in $(BENCH_TOKENS); do \
 	  build/unit/bench --parts $(BENCH_MODEL) 1 $$n || exit 1; done
+	MAKE='$(MAKE)' test/bench/run.sh
