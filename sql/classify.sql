@@ -129,6 +129,10 @@ SELECT mobilebert.label(repeat('a ', 100), 'yesno', pair => repeat('b ', 26), ov
 SELECT mobilebert.classify(repeat('a ', 127), 'yesno') = mobilebert.classify(repeat('a ', 126), 'yesno') AS cut;
 SELECT mobilebert.classify(repeat('a ', 100), 'yesno', pair => repeat('b ', 100)) = mobilebert.classify(repeat('a ', 62), 'yesno', pair => repeat('b ', 63)) AS longest_first;
 SELECT mobilebert.label(repeat('a ', 127), 'yesno', pair => repeat('b ', 125), overflow => 'window');
+-- two windows of a pair weigh as much as they have of the first text
+WITH w AS (SELECT label, max(score) FILTER (WHERE n = 127) AS whole, max(score) FILTER (WHERE n = 122) AS one, max(score) FILTER (WHERE n = 5) AS two
+	FROM (VALUES (127), (122), (5)) AS v (n), LATERAL mobilebert.classify(repeat('a ', n), 'yesno', pair => 'b b b', overflow => 'window') GROUP BY label)
+SELECT count(*) AS labels, bool_and(abs(whole - (123 * one + 7 * two) / 130) < 1e-6) AS weighted FROM w;
 SELECT length(repeat('a ', 200000)), mobilebert.label(repeat('a ', 200000));
 SELECT mobilebert.score(repeat('a ', 20000), 'one', overflow => 'window') BETWEEN 0 AND 1 AS windows;
 SELECT mobilebert.label(repeat('x', 1000000));

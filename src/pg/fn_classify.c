@@ -181,7 +181,11 @@ classify_take(MobilebertCall *call, size_t n,
 					 &err);
 	apply_function(c->function, c->scores, outputs);
 	if (last)
+	{
+		/* The second text is in all windows: none stands for it alone. */
+		weight -= c->in.second.count;
 		mobilebert_input_free(&c->in);
+	}
 	if (c->sums == NULL)
 		return;
 	c->tokens += weight;
