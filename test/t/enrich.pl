@@ -316,7 +316,7 @@ done_testing();
 sub unharmed_but_killed
 {
 	my @ended = file_content($node->logfile) =~
-	  /(server process .* was terminated.*|.*PANIC:.*)/g;
+	  /(.*\(PID \d+\) was terminated.*|.*PANIC:.*)/g;
 
 	is(scalar(@ended), 1, 'no other process ended badly');
 	return;
