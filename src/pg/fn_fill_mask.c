@@ -168,10 +168,7 @@ fill_targets(FillCall *fill, ArrayType *array)
 
 		CHECK_FOR_INTERRUPTS();
 		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array \"%s\" must not contain nulls",
-							"targets")));
+			mobilebert_array_null("targets");
 		id = target_id(fill, element, &arena);
 		mb_arena_free(&arena);
 		if (id >= 0)

@@ -92,9 +92,7 @@ texts_read(ArrayType *array, const char *what, int dimensions, size_t *count)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array \"%s\" must not contain nulls", what)));
+			mobilebert_array_null(what);
 	}
 	array_free_iterator(iterator);
 	return texts;
@@ -105,9 +103,7 @@ static const float *
 real_values(ArrayType *array, const char *what, size_t *count)
 {
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array \"%s\" must not contain nulls", what)));
+		mobilebert_array_null(what);
 	*count = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	return (const float *) ARR_DATA_PTR(array);
 }
@@ -604,9 +600,7 @@ mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo)
 	if (ARR_NDIM(array) == 2)
 	{
 		if (ARR_HASNULL(array) && array_contains_nulls(array))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array \"%s\" must not contain nulls", "labels")));
+			mobilebert_array_null("labels");
 		if ((size_t) ARR_DIMS(array)[0] != loss->rows.count)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

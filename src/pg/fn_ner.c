@@ -214,11 +214,7 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 	mb_error	err;
 	size_t		i;
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array \"words\" must have one dimension")));
-	count = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	count = mobilebert_array_length(array, "words");
 	words = MemoryContextAllocHuge(CurrentMemoryContext,
 								   Max(count, 1) * sizeof(mb_document));
 	starts = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -232,9 +228,7 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 
 		CHECK_FOR_INTERRUPTS();
 		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array \"words\" must not contain nulls")));
+			mobilebert_array_null("words");
 		word = DatumGetTextPP(element);
 		if (i > 0)
 		{

@@ -142,11 +142,7 @@ choices_read(ChooseCall *choose, ArrayType *array)
 	ArrayIterator iterator;
 	int			i;
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array \"%s\" must have one dimension", "choices")));
-	choose->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	choose->count = (int) mobilebert_array_length(array, "choices");
 	choose->first = ARR_NDIM(array) == 0 ? 1 : ARR_LBOUND(array)[0];
 	choose->choices = MemoryContextAllocHuge(CurrentMemoryContext,
 											 (Size) Max(choose->count, 1) *

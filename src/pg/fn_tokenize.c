@@ -170,11 +170,7 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 	mb_error	err;
 	int			i;
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array \"%s\" must have one dimension", what)));
-	side->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	side->count = (int) mobilebert_array_length(array, what);
 	side->given = true;
 	side->split = true;
 	side->texts = huge_array((size_t) side->count, sizeof(MobilebertText));
@@ -184,9 +180,7 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 		 i++)
 	{
 		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array \"%s\" must not contain nulls", what)));
+			mobilebert_array_null(what);
 		mobilebert_text_read(DatumGetTextPP(element), &side->texts[i]);
 		words[i].text = side->texts[i].utf8;
 		words[i].length = side->texts[i].length;

@@ -90,18 +90,14 @@ labels_read(ZeroShotCall *z, ArrayType *array)
 	ArrayIterator iterator;
 	Datum		element;
 	bool		null;
-	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	size_t		count = mobilebert_array_length(array, "labels");
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array \"labels\" must have one dimension")));
 	if (count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("array \"labels\" must not be empty")));
 	z->labels = MemoryContextAllocHuge(CurrentMemoryContext,
-									   (Size) count * sizeof(text *));
+									   count * sizeof(text *));
 	iterator = array_create_iterator(array, 0, NULL);
 	while (array_iterate(iterator, &element, &null))
 	{

@@ -41,6 +41,12 @@ extern const MobilebertModel *mobilebert_model_argument(FunctionCallInfo fcinfo,
 extern bool mobilebert_size_option(FunctionCallInfo fcinfo, int n,
 								   const char *option, int low, size_t *value);
 
+/* Elements of an array argument "what", which must have one dimension. */
+extern size_t mobilebert_array_length(ArrayType *array, const char *what);
+
+/* Error: there is a null among them. */
+pg_noreturn extern void mobilebert_array_null(const char *what);
+
 /*
  * Values of an int[] argument of one dimension without nulls; they lie in the
  * array.  "what" names the argument in messages.

@@ -161,18 +161,30 @@ mobilebert_model_argument(FunctionCallInfo fcinfo, int n, mb_task task)
  * Arrays
  */
 
-const int32 *
-mobilebert_int_values(ArrayType *array, const char *what, size_t *count)
+size_t
+mobilebert_array_length(ArrayType *array, const char *what)
 {
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array \"%s\" must have one dimension", what)));
+	return ARR_NDIM(array) == 0 ? 0 : (size_t) ARR_DIMS(array)[0];
+}
+
+void
+mobilebert_array_null(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("array \"%s\" must not contain nulls", what)));
+}
+
+const int32 *
+mobilebert_int_values(ArrayType *array, const char *what, size_t *count)
+{
+	*count = mobilebert_array_length(array, what);
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array \"%s\" must not contain nulls", what)));
-	*count = ARR_NDIM(array) == 0 ? 0 : (size_t) ARR_DIMS(array)[0];
+		mobilebert_array_null(what);
 	return (const int32 *) ARR_DATA_PTR(array);
 }
 

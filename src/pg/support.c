@@ -146,9 +146,8 @@ task_of(const char *function)
 
 /* The model of a call, when planning can know it. */
 static const RegistryModel *
-model_of(FuncExpr *call, int number)
+model_of(FuncExpr *call, const char *function, int number)
 {
-	const char *function = get_func_name(call->funcid);
 	Const	   *model;
 
 	if (number < 0)
@@ -168,9 +167,9 @@ model_of(FuncExpr *call, int number)
  * are the same for each row.
  */
 static double
-tokens_of_call(PlannerInfo *root, FuncExpr *call, int model, bool *constant)
+tokens_of_call(PlannerInfo *root, FuncExpr *call, const char *function,
+			   int model, bool *constant)
 {
-	const char *function = get_func_name(call->funcid);
 	double		tokens = 0;
 	int			count = model < 0 ? list_length(call->args) : model;
 	int			i;
@@ -197,6 +196,7 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	SupportRequestCost *cost;
 	const RegistryModel *model;
 	FuncExpr   *call;
+	const char *function;
 	bool		constant;
 	double		tokens;
 	double		pass;
@@ -209,10 +209,11 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	if (call == NULL || !IsA(call, FuncExpr) || call->args == NIL)
 		PG_RETURN_POINTER(NULL);
 	number = model_argument(call->funcid);
-	model = model_of(call, number);
+	function = get_func_name(call->funcid);
+	model = model_of(call, function, number);
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);
-	tokens = tokens_of_call(cost->root, call, number, &constant);
+	tokens = tokens_of_call(cost->root, call, function, number, &constant);
 	if (tokens > model->max_tokens)
 		tokens = model->max_tokens;
 	pass = cpu_operator_cost * tokens *
