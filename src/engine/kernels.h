@@ -61,7 +61,8 @@ typedef struct mb_product
 typedef struct mb_kernels
 {
 	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
-	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512" */
+	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512", "amx" */
+	bool		split;			/* float weights go into the formats of split.h */
 
 	/*
 	 * Before the first product and behind the last of a pass: processor state
@@ -147,7 +148,7 @@ extern const mb_kernels *mb_kernels_current(void);
 
 /*
  * "auto", "ref", "avx2", "avx512", "vnni" or "amx" (the last two are AVX-512
- * with other products for the reduced formats), or, for tests and
+ * with other products: for int8, and for all precisions), or, for tests and
  * measurements, one of the first three with its matrix product named:
  * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
  * own product.  "auto" is the best of them; on processors other than x86-64

@@ -236,21 +236,24 @@ const mb_kernels mb_kernels_avx2 = {
 	.gemm_name = "avx2",
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2)
+	MB_REDUCED_BF16(avx2),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_avx2_openblas = {
 	.name = "avx2",
 	SIMD_KERNELS_WITH(openblas),
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2)
+	MB_REDUCED_BF16(avx2),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_avx2_plain = {
 	.name = "avx2",
 	SIMD_KERNELS_WITH(ref),
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2)
+	MB_REDUCED_BF16(avx2),
+	MB_SPLIT_REF
 };
 
 #endif							/* __x86_64__ */

@@ -226,21 +226,24 @@ const mb_kernels mb_kernels_avx512 = {
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx512)
+	MB_REDUCED_BF16(avx512),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_avx512_openblas = {
 	.name = "avx512",
 	SIMD_KERNELS_WITH(openblas),
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx512)
+	MB_REDUCED_BF16(avx512),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_avx512_plain = {
 	.name = "avx512",
 	SIMD_KERNELS_WITH(ref),
 	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx512)
+	MB_REDUCED_BF16(avx512),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_vnni = {
@@ -248,15 +251,18 @@ const mb_kernels mb_kernels_vnni = {
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(vnni, vnni),
-	MB_REDUCED_BF16(avx512)
+	MB_REDUCED_BF16(avx512),
+	MB_SPLIT_REF
 };
 
 const mb_kernels mb_kernels_amx = {
 	.name = "amx",
-	.gemm_name = "avx512",
+	.gemm_name = "amx",
 	.begin = mb_begin_amx,
 	.end = mb_end_amx,
+	.split = true,
 	SIMD_KERNELS,
+	MB_SPLIT(amx),
 	MB_REDUCED_INT8(amx, vnni),
 	MB_REDUCED_BF16_PREPARED(amx),
 	.pack_keys = mb_pack_keys_amx,

@@ -13,8 +13,10 @@
 #ifndef MB_KERNELS_ISA_H
 #define MB_KERNELS_ISA_H
 
+#include "gemm.h"
 #include "kernels.h"
 #include "reduced.h"
+#include "split.h"
 
 /*
  * A softmax weight of e to less than this is 0.  It could not be seen beside

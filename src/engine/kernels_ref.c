@@ -256,6 +256,7 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 	MB_LINEAR_ALL(mb_linear_##gemm), \
 	MB_REDUCED_INT8(ref, ref), \
 	MB_REDUCED_BF16(ref), \
+	MB_SPLIT_REF, \
 	.matrix = mb_matrix_##gemm, \
 	.gemm_name = #gemm
 

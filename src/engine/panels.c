@@ -6,7 +6,7 @@
  * This runs when an image is made, once for a model, so that it is simple is
  * worth more than that it is fast.
  *
- * Depends on panels.h, reduced.h, arena.h (size arithmetic).
+ * Depends on panels.h, reduced.h, split.h, arena.h (size arithmetic).
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,7 @@
 
 #include "arena.h"
 #include "reduced.h"
+#include "split.h"
 
 #include <string.h>
 
@@ -50,6 +51,8 @@ mb_precision_from_name(const char *name, mb_precision *precision)
 mb_format
 mb_format_choose(mb_precision precision, mb_dtype dtype)
 {
+	bool		split = mb_kernels_current()->split;
+
 	switch (precision)
 	{
 		case MB_PRECISION_BF16X3:
@@ -62,10 +65,10 @@ mb_format_choose(mb_precision precision, mb_dtype dtype)
 			break;
 	}
 	if (dtype == MB_DTYPE_F16)
-		return MB_FORMAT_HALF;
+		return split ? MB_FORMAT_HALF_SPLIT : MB_FORMAT_HALF;
 	if (dtype == MB_DTYPE_BF16)
-		return MB_FORMAT_BFLOAT;
-	return MB_FORMAT_FLOAT;
+		return split ? MB_FORMAT_BFLOAT_SPLIT : MB_FORMAT_BFLOAT;
+	return split ? MB_FORMAT_FLOAT_SPLIT : MB_FORMAT_FLOAT;
 }
 
 /* Is the format one of reduced.h? */
@@ -89,6 +92,8 @@ mb_format_size(mb_format format, size_t k, size_t n, size_t *size)
 {
 	if (reduced(format))
 		return mb_reduced_size(format, k, n, size);
+	if (mb_split_parts(format) > 0)
+		return mb_split_size(format, k, n, size);
 	if (format != MB_FORMAT_ROWS)
 	{
 		if (!mb_size_add(n, MB_PANEL - 1, &n))
@@ -155,6 +160,11 @@ mb_format_pack(mb_format format, const float *w, size_t k, size_t n,
 		mb_reduced_pack(format, w, k, n, panels);
 		return;
 	}
+	if (mb_split_parts(format) > 0)
+	{
+		mb_split_pack(format, w, k, n, panels);
+		return;
+	}
 	if (format == MB_FORMAT_ROWS)
 	{
 		memcpy(panels, w, n * k * sizeof(float));
@@ -172,6 +182,11 @@ mb_format_widen(mb_format format, const void *panels, size_t k, size_t p,
 {
 	size_t		at = (p * k + first) * MB_PANEL;
 
+	if (mb_split_parts(format) > 0)
+	{
+		mb_split_widen(format, panels, k, p, first, count, out);
+		return;
+	}
 	mb_widen(format == MB_FORMAT_HALF ? MB_DTYPE_F16 :
 			 format == MB_FORMAT_BFLOAT ? MB_DTYPE_BF16 : MB_DTYPE_F32,
 			 (const char *) panels + at * element_size(format),

@@ -10,10 +10,10 @@
  *	panel p		for t in 0 .. k - 1: W[p * PANEL + c, t], c in 0 .. PANEL - 1
  *
  * one behind the other; outputs beyond n are zero.  A format says what one
- * number of a panel is.  Which formats a model has follows from its precision
- * and from how its tensors are stored; what runs on a format is the function
- * of the table of kernels with that number.  The layout of a format is the
- * same for every instruction set.
+ * number of a panel is.  Which formats a model has follows from its precision,
+ * from how its tensors are stored and from the table of kernels; what runs on a
+ * format is the function of the table with that number.  The layout of a
+ * format is the same for every instruction set.
  *
  * Formats of 16 bits are for tensors that were stored so: widening is exact,
  * and the result has the bits of MB_FORMAT_FLOAT at half the memory traffic.
@@ -50,6 +50,10 @@ typedef enum mb_format
 	MB_FORMAT_BF16X3,			/* these three: see reduced.h */
 	MB_FORMAT_BF16,
 	MB_FORMAT_INT8,
+	MB_FORMAT_FLOAT_SPLIT,		/* these three: FLOAT, HALF and BFLOAT, each
+								 * number as 3, 2 or 1 bfloat16; see split.h */
+	MB_FORMAT_HALF_SPLIT,
+	MB_FORMAT_BFLOAT_SPLIT,
 	MB_FORMATS
 } mb_format;
 
@@ -57,7 +61,10 @@ typedef enum mb_format
 extern const char *mb_precision_name(mb_precision precision);
 extern bool mb_precision_from_name(const char *name, mb_precision *precision);
 
-/* The format of a linear map whose weights a checkpoint stores as dtype. */
+/*
+ * The format of a linear map whose weights a checkpoint stores as dtype, for
+ * the table of kernels in use.
+ */
 extern mb_format mb_format_choose(mb_precision precision, mb_dtype dtype);
 
 /* Bytes of W [n, k] in a format; false when that is beyond size_t. */
@@ -71,8 +78,8 @@ extern void mb_format_pack(mb_format format, const float *w, size_t k,
 						   size_t n, void *panels);
 
 /*
- * Panel number p of FLOAT, HALF or BFLOAT weights, inputs [first, first +
- * count), as float [count, PANEL].
+ * Panel number p of FLOAT, HALF or BFLOAT weights, split or not, inputs [first,
+ * first + count), as float [count, PANEL].
  */
 extern void mb_format_widen(mb_format format, const void *panels, size_t k,
 							size_t p, size_t first, size_t count, float *out);

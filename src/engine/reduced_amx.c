@@ -3,16 +3,13 @@
  * reduced_amx.c
  *	  int8, bf16 and bf16x3 products for processors with AMX.
  *
- * Eight tile registers: four of sums (two of rows by two of columns), two of
- * activations and two of weights.  Four products of 16 cycles for four loads.
- *
  * The tiles' configuration is state of the thread, loaded before a pass and let
  * go behind it, so that switching tasks need not save 8 kB outside of one.
  *
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
  *
- * Depends on reduced_avx512.h, arena.h (sizes).  Compiled with -mamx-tile -mamx-int8
+ * Depends on amx.h, arena.h (sizes).  Compiled with -mamx-tile -mamx-int8
  * -mamx-bf16 -mavx512bf16; nothing here may run before mb_cpu_has_amx() has
  * said yes.
  *
@@ -20,7 +17,7 @@
  */
 #if defined(__x86_64__)
 
-#include "reduced_avx512.h"
+#include "amx.h"
 
 #include "arena.h"
 
@@ -56,46 +53,6 @@ mb_end_amx(void)
 {
 	_tile_release();
 }
-
-/* Tiles 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights. */
-#define LOAD(tile, p) _tile_loadd(tile, p, LINE)
-#define STORE(tile, r, c) \
-	_tile_stored(tile, &block->i[r][c], MB_PANEL * sizeof(int32_t))
-
-/* The intrinsic of a load does not say that it reads memory: hence the barrier. */
-ALWAYS void
-clear_sums(void)
-{
-	__asm__ volatile("" : : : "memory");
-	_tile_zero(0);
-	_tile_zero(1);
-	_tile_zero(2);
-	_tile_zero(3);
-}
-
-ALWAYS void
-store_sums(sums_block *block, bool two)
-{
-	STORE(0, 0, 0);
-	STORE(1, 0, TILE);
-	if (two)
-	{
-		STORE(2, TILE, 0);
-		STORE(3, TILE, TILE);
-	}
-}
-
-/* Sums += activations * weights, of one or two tiles of rows */
-#define MULTIPLY(dot) \
-	do { \
-		dot(0, 4, 6); \
-		dot(1, 4, 7); \
-		if (two) \
-		{ \
-			dot(2, 5, 6); \
-			dot(3, 5, 7); \
-		} \
-	} while (0)
 
 /* Where a step along k finds its tiles */
 typedef struct step_operands
@@ -151,16 +108,6 @@ step_bf16x3(const step_operands *o, size_t at, bool two)
 	MULTIPLY(_tile_dpbf16ps);
 }
 
-/* The next panel's lines that this step's are of, into the second level */
-ALWAYS void
-ask_ahead(const uint8_t *w, size_t bytes)
-{
-	size_t		i;
-
-	for (i = 0; i < bytes; i += LINE)
-		__builtin_prefetch(w + i, 0, 2);
-}
-
 /*
  * Sums of one block, and between their steps results of the block before: the
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
@@ -195,7 +142,7 @@ multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
 		done = end;
 	}
 	store_sums(block, two);
-	__asm__ volatile("" : : : "memory");
+	BARRIER;
 }
 
 /* The group of rows of a product's operand that begins with "row" */
@@ -287,21 +234,6 @@ size_t
 mb_operand_size_bf16x3_amx(size_t rows, size_t k)
 {
 	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
-}
-
-/* bfloat16 of 32 inputs of a row */
-static inline __m512i
-round_line(vf a, vf b)
-{
-	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
-}
-
-/* What rounding to bfloat16 left over */
-static inline vf
-rest(vf x, __m256i rounded)
-{
-	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
-													 _mm512_cvtepu16_epi32(rounded), 16));
 }
 
 /* Row r of a group's tiles */

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * test_reduced.c
- *	  Products with fewer bits: each form on each instruction set against
- *	  double arithmetic, in every size from 1 to 65; int8 against exact
- *	  integers; rows that keep their bits in any batch.
+ *	  Products with fewer bits, and of floats in parts: each form on each
+ *	  instruction set against double arithmetic, in every size from 1 to 65;
+ *	  int8 against exact integers; rows that keep their bits in any batch.
  *
  * Buffers have the size that kernels.h asks for and no more, so that the
  * sanitizers see a step too far.  Tables of instruction sets that this
@@ -13,9 +13,11 @@
  */
 #include "gemm.h"
 #include "reduced_layout.h"
+#include "split.h"
 
 #include "tap.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +40,10 @@ typedef struct form
 static const form forms[] = {
 	{"int8", MB_FORMAT_INT8},
 	{"bf16", MB_FORMAT_BF16},
-	{"bf16x3", MB_FORMAT_BF16X3}
+	{"bf16x3", MB_FORMAT_BF16X3},
+	{"float split", MB_FORMAT_FLOAT_SPLIT},
+	{"half split", MB_FORMAT_HALF_SPLIT},
+	{"bfloat split", MB_FORMAT_BFLOAT_SPLIT}
 };
 
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
@@ -97,6 +102,24 @@ floats(size_t count, float scale)
 	return p;
 }
 
+/* Weights that a format holds: of 24, 11 or 8 bits of mantissa */
+static void
+cut_weights(mb_format format, float *w, size_t count)
+{
+	uint32_t	mask = format == MB_FORMAT_HALF_SPLIT ? 0xffffe000 :
+		format == MB_FORMAT_BFLOAT_SPLIT ? 0xffff0000 : 0xffffffff;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, &w[i], sizeof(bits));
+		bits &= mask;
+		memcpy(&w[i], &bits, sizeof(bits));
+	}
+}
+
 static size_t
 whole_blocks(size_t rows)
 {
@@ -125,6 +148,7 @@ trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
 	p->n = n;
 	p->x = floats(whole_blocks(rows) * k, 3.0f);
 	p->w = floats(n * k, 0.3f);
+	cut_weights(f->format, p->w, n * k);
 	p->bias = floats(n, 1.0f);
 	p->y = floats(whole_blocks(rows) * n, 1.0f);
 	(void) mb_format_size(f->format, k, n, &size);
@@ -200,7 +224,8 @@ left_out(const trial *p, size_t r, size_t i)
  * How far a result may be from the exact one: half a step of each integer, or
  * of the bfloat16 weight where the integers leave a value out; or
  * the rounding of bfloat16 (2^-8 for each operand; 2^-16 for a sum of two, and
- * as much for the product low * low that is left out), and of float sums.
+ * as much for the product low * low that is left out), and of float sums.  Split
+ * floats have nothing but the sums.
  */
 static double
 allowed(const trial *p, size_t r, size_t c)
@@ -530,6 +555,62 @@ test_no_numbers(const form *f)
 	trial_free(&p);
 }
 
+/*
+ * Parts put together are the number, whatever its size.  Numbers of 16 bits
+ * give the same results in the format of floats.
+ */
+static void
+test_split(const form *f)
+{
+	static const float extremes[] = {
+		0.0f, -0.0f, 1.0f, FLT_MAX, -FLT_MAX, FLT_MIN, 0x1p-100f, 0x1.fffffep0f,
+		0x1.010101p0f, -0x1.fe01fep5f, 0x1.00ff00p-14f, INFINITY
+	};
+	size_t		count = sizeof(extremes) / sizeof(extremes[0]);
+	size_t		wrong = 0;
+	float	   *panel;
+	trial		p;
+	size_t		i;
+	size_t		c;
+
+	trial_make(&p, f, 37, 133, 45);
+	memcpy(p.w + p.k, extremes, sizeof(extremes));
+	cut_weights(f->format, p.w + p.k, count);
+	mb_format_pack(f->format, p.w, p.k, p.n, p.panels);
+	panel = malloc(p.k * MB_PANEL * sizeof(float));
+	for (c = 0; c < p.n; c++)
+	{
+		if (c % MB_PANEL == 0)
+			mb_format_widen(f->format, p.panels, p.k, c / MB_PANEL, 0, p.k,
+							panel);
+		for (i = 0; i < p.k; i++)
+			if (panel[i * MB_PANEL + c % MB_PANEL] != p.w[c * p.k + i] &&
+				isfinite(p.w[c * p.k + i]))
+				wrong++;
+	}
+	ok(wrong == 0, "%s: %zu weights are not what they were", f->name, wrong);
+	free(panel);
+	trial_free(&p);
+
+	trial_make(&p, f, 37, 133, 45);
+	trial_run(&p);
+	{
+		trial		floats = p;
+		size_t		size = 0;
+
+		floats.map.format = MB_FORMAT_FLOAT_SPLIT;
+		(void) mb_format_size(floats.map.format, p.k, p.n, &size);
+		floats.map.panels = floats.panels = aligned(size);
+		floats.y = calloc(whole_blocks(p.rows) * p.n, sizeof(float));
+		trial_run(&floats);
+		ok(memcmp(p.y, floats.y, p.rows * p.n * sizeof(float)) == 0,
+		   "%s %s: same bits as in the format of floats", f->name, p.table);
+		free(floats.panels);
+		free(floats.y);
+	}
+	trial_free(&p);
+}
+
 static void
 test_limits(const form *f)
 {
@@ -559,6 +640,8 @@ test_form(const form *f)
 	   (kernels->operand_size[f->format] (SIZE_MAX, 1) == SIZE_MAX &&
 		kernels->operand_size[f->format] (1, SIZE_MAX) == SIZE_MAX),
 	   "%s %s: operands beyond size_t are refused", f->name, kernels->name);
+	if (mb_split_parts(f->format) > 0)
+		test_split(f);
 	if (f->format == MB_FORMAT_INT8)
 	{
 		test_exact_integers(f);

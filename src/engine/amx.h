@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * amx.h
+ *	  The tile registers of AMX, for the files that multiply with them.
+ *
+ * Eight registers: four of sums (two of rows by two of columns), two of
+ * activations and two of weights.  A product takes 16 cycles and is ready
+ * after 52: four sums in turn keep the unit busy.
+ *
+ * Depends on reduced_avx512.h, which includes what it needs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_AMX_H
+#define MB_AMX_H
+
+#include "reduced_avx512.h"
+
+/* Tiles 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights. */
+#define LOAD(tile, p) _tile_loadd(tile, p, LINE)
+#define STORE(tile, r, c) \
+	_tile_stored(tile, &block->i[r][c], MB_PANEL * sizeof(int32_t))
+
+/* The intrinsic of a load does not say that it reads memory. */
+#define BARRIER __asm__ volatile("" : : : "memory")
+
+ALWAYS void
+clear_sums(void)
+{
+	BARRIER;
+	_tile_zero(0);
+	_tile_zero(1);
+	_tile_zero(2);
+	_tile_zero(3);
+}
+
+ALWAYS void
+store_sums(sums_block *block, bool two)
+{
+	STORE(0, 0, 0);
+	STORE(1, 0, TILE);
+	if (two)
+	{
+		STORE(2, TILE, 0);
+		STORE(3, TILE, TILE);
+	}
+}
+
+/* Sums += activations * weights, of one or two tiles of rows */
+#define MULTIPLY(dot) \
+	do { \
+		dot(0, 4, 6); \
+		dot(1, 4, 7); \
+		if (two) \
+		{ \
+			dot(2, 5, 6); \
+			dot(3, 5, 7); \
+		} \
+	} while (0)
+
+/* Memory from w on, into the second level */
+ALWAYS void
+ask_ahead(const uint8_t *w, size_t bytes)
+{
+	size_t		i;
+
+	for (i = 0; i < bytes; i += LINE)
+		__builtin_prefetch(w + i, 0, 2);
+}
+
+/* bfloat16 of 32 inputs of a row */
+static inline __m512i
+round_line(vf a, vf b)
+{
+	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
+}
+
+/* What rounding to bfloat16 left over */
+static inline vf
+rest(vf x, __m256i rounded)
+{
+	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
+													 _mm512_cvtepu16_epi32(rounded), 16));
+}
+
+#endif							/* MB_AMX_H */

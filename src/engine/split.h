@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * split.h
+ *	  Floats as sums of bfloat16: FLOAT_SPLIT, HALF_SPLIT and BFLOAT_SPLIT.
+ *
+ * A float has 24 bits of mantissa, bfloat16 has 8: three of them, each rounded
+ * from what those before leave over, are a float exactly.  binary16 takes two.
+ * Tiles that multiply bfloat16 (AMX) so multiply floats, part by part; see
+ * split_amx.c for which parts and in what order.
+ *
+ * Panels.  A panel is a sequence of steps along k of 32 inputs, filled up with
+ * zeros; a step has, for each part, high first, two AMX tiles of 16 outputs; a
+ * tile has a line for each pair of inputs, with the 16 outputs' pairs side by
+ * side.
+ *
+ * Depends on kernels.h, panels.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_SPLIT_H
+#define MB_SPLIT_H
+
+#include "kernels.h"
+#include "panels.h"
+
+/* bfloat16 for each number of a format: 3, 2, 1; 0: not one of these */
+static inline size_t
+mb_split_parts(mb_format format)
+{
+	return format == MB_FORMAT_FLOAT_SPLIT ? 3 :
+		format == MB_FORMAT_HALF_SPLIT ? 2 :
+		format == MB_FORMAT_BFLOAT_SPLIT ? 1 : 0;
+}
+
+/* mb_format_size(), mb_format_pack() and mb_format_widen() for these formats */
+extern bool mb_split_size(mb_format format, size_t k, size_t n, size_t *size);
+extern void mb_split_pack(mb_format format, const float *w, size_t k,
+						  size_t n, void *panels);
+extern void mb_split_widen(mb_format format, const void *panels, size_t k,
+						   size_t p, size_t first, size_t count, float *out);
+
+#if defined(__x86_64__)
+extern size_t mb_operand_size_split_amx(size_t rows, size_t k);
+extern void mb_prepare_split_amx(const float *x, size_t rows, size_t k,
+								 void *operand);
+extern void mb_linear_float_split_amx(const mb_product *product);
+extern void mb_linear_half_split_amx(const mb_product *product);
+extern void mb_linear_bfloat_split_amx(const mb_product *product);
+#endif
+
+/* What a table has for these formats: of an instruction set, and plain C */
+#define MB_SPLIT(set) \
+	.linear[MB_FORMAT_FLOAT_SPLIT] = mb_linear_float_split_##set, \
+	.linear[MB_FORMAT_HALF_SPLIT] = mb_linear_half_split_##set, \
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = mb_linear_bfloat_split_##set, \
+	.operand_size[MB_FORMAT_FLOAT_SPLIT] = mb_operand_size_split_##set, \
+	.operand_size[MB_FORMAT_HALF_SPLIT] = mb_operand_size_split_##set, \
+	.operand_size[MB_FORMAT_BFLOAT_SPLIT] = mb_operand_size_split_##set, \
+	.prepare[MB_FORMAT_FLOAT_SPLIT] = mb_prepare_split_##set, \
+	.prepare[MB_FORMAT_HALF_SPLIT] = mb_prepare_split_##set, \
+	.prepare[MB_FORMAT_BFLOAT_SPLIT] = mb_prepare_split_##set
+
+#define MB_SPLIT_REF \
+	.linear[MB_FORMAT_FLOAT_SPLIT] = mb_linear_ref, \
+	.linear[MB_FORMAT_HALF_SPLIT] = mb_linear_ref, \
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = mb_linear_ref
+
+#endif							/* MB_SPLIT_H */
