@@ -68,19 +68,4 @@ ask_ahead(const uint8_t *w, size_t bytes)
 		__builtin_prefetch(w + i, 0, 2);
 }
 
-/* bfloat16 of 32 inputs of a row */
-static inline __m512i
-round_line(vf a, vf b)
-{
-	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
-}
-
-/* What rounding to bfloat16 left over */
-static inline vf
-rest(vf x, __m256i rounded)
-{
-	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
-													 _mm512_cvtepu16_epi32(rounded), 16));
-}
-
 #endif							/* MB_AMX_H */

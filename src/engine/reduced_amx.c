@@ -236,6 +236,21 @@ mb_operand_size_bf16x3_amx(size_t rows, size_t k)
 	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
 }
 
+/* bfloat16 of 32 inputs of a row */
+static inline __m512i
+round_line(vf a, vf b)
+{
+	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
+}
+
+/* What rounding to bfloat16 left over */
+static inline vf
+rest(vf x, __m256i rounded)
+{
+	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
+													 _mm512_cvtepu16_epi32(rounded), 16));
+}
+
 /* Row r of a group's tiles */
 ALWAYS void
 round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)

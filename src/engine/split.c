@@ -28,14 +28,18 @@ steps_of(size_t k)
 	return (k + BF16_DEEP - 1) / BF16_DEEP;
 }
 
-/* Where in a panel part "part" of the weight of input i and output c is */
+/*
+ * Where in a panel part "part" of the weight of input i and output c is.  Inputs
+ * i and i + 16 are a pair: two vectors of activations are laced together with
+ * two instructions.
+ */
 static size_t
 split_at(mb_format format, size_t part, size_t i, size_t c)
 {
 	return i / BF16_DEEP * step_size(format) +
 		(part * (MB_PANEL / TILE) + c / TILE) * AMX_BYTES +
-		i % BF16_DEEP / BF16_STEP * LINE +
-		(c % TILE * BF16_STEP + i % BF16_STEP) * sizeof(uint16_t);
+		i % TILE * LINE +
+		(c % TILE * BF16_STEP + i / TILE % BF16_STEP) * sizeof(uint16_t);
 }
 
 bool

@@ -10,8 +10,8 @@
  *
  * Panels.  A panel is a sequence of steps along k of 32 inputs, filled up with
  * zeros; a step has, for each part, high first, two AMX tiles of 16 outputs; a
- * tile has a line for each pair of inputs, with the 16 outputs' pairs side by
- * side.
+ * tile has a line for each pair of inputs, number i and number i + 16 of the
+ * step, with the 16 outputs' pairs side by side.
  *
  * Depends on kernels.h, panels.h.
  *

@@ -9,7 +9,7 @@
  *	al wh + am wh + am wm + ah wm + ah wl	and then ah wh
  *
  * each exact, and added up in float.  The three that are left out are less than
- * 2^-25 of the whole product.  As small ones are added up first, what rounds is
+ * 2^-24 of the whole product.  As small ones are added up first, what rounds is
  * mostly the sum of ah wh: tiles add up 32 inputs from zero in two chains of
  * 16, then CHUNK of these, and vectors add up the chunks.  Errors are less than
  * those of kernels that multiply floats and add up one after the other.
@@ -84,7 +84,29 @@ mb_operand_size_split_amx(size_t rows, size_t k)
 	return size;
 }
 
-/* Parts of 32 inputs of a row, to a line of each part */
+/* The upper 8 bits of mantissa */
+static inline vf
+cut(vf x)
+{
+	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x),
+												_mm512_set1_epi32((int) 0xffff0000)));
+}
+
+/* The upper halves of a and b side by side, a below */
+static inline __m512i
+pair_line(vf a, vf b)
+{
+	/* (b & mask) | a >> 16 */
+	return _mm512_ternarylogic_epi32(_mm512_castps_si512(b),
+									 _mm512_set1_epi32((int) 0xffff0000),
+									 _mm512_srli_epi32(_mm512_castps_si512(a),
+													   16), 0xea);
+}
+
+/*
+ * Parts of 32 inputs of a row, to a line of each part: cut off rather than
+ * rounded, which is exact as well and takes half the time.
+ */
 ALWAYS void
 split_line(vf a, vf b, uint8_t *line)
 {
@@ -92,11 +114,9 @@ split_line(vf a, vf b, uint8_t *line)
 
 	for (part = 0; part < PARTS; part++, line += PART_BYTES)
 	{
-		__m512i		rounded = round_line(a, b);
-
-		_mm512_store_si512((void *) line, rounded);
-		a = rest(a, _mm512_castsi512_si256(rounded));
-		b = rest(b, _mm512_extracti64x4_epi64(rounded, 1));
+		_mm512_store_si512((void *) line, pair_line(a, b));
+		a = a - cut(a);
+		b = b - cut(b);
 	}
 }
 
