@@ -5,10 +5,10 @@
  *
  * A pass walks the layers; within a layer there are three sweeps:
  *
- *	  project	for each SWEEP_ROWS rows: bottlenecks, Q, K and V
+ *	  project	for each sweep of rows: bottlenecks, Q, K and V
  *	  attend	for each sequence and head, its keys and values packed, each
  *				block of query rows: scores, softmax, context
- *	  finish	for each SWEEP_ROWS rows: attention output, feed-forward
+ *	  finish	for each sweep of rows: attention output, feed-forward
  *				networks, output bottleneck
  *
  * When the first token of each sequence is all that is wanted, the last layer
@@ -42,10 +42,14 @@
 
 /*
  * Rows that go through a sweep together, whole blocks: enough that weights are
- * read from afar seldom, and few enough that what is between two maps stays
- * near.
+ * read from afar seldom, and few enough that what is between two maps, some
+ * SWEEP_BYTES for each number of the widest input, stays in the second level.
+ * Weights in INT8 are near in any case.
  */
-#define SWEEP_ROWS ((size_t) 6 * MB_ROW_BLOCK)
+#define SWEEP_LEAST ((size_t) 3 * MB_ROW_BLOCK)
+#define SWEEP_MOST ((size_t) 8 * MB_ROW_BLOCK)
+#define SWEEP_BYTES (sizeof(float) + 3 * sizeof(uint16_t))
+#define SECOND_LEVEL ((size_t) 2 << 20)
 
 /* Scores between two looks for a cancel. */
 #define MAX_SCORES ((size_t) 1 << 16)
@@ -88,6 +92,7 @@ typedef struct pass
 	const mb_kernels *kernels;
 	mb_error   *err;
 	size_t		tokens;
+	size_t		sweep;			/* rows */
 	workspace	memory;
 } pass;
 
@@ -145,6 +150,19 @@ widest(const mb_config *config)
 	return width;
 }
 
+/* Rows of a sweep, a whole number of blocks */
+static size_t
+sweep_size(const mb_model *model)
+{
+	size_t		rows = SECOND_LEVEL / SWEEP_BYTES / widest(&model->config) /
+		MB_ROW_BLOCK * MB_ROW_BLOCK;
+
+	if (rows < SWEEP_LEAST || (model->config.layers > 0 &&
+							   model->layers[0].query.format == MB_FORMAT_INT8))
+		return SWEEP_LEAST;
+	return rows < SWEEP_MOST ? rows : SWEEP_MOST;
+}
+
 /* Floats that [n, k] takes in the panels that attention may ask for. */
 static bool
 head_panels(size_t k, size_t n, size_t *count)
@@ -174,14 +192,15 @@ operand_memory(size_t sweep, size_t wide, size_t longest)
  * false when that is beyond size_t.
  */
 static bool
-lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
+lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 		workspace *memory, size_t *size)
 {
+	const mb_config *config = &model->config;
 	size_t		inner = config->true_hidden_size;
 	size_t		attention = config->attention_size;
 	size_t		wide = widest(config);
 	size_t		rows;
-	size_t		sweep;
+	size_t		sweep = sweep_size(model);
 	size_t		keys;
 	size_t		values;
 	size_t		operand;
@@ -192,7 +211,7 @@ lay_out(const mb_config *config, size_t tokens, size_t longest, float *base,
 		!head_panels(config->head_size, longest, &keys) ||
 		!head_panels(longest, config->head_size, &values))
 		return false;
-	sweep = rows < SWEEP_ROWS ? rows : SWEEP_ROWS;
+	sweep = rows < sweep ? rows : sweep;
 	operand = operand_memory(sweep, wide, longest);
 	if (operand == SIZE_MAX)
 		return false;
@@ -224,7 +243,7 @@ mb_forward_memory(const mb_model *model, size_t tokens, size_t longest)
 	memset(&memory, 0, sizeof(memory));
 	if (longest == 0)
 		longest = 1;
-	if (!lay_out(&model->config, tokens, longest, NULL, &memory, &size))
+	if (!lay_out(model, tokens, longest, NULL, &memory, &size))
 		return SIZE_MAX;
 	return size;
 }
@@ -327,9 +346,9 @@ check_batch(const mb_model *model, const mb_batch *batch, size_t layers,
 
 /* Rows of the sweep that starts at row first of so many. */
 static size_t
-sweep_rows(size_t rows, size_t first)
+sweep_rows(const pass *p, size_t rows, size_t first)
 {
-	return rows - first < SWEEP_ROWS ? rows - first : SWEEP_ROWS;
+	return rows - first < p->sweep ? rows - first : p->sweep;
 }
 
 /* Rows [rows, k] as the input of maps; one operand at a time. */
@@ -467,7 +486,7 @@ embed_rows(const pass *p, size_t first, size_t *sequence)
 {
 	size_t		hidden = p->config->hidden_size;
 	size_t		width = transformation_width(p->config);
-	size_t		rows = sweep_rows(p->tokens, first);
+	size_t		rows = sweep_rows(p, p->tokens, first);
 	const mb_norm *norm = &p->model->embedding_norm;
 	float	   *output = p->memory.states + first * hidden;
 	mb_operand	input = operand(p, p->memory.wide, rows, width);
@@ -508,7 +527,7 @@ embed(const pass *p)
 	size_t		sequence = 0;
 	size_t		first;
 
-	for (first = 0; first < p->tokens; first += SWEEP_ROWS)
+	for (first = 0; first < p->tokens; first += p->sweep)
 	{
 		mb_status	status = cancelled(p);
 
@@ -581,8 +600,8 @@ project_all(const pass *p, const mb_layer *layer, size_t rows, int parts)
 	mb_status	status = MB_OK;
 	size_t		first;
 
-	for (first = 0; first < rows && status == MB_OK; first += SWEEP_ROWS)
-		status = project(p, layer, first, sweep_rows(rows, first), parts);
+	for (first = 0; first < rows && status == MB_OK; first += p->sweep)
+		status = project(p, layer, first, sweep_rows(p, rows, first), parts);
 	return status;
 }
 
@@ -841,8 +860,8 @@ run_layer(const pass *p, size_t number, bool first_only)
 	for (sequence = 0; sequence < p->batch->sequences && status == MB_OK;
 		 sequence++)
 		status = attend(p, number, sequence, first_only);
-	for (first = 0; first < rows && status == MB_OK; first += SWEEP_ROWS)
-		status = finish(p, layer, first, sweep_rows(rows, first));
+	for (first = 0; first < rows && status == MB_OK; first += p->sweep)
+		status = finish(p, layer, first, sweep_rows(p, rows, first));
 	return status;
 }
 
@@ -879,6 +898,7 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	p.kernels = mb_kernels_current();
 	p.err = err;
 	p.tokens = batch->starts[batch->sequences];
+	p.sweep = sweep_size(model);
 	size = mb_forward_memory(model, p.tokens, longest);
 	if (given == NULL || size == SIZE_MAX || given_size < size)
 		return mb_fail(err, MB_ERR_ARGUMENT, "workspace has %zu bytes, but %zu "
@@ -886,7 +906,7 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	if ((uintptr_t) given % (LINE_FLOATS * sizeof(float)) != 0)
 		return mb_fail(err, MB_ERR_ARGUMENT,
 					   "workspace is not aligned to 64 bytes");
-	(void) lay_out(p.config, p.tokens, longest, given, &p.memory, &size);
+	(void) lay_out(model, p.tokens, longest, given, &p.memory, &size);
 
 	if (p.kernels->begin != NULL)
 		p.kernels->begin();
