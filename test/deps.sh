@@ -7,7 +7,7 @@
 #	test/deps.sh [build|test]
 #
 # "build" is what make and make demo need, "test" (the default) adds what
-# make test needs.  Nothing happens when all is there, which is tried without
+# make test needs, and pgvector where apt has it.  Nothing happens when all is there, which is tried without
 # apt.  Packages are installed as root or through sudo without a password;
 # where neither works, or where there is no apt, the script names what is
 # missing and fails.
@@ -76,6 +76,17 @@ wanted()
 	own_server || echo "postgresql-$1" "postgresql-server-dev-$1"
 	echo 'libopenblas-serial-dev|libopenblas-dev' libutf8proc-dev
 	test "$what" = build || echo libipc-run-perl
+}
+
+# welcome VERSION: what tests would use if apt has it, and skip without.
+welcome()
+{
+	test "$what" = test && ! own_server || return 0
+	for package in "postgresql-$1-pgvector"; do
+		if ! installed "$package" && available "$package"; then
+			echo "$package"
+		fi
+	done
 }
 
 # missing: prints of the packages wanted those that are not installed.
@@ -153,6 +164,9 @@ fi
 packages=
 for choice in $(missing "$version"); do
 	packages="$packages $(choose "$choice")"
+done
+for package in $(welcome "$version"); do
+	packages="$packages $package"
 done
 echo "installing$packages"
 keep_server_asleep
