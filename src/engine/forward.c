@@ -80,6 +80,7 @@ typedef struct workspace
 	float	   *wide;			/* [sweep, max(trigram, I)] */
 	float	   *narrow;			/* [sweep, T] */
 	float	   *operand;		/* mb_operand.scratch of a sweep, or of scores */
+	float	   *next;			/* another, for what is in wide */
 } workspace;
 
 typedef struct pass
@@ -228,7 +229,8 @@ lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 		carve(base, &used, BLOCK_ROWS, longest, &memory->scores) &&
 		carve(base, &used, sweep, wide, &memory->wide) &&
 		carve(base, &used, sweep, inner, &memory->narrow) &&
-		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand);
+		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand) &&
+		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->next);
 	if (!config->use_bottleneck)
 		memory->residual = memory->states;
 	return fits && mb_size_multiply(used, sizeof(float), size);
@@ -389,7 +391,7 @@ dense_norm(const pass *p, const mb_linear *map, mb_operand *x,
 		   float *y, size_t n)
 {
 	bool		whole = p->config->layer_norm;
-	mb_epilogue epilogue = {MB_ACT_LINEAR, residual, whole ? NULL : norm};
+	mb_epilogue epilogue = {MB_ACT_LINEAR, residual, whole ? NULL : norm, NULL};
 	mb_status	status = mb_dense(map, x, &epilogue, y, n, p->cancel, p->err);
 
 	if (status == MB_OK && whole)
@@ -661,7 +663,7 @@ multiply(const pass *p, const attention *a, float *x, size_t rows, size_t k,
 	const mb_kernels *kernels = p->kernels;
 	mb_linear	map = {NULL, NULL, panels, MB_FORMAT_BF16};
 	mb_product	product = {x, p->memory.operand, rows, k, n, &map, 0, n,
-	MB_ACT_LINEAR, NULL, NULL, y};
+	MB_ACT_LINEAR, NULL, NULL, y, NULL};
 
 	if (!a->brief)
 	{
@@ -773,9 +775,11 @@ feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
 	const mb_config *config = p->config;
 	size_t		inner = config->true_hidden_size;
 	size_t		wide = config->intermediate_size;
-	mb_epilogue activation = {(mb_activation) config->activation, NULL, NULL};
 	mb_operand	input = operand(p, a, rows, inner);
-	mb_operand	middle = operand(p, p->memory.wide, rows, wide);
+	mb_operand	middle = {p->memory.wide, rows, wide, p->memory.next,
+	MB_FORMAT_ROWS};
+	mb_epilogue activation = {(mb_activation) config->activation, NULL, NULL,
+	net->intermediate.format == net->output.format ? &middle : NULL};
 	mb_status	status;
 
 	status = mb_dense(&net->intermediate, &input, &activation, p->memory.wide,

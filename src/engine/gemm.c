@@ -75,7 +75,7 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 	const mb_kernels *kernels = mb_kernels_current();
 	size_t		step = part_width(operand->rows, operand->k);
 	mb_product	p = {operand->x, operand->scratch, operand->rows, operand->k,
-	n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y};
+	n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
 
 	if (map->panels == NULL)
 		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
@@ -88,6 +88,11 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 		p.activation = epilogue->activation;
 		p.residual = epilogue->residual;
 		p.norm = epilogue->norm;
+		if (epilogue->next != NULL && kernels->chained[map->format])
+		{
+			p.next = epilogue->next->scratch;
+			epilogue->next->prepared = map->format;
+		}
 	}
 	if (kernels->prepare[map->format] != NULL &&
 		operand->prepared != map->format)

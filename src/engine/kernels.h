@@ -56,6 +56,10 @@ typedef struct mb_product
 	const float *residual;		/* [rows, n] or NULL; may be y */
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
+	void	   *next;			/* instead of y: operand_size(rows, n) bytes, which
+								 * become what prepare() would make of y, if the
+								 * table has this (chained) and there is neither
+								 * residual nor norm; else NULL */
 } mb_product;
 
 typedef struct mb_kernels
@@ -88,6 +92,9 @@ typedef struct mb_kernels
 	size_t		(*operand_size[MB_FORMATS]) (size_t rows, size_t k);
 	void		(*prepare[MB_FORMATS]) (const float *x, size_t rows, size_t k,
 										void *operand);
+
+	/* Products in this format can write the operand of the next ones. */
+	bool		chained[MB_FORMATS];
 
 	/*
 	 * y[m, n] = scale * a[m, k] * B, rows of a and y at distance lda and ldy,

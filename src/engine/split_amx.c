@@ -63,6 +63,13 @@ group_bytes(size_t k)
 	return steps_of(k) * ROWS_STEP;
 }
 
+/* The group that begins with "row" */
+static inline uint8_t *
+rows_of(void *operand, size_t row, size_t k)
+{
+	return ((split_operand *) operand)->rest + row / GROUP * group_bytes(k);
+}
+
 static inline sums_block *
 totals_of(split_operand *operand, size_t rows, size_t k)
 {
@@ -128,8 +135,7 @@ mb_prepare_split_amx(const float *x, size_t rows, size_t k, void *operand)
 
 	for (r = 0; r < rows; r++, x += k)
 	{
-		uint8_t    *line = ((split_operand *) operand)->rest +
-			r / GROUP * group_bytes(k) + r % GROUP * LINE;
+		uint8_t    *line = rows_of(operand, r, k) + r % GROUP * LINE;
 
 		for (i = 0; i < k; i += BF16_DEEP, line += ROWS_STEP)
 			split_line(row_lanes(x, k, i), row_lanes(x, k, i + VW), line);
@@ -168,12 +174,53 @@ add_sums(const total_job *job, size_t r, size_t end)
 	}
 }
 
+/*
+ * Rows [r, end) of totals become inputs of the next maps: the 32 outputs of a
+ * panel are a step along k.
+ */
+static inline void
+hand_over(const finish_job *job, size_t r, size_t end)
+{
+	const mb_product *p = job->p;
+	uint8_t    *step = rows_of(p->next, job->row, p->n) +
+		job->column / MB_PANEL * ROWS_STEP;
+	bool		other = p->activation != MB_ACT_LINEAR &&
+		p->activation != MB_ACT_RELU;
+	bool		relu = p->activation == MB_ACT_RELU;
+	vf			bias[2];
+
+	bias[0] = bias[1] = v_set1(0.0f);
+	if (other)
+		activate(job, r, end);
+	else if (p->map->bias != NULL)
+	{
+		bias[0] = row_lanes(p->map->bias + job->column, job->width, 0);
+		bias[1] = row_lanes(p->map->bias + job->column, job->width, VW);
+	}
+	for (; r < end; r++)
+	{
+		vf			a = row_lanes(job->block->f[r], job->width, 0) + bias[0];
+		vf			b = row_lanes(job->block->f[r], job->width, VW) + bias[1];
+
+		if (relu)
+		{
+			a = v_relu(a);
+			b = v_relu(b);
+		}
+		split_line(a, b, step + r * LINE);
+	}
+}
+
 static void
 total_rows(const total_job *job, size_t r, size_t end)
 {
 	if (job->sums != NULL)
 		add_sums(job, r, end);
-	if (job->last)
+	if (!job->last)
+		return;
+	if (job->finish.p->next != NULL)
+		hand_over(&job->finish, r, end);
+	else
 		finish_rows(&job->finish, r, end);
 }
 
@@ -293,8 +340,7 @@ linear_amx(const mb_product *p, int parts)
 				size_t		group = row / GROUP;
 				total_job  *job = &jobs[now];
 				chunk_job	multiply = {
-					operand->rest + group * group_bytes(p->k) +
-					chunk * ROWS_STEP,
+					rows_of(operand, row, p->k) + chunk * ROWS_STEP,
 					panel + chunk * step,
 					steps - chunk < CHUNK ? steps - chunk : CHUNK,
 					chunk == 0 ? &totals[group] : &operand->sums[now],

@@ -541,7 +541,7 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	map			m = make_map(format, with_bias ? b : NULL, k, n);
 	mb_norm		norm = {scale, b};
 	mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n, f->activation,
-		f->residual ? y : NULL, f->norm ? &norm : NULL, y};
+		f->residual ? y : NULL, f->norm ? &norm : NULL, y, NULL};
 	double		worst = 0.0;
 	size_t		row;
 	size_t		j;
@@ -686,7 +686,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 	float	   *first = malloc(n * sizeof(float));
 	map			m = make_map(format, b, k, n);
 	mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_LINEAR,
-	NULL, NULL, y};
+	NULL, NULL, y, NULL};
 	bool		same = true;
 	size_t		place;
 
@@ -767,7 +767,7 @@ test_formats(const mb_kernels *kernels, const char *name)
 		{
 			map			m;
 			mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n,
-			MB_ACT_RELU, NULL, NULL, y};
+			MB_ACT_RELU, NULL, NULL, y, NULL};
 
 			seed = start;
 			m = make_map((mb_format) format, NULL, k, n);
@@ -879,7 +879,7 @@ test_same_products(void)
 		size_t		n = 1 + k * 11 % MOST;
 		map			m = make_map(MB_FORMAT_FLOAT, x, k, n);
 		mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_RELU,
-		NULL, NULL, NULL};
+		NULL, NULL, NULL, NULL};
 
 		fill(x, BLOCK * MOST, 1.0f);
 		memset(y, 0, sizeof(y));

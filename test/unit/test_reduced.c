@@ -185,12 +185,12 @@ trial_multiply(const trial *p, const mb_epilogue *epilogue, size_t first,
 {
 	mb_product	product = {p->x, p->operand, p->rows, p->k, p->n, &p->map,
 		first, width, epilogue->activation, epilogue->residual,
-	epilogue->norm, p->y};
+	epilogue->norm, p->y, NULL};
 
 	mb_kernels_current()->linear[p->map.format] (&product);
 }
 
-static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL};
+static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL, NULL};
 
 static void
 trial_run(trial *p)
@@ -473,7 +473,7 @@ test_epilogue(const form *f, mb_activation activation)
 {
 	trial		p;
 	mb_norm		norm;
-	mb_epilogue epilogue = {activation, NULL, &norm};
+	mb_epilogue epilogue = {activation, NULL, &norm, NULL};
 	float	   *sums;
 	float	   *residual;
 	float	   *weight;
@@ -611,6 +611,47 @@ test_split(const form *f)
 	trial_free(&p);
 }
 
+/*
+ * Two maps one behind the other: that the first writes the second's operand
+ * changes no bit.
+ */
+static void
+test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
+{
+	trial		p[2];
+	mb_operand	x;
+	mb_operand	y;
+	mb_epilogue epilogue = {activation, NULL, NULL, NULL};
+	float	   *expected;
+	size_t		size;
+	bool		chained;
+
+	trial_make(&p[0], f, rows, 70, n);
+	trial_make(&p[1], f, rows, n, 45);
+	mb_format_pack(f->format, p[0].w, 70, n, p[0].panels);
+	mb_format_pack(f->format, p[1].w, n, 45, p[1].panels);
+	x = (mb_operand) {p[0].x, rows, 70, p[0].operand, MB_FORMAT_ROWS};
+	y = (mb_operand) {p[0].y, rows, n, p[1].operand, MB_FORMAT_ROWS};
+	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, n, NULL, NULL);
+	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, 45, NULL, NULL);
+	size = rows * 45 * sizeof(float);
+	expected = malloc(size);
+	memcpy(expected, p[1].y, size);
+	memset(p[1].y, 0, size);
+	y.prepared = MB_FORMAT_ROWS;
+	epilogue.next = &y;
+	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, n, NULL, NULL);
+	chained = y.prepared == f->format;
+	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, 45, NULL, NULL);
+	ok(chained == mb_kernels_current()->chained[f->format] &&
+	   memcmp(expected, p[1].y, size) == 0, "%s %s: two maps in a chain, "
+	   "activation %d, %zu rows, %zu between", f->name,
+	   mb_kernels_current()->name, (int) activation, rows, n);
+	free(expected);
+	trial_free(&p[0]);
+	trial_free(&p[1]);
+}
+
 static void
 test_limits(const form *f)
 {
@@ -636,6 +677,9 @@ test_form(const form *f)
 	test_epilogue(f, MB_ACT_RELU);
 	test_epilogue(f, MB_ACT_GELU);
 	test_no_numbers(f);
+	test_chain(f, MB_ACT_RELU, 39, 128);
+	test_chain(f, MB_ACT_GELU, 70, 77);
+	test_chain(f, MB_ACT_LINEAR, 1, 33);
 	ok(kernels->operand_size[f->format] == NULL ||
 	   (kernels->operand_size[f->format] (SIZE_MAX, 1) == SIZE_MAX &&
 		kernels->operand_size[f->format] (1, SIZE_MAX) == SIZE_MAX),
