@@ -139,7 +139,7 @@ SELECT mobilebert.embed(array_fill(101, ARRAY[300]), 'minilm');
 \set VERBOSITY default
 -- of many texts that come again, those that fit are kept; the rest runs again
 SELECT name FROM mobilebert.import_model('tiny', :'tiny');
-SET mobilebert.memory_limit = '64kB';
+SET mobilebert.memory_limit = '96kB';
 SET mobilebert.cache_size = 0;
 SELECT count(*) AS rows, count(DISTINCT v) AS vectors, bool_and(v = mobilebert.embed(t, 'tiny')) AS same_bits
 FROM (SELECT array_agg(t ORDER BY copy, n) AS texts FROM (

@@ -164,6 +164,14 @@ sweep_size(const mb_model *model)
 	return rows < SWEEP_MOST ? rows : SWEEP_MOST;
 }
 
+/* Do maps write the operands of others? */
+static bool
+is_chained(const mb_model *model)
+{
+	return model->config.layers > 0 &&
+		mb_kernels_current()->chained[model->layers[0].query.format];
+}
+
 /* Floats that [n, k] takes in the panels that attention may ask for. */
 static bool
 head_panels(size_t k, size_t n, size_t *count)
@@ -230,7 +238,8 @@ lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 		carve(base, &used, sweep, wide, &memory->wide) &&
 		carve(base, &used, sweep, inner, &memory->narrow) &&
 		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand) &&
-		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->next);
+		carve(base, &used, is_chained(model) ? 1 : 0,
+			  operand / sizeof(float) + 1, &memory->next);
 	if (!config->use_bottleneck)
 		memory->residual = memory->states;
 	return fits && mb_size_multiply(used, sizeof(float), size);
@@ -776,10 +785,12 @@ feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
 	size_t		inner = config->true_hidden_size;
 	size_t		wide = config->intermediate_size;
 	mb_operand	input = operand(p, a, rows, inner);
-	mb_operand	middle = {p->memory.wide, rows, wide, p->memory.next,
-	MB_FORMAT_ROWS};
+	bool		chained = is_chained(p->model) &&
+		net->intermediate.format == net->output.format;
+	mb_operand	middle = {p->memory.wide, rows, wide,
+	chained ? p->memory.next : p->memory.operand, MB_FORMAT_ROWS};
 	mb_epilogue activation = {(mb_activation) config->activation, NULL, NULL,
-	net->intermediate.format == net->output.format ? &middle : NULL};
+	chained ? &middle : NULL};
 	mb_status	status;
 
 	status = mb_dense(&net->intermediate, &input, &activation, p->memory.wide,

@@ -186,8 +186,9 @@ finish_lanes(const finish_job *job, const finish_vectors *given, bool floats,
 			result = result + load_some(other, n);
 			other += step;
 		}
+		/* rounded twice, as torch does: outlying features show it */
 		if (norm)
-			result = v_fma(result, v.norm_weight, v.norm_bias);
+			result = result * v.norm_weight + v.norm_bias;
 		if (n == VW)
 			v_store(y, result);
 		else

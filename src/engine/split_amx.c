@@ -9,7 +9,7 @@
  *	al wh + am wh + am wm + ah wm + ah wl	and then ah wh
  *
  * each exact, and added up in float.  The three that are left out are less than
- * 2^-24 of the whole product.  As small ones are added up first, what rounds is
+ * 2^-22 of the whole product, and 2^-24 on average.  As small ones are added up first, what rounds is
  * mostly the sum of ah wh: tiles add up 32 inputs from zero in two chains of
  * 16, then CHUNK of these, and vectors add up the chunks.  Errors are less than
  * those of kernels that multiply floats and add up one after the other.

@@ -60,20 +60,25 @@ static const bounds allowed[MB_PRECISIONS] = {
 static mb_precision precision = MB_PRECISION_FP32;
 
 #define MOST_FIELDS 2000
-#define MOST_MODELS 100
+#define MOST_MODELS 1000
 
-/* By name; a golden folder has some of its checkpoints in its neighbour. */
+/*
+ * By name, packed for the table in use; a golden folder has some of its
+ * checkpoints in its neighbour.
+ */
 static checkpoint *
 find_checkpoint(const char *root, const char *name)
 {
 	static checkpoint *loaded[MOST_MODELS];
+	static const mb_kernels *tables[MOST_MODELS];
 	static size_t count = 0;
 	char		directory[PATH];
 	document	config;
 	size_t		i;
 
 	for (i = 0; i < count; i++)
-		if (strcmp(loaded[i]->name, name) == 0)
+		if (strcmp(loaded[i]->name, name) == 0 &&
+			tables[i] == mb_kernels_current())
 			return loaded[i];
 	if (count == MOST_MODELS)
 		give_up("too many checkpoints");
@@ -83,6 +88,7 @@ find_checkpoint(const char *root, const char *name)
 		snprintf(directory, sizeof(directory), "%s/../checkpoint/%s", root,
 				 name);
 	free(config.text);
+	tables[count] = mb_kernels_current();
 	return loaded[count++] = load_checkpoint(directory, name, precision);
 }
 
@@ -804,8 +810,9 @@ report(const char *table, size_t compared, size_t refused)
 }
 
 static void
-check_table(const char *table, const char *root, const checkpoint *full)
+check_table(const char *table, const char *root, const char *directory)
 {
+	const checkpoint *full;
 	size_t		compared = 0;
 	size_t		refused = 0;
 
@@ -815,6 +822,8 @@ check_table(const char *table, const char *root, const checkpoint *full)
 		return;
 	}
 	field_count = 0;
+	full = directory == NULL ? NULL :
+		load_checkpoint(directory, "full", precision);
 	if (full != NULL)
 		check_file(root, "expected.jsonl", full, &compared, &refused);
 	else
@@ -841,7 +850,7 @@ main(int argc, char **argv)
 	static const char *const all[] = {
 		"ref", "avx2", "avx512", "vnni", "amx"
 	};
-	checkpoint *full = NULL;
+	const char *full = NULL;	/* directory of the large checkpoint */
 	const char *root;
 	mb_arena	arena;
 	document	text;
@@ -857,7 +866,7 @@ main(int argc, char **argv)
 	}
 	if (argc > 3 && strcmp(argv[1], "--full") == 0)
 	{
-		full = load_checkpoint(argv[2], "full", precision);
+		full = argv[2];
 		first = 3;
 	}
 	if (argc <= first)

@@ -1143,12 +1143,13 @@ test_workspace(void)
 	fixture    *f = make_fixture(&config);
 	static const size_t five[] = {0, 5};
 	mb_batch	batch = {1, five, golden_ids, NULL, NULL, NULL, false};
-	size_t		size = mb_forward_memory(&f->model, 5, 5);
+	size_t		size;
 	const float *states = NULL;
 	char	   *workspace = NULL;
 	mb_error	err;
 
 	fill_golden(f);
+	size = mb_forward_memory(&f->model, 5, 5);
 	if (posix_memalign((void **) &workspace, 64, size + 64) != 0)
 		return;
 	memset(workspace + size, 0x5a, 64);
