@@ -6,7 +6,7 @@
  * Of the nine products of parts (split.h) six are made: with a for activations
  * and w for weights, high, middle and low,
  *
- *	al wh + am wh + am wm + ah wm + ah wl	and then ah wh
+ *	ah wm + ah wl + am wm + am wh + al wh	and then ah wh
  *
  * each exact, and added up in float.  The three that are left out are less than
  * 2^-22 of the whole product, and 2^-24 on average.  As small ones are added up first, what rounds is
@@ -256,26 +256,32 @@ ALWAYS void
 small_products(const uint8_t *x, const uint8_t *w, int parts, bool two,
 			   const uint8_t *ahead)
 {
-	load_rows(x, 2, two);
+	load_rows(x, 0, two);
+	if (parts > 1)
+	{
+		load_weights(w, 1);
+		MULTIPLY(_tile_dpbf16ps);
+		ask_tile(ahead, 1);
+	}
+	if (parts > 2)
+	{
+		load_weights(w, 2);
+		MULTIPLY(_tile_dpbf16ps);
+		ask_tile(ahead, 2);
+		ask_tile(ahead, 3);
+	}
+	load_rows(x, 1, two);
+	if (parts > 1)
+	{
+		load_weights(w, 1);
+		MULTIPLY(_tile_dpbf16ps);
+		ask_tile(ahead, parts == 2 ? 2 : 4);
+	}
 	load_weights(w, 0);
 	MULTIPLY(_tile_dpbf16ps);
 	ask_tile(ahead, 0);
-	load_rows(x, 1, two);
+	load_rows(x, 2, two);
 	MULTIPLY(_tile_dpbf16ps);
-	if (parts == 1)
-		return;
-	ask_tile(ahead, 1);
-	load_weights(w, 1);
-	MULTIPLY(_tile_dpbf16ps);
-	ask_tile(ahead, 2);
-	load_rows(x, 0, two);
-	MULTIPLY(_tile_dpbf16ps);
-	if (parts == 2)
-		return;
-	ask_tile(ahead, 3);
-	load_weights(w, 2);
-	MULTIPLY(_tile_dpbf16ps);
-	ask_tile(ahead, 4);
 }
 
 /*
