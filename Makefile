@@ -72,7 +72,7 @@ src/engine/kernels_avx2.o src/engine/reduced_avx2.o: override CFLAGS += -O3 -mav
 AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
 src/engine/kernels_avx512.o src/engine/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
 src/engine/reduced_vnni.o: override CFLAGS += -O3 $(AVX512) -mavx512vnni
-src/engine/reduced_amx.o src/engine/split_amx.o: override CFLAGS += -O3 $(AVX512) -mavx512vnni -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
+src/engine/attention_amx.o src/engine/reduced_amx.o src/engine/split_amx.o: override CFLAGS += -O3 $(AVX512) -mavx512vnni -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
 endif
 
 # The masked language model goes over the vocabulary in plain loops.

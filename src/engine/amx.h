@@ -58,6 +58,13 @@ store_sums(sums_block *block, bool two)
 		} \
 	} while (0)
 
+/* bfloat16 of 32 inputs of a row */
+static inline __m512i
+round_line(vf a, vf b)
+{
+	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
+}
+
 /* Memory from w on, into the second level */
 ALWAYS void
 ask_ahead(const uint8_t *w, size_t bytes)

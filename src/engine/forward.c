@@ -54,9 +54,9 @@
 /* Scores between two looks for a cancel. */
 #define MAX_SCORES ((size_t) 1 << 16)
 
-/* Rows of attention blocks: of either kind, and at most. */
-#define BRIEF_ROWS MB_ROW_BLOCK
-#define BLOCK_ROWS (MB_QUERY_ROWS > BRIEF_ROWS ? MB_QUERY_ROWS : BRIEF_ROWS)
+/* Rows of attention blocks at most */
+#define BLOCK_ROWS \
+	(MB_QUERY_ROWS > MB_ATTEND_ROWS ? MB_QUERY_ROWS : MB_ATTEND_ROWS)
 
 /* Sites that MobileBERT builds without the configured epsilon (model.md 2.2) */
 #define DEFAULT_EPSILON 1e-5f
@@ -79,7 +79,7 @@ typedef struct workspace
 	float	   *scores;			/* [query rows, L] of the longest sequence */
 	float	   *wide;			/* [sweep, max(trigram, I)] */
 	float	   *narrow;			/* [sweep, T] */
-	float	   *operand;		/* mb_operand.scratch of a sweep, or of scores */
+	float	   *operand;		/* mb_operand.scratch of a sweep, or attend()'s */
 	float	   *next;			/* another, for what is in wide */
 } workspace;
 
@@ -188,12 +188,14 @@ head_panels(size_t k, size_t n, size_t *count)
 
 /* Bytes of scratch for the operands of maps and of attention. */
 static size_t
-operand_memory(size_t sweep, size_t wide, size_t longest)
+operand_memory(const mb_config *config, size_t sweep, size_t longest)
 {
-	size_t		maps = mb_operand_memory(sweep, wide);
-	size_t		scores = mb_operand_memory(BRIEF_ROWS, longest);
+	const mb_kernels *kernels = mb_kernels_current();
+	size_t		maps = mb_operand_memory(sweep, widest(config));
+	size_t		attention = kernels->attend_memory == NULL ? 0 :
+		kernels->attend_memory(longest, config->head_size);
 
-	return maps > scores ? maps : scores;
+	return maps > attention ? maps : attention;
 }
 
 /*
@@ -221,7 +223,7 @@ lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 		!head_panels(longest, config->head_size, &values))
 		return false;
 	sweep = rows < sweep ? rows : sweep;
-	operand = operand_memory(sweep, wide, longest);
+	operand = operand_memory(config, sweep, longest);
 	if (operand == SIZE_MAX)
 		return false;
 	fits = carve(base, &used, rows, config->hidden_size, &memory->states) &&
@@ -628,7 +630,7 @@ typedef struct attention
 	size_t		queries;		/* L, or 1 for the first alone */
 	float	   *query;			/* [queries, D] at distance A; then the context */
 	const uint8_t *mask;		/* [L] or NULL */
-	bool		brief;			/* in bfloat16, with the maps' products */
+	bool		brief;			/* in bfloat16, with attend() */
 	size_t		step;			/* rows of a block */
 } attention;
 
@@ -639,7 +641,7 @@ typedef struct attention
 static bool
 is_brief(const pass *p, const mb_layer *layer)
 {
-	return p->kernels->pack_keys != NULL &&
+	return p->kernels->attend != NULL &&
 		(layer->query.format == MB_FORMAT_INT8 ||
 		 layer->query.format == MB_FORMAT_BF16);
 }
@@ -664,30 +666,30 @@ pack_head(const pass *p, const attention *a, const float *key,
 	}
 }
 
-/* y[rows, n] = scale * x[rows, k] * B, B [k, n] in the panels of pack_head() */
-static void
-multiply(const pass *p, const attention *a, float *x, size_t rows, size_t k,
-		 const float *panels, double scale, float *y, size_t n)
+static bool
+observes_attention(const pass *p)
 {
-	const mb_kernels *kernels = p->kernels;
-	mb_linear	map = {NULL, NULL, panels, MB_FORMAT_BF16};
-	mb_product	product = {x, p->memory.operand, rows, k, n, &map, 0, n,
-	MB_ACT_LINEAR, NULL, NULL, y, NULL};
-
-	if (!a->brief)
-	{
-		kernels->matrix(x, k, panels, (float) scale, y, n, rows, n, k);
-		return;
-	}
-	if (scale != 1.0)
-		kernels->scale(x, scale, rows * k);
-	kernels->prepare[MB_FORMAT_BF16] (x, rows, k, p->memory.operand);
-	kernels->linear[MB_FORMAT_BF16] (&product);
+	return p->observer != NULL && p->observer->attention != NULL;
 }
 
-/* Query rows [first, first + rows) of a head, at most a->step. */
-static mb_status
-attend_block(const pass *p, const attention *a, size_t first, size_t rows)
+/*
+ * Query rows [first, first + rows) of a head, at most a->step: the context
+ * takes their place.  When somebody observes, the weights are in scores.
+ */
+static void
+attend_brief(const pass *p, const attention *a, size_t first, size_t rows)
+{
+	size_t		stride = p->config->attention_size;
+	float	   *query = a->query + first * stride;
+	mb_attention block = {query, query, stride, rows, a->length,
+		p->config->head_size, p->memory.keys, p->memory.values, a->mask,
+	p->memory.operand, observes_attention(p) ? p->memory.scores : NULL};
+
+	p->kernels->attend(&block);
+}
+
+static void
+attend_float(const pass *p, const attention *a, size_t first, size_t rows)
 {
 	const mb_kernels *kernels = p->kernels;
 	size_t		stride = p->config->attention_size;
@@ -700,24 +702,34 @@ attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 
 	for (i = 0; i < rows; i++)
 		copy_row(p->memory.queries + i * size, query + i * stride, size);
-	multiply(p, a, p->memory.queries, rows, size, p->memory.keys,
-			 1.0 / sqrt((double) size), scores, a->length);
+	kernels->matrix(p->memory.queries, size, p->memory.keys,
+					(float) (1.0 / sqrt((double) size)), scores, a->length,
+					rows, a->length, size);
 	for (i = 0; i < rows; i++)
 		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
 												 a->mask, a->length);
-	multiply(p, a, scores, rows, a->length, p->memory.values, 1.0, context,
-			 size);
+	kernels->matrix(scores, a->length, p->memory.values, 1.0f, context, size,
+					rows, size, a->length);
 	for (i = 0; i < rows; i++)
 	{
 		kernels->scale(context + i * size, factors[i], size);
 		copy_row(query + i * stride, context + i * size, size);
 	}
-	if (p->observer == NULL || p->observer->attention == NULL)
-		return MB_OK;
-	for (i = 0; i < rows; i++)
+	for (i = 0; i < rows && observes_attention(p); i++)
 		kernels->scale(scores + i * a->length, factors[i], a->length);
+}
+
+static mb_status
+attend_block(const pass *p, const attention *a, size_t first, size_t rows)
+{
+	if (a->brief)
+		attend_brief(p, a, first, rows);
+	else
+		attend_float(p, a, first, rows);
+	if (!observes_attention(p))
+		return MB_OK;
 	return p->observer->attention(p->observer->context, a->layer, a->sequence,
-								  a->head, first, rows, scores);
+								  a->head, first, rows, p->memory.scores);
 }
 
 static mb_status
@@ -758,7 +770,7 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 	mb_status	status = MB_OK;
 
 	if (a.brief)
-		a.step = BRIEF_ROWS;
+		a.step = MB_ATTEND_ROWS;
 	if (!first_only)
 		a.queries = a.length;
 	for (; a.head < config->heads && status == MB_OK; a.head++)

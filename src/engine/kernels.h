@@ -31,6 +31,9 @@
  */
 #define MB_QUERY_ROWS 12
 
+/* Query rows of mb_attention */
+#define MB_ATTEND_ROWS 16
+
 /*
  * One linear map over some rows, and what follows it while the sums are still
  * in registers:
@@ -61,6 +64,26 @@ typedef struct mb_product
 								 * table has this (chained) and there is neither
 								 * residual nor norm; else NULL */
 } mb_product;
+
+/*
+ * Some query rows of a head of one sequence, in fewer bits than float:
+ *
+ *	context = softmax(query keys' / root of size, where mask is 1) values
+ */
+typedef struct mb_attention
+{
+	const float *query;			/* [rows, size] at distance ld */
+	float	   *context;		/* likewise; may be query */
+	size_t		ld;
+	size_t		rows;			/* MB_ATTEND_ROWS at most */
+	size_t		length;			/* keys and values */
+	size_t		size;			/* of the head */
+	const void *keys;			/* of pack_keys() and pack_values() */
+	const void *values;
+	const uint8_t *mask;		/* [length] with at least one 1, or NULL: all 1 */
+	void	   *scratch;		/* attend_memory() bytes, aligned to 64 */
+	float	   *weights;		/* [rows, length] or NULL: softmax's result */
+} mb_attention;
 
 typedef struct mb_kernels
 {
@@ -109,13 +132,16 @@ typedef struct mb_kernels
 	/*
 	 * For attention of maps in MB_FORMAT_INT8 or BF16: a matrix [rows, width]
 	 * at distance ld, keys (as they are: an output each) or values (turned: an
-	 * input each), into panels of MB_FORMAT_BF16, mb_format_size() bytes.
+	 * input each), into panels of MB_FORMAT_BF16, mb_format_size() bytes; the
+	 * work itself; and the bytes of its scratch, SIZE_MAX if beyond size_t.
 	 * NULL: attention is float in all formats.
 	 */
 	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
 							  size_t width, void *panels);
 	void		(*pack_values) (const float *x, size_t ld, size_t rows,
 								size_t width, void *panels);
+	size_t		(*attend_memory) (size_t length, size_t size);
+	void		(*attend) (const mb_attention *attention);
 
 	/*
 	 * The two halves of softmax, x[width] in place.  First e^(x - largest),

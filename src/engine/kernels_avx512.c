@@ -269,7 +269,9 @@ const mb_kernels mb_kernels_amx = {
 	MB_REDUCED_INT8(amx, vnni),
 	MB_REDUCED_BF16_PREPARED(amx),
 	.pack_keys = mb_pack_keys_amx,
-	.pack_values = mb_pack_values_amx
+	.pack_values = mb_pack_values_amx,
+	.attend_memory = mb_attend_memory_amx,
+	.attend = mb_attend_amx
 };
 
 #endif							/* __x86_64__ */

@@ -84,6 +84,8 @@ extern void mb_pack_keys_amx(const float *x, size_t ld, size_t rows,
 							 size_t width, void *panels);
 extern void mb_pack_values_amx(const float *x, size_t ld, size_t rows,
 							   size_t width, void *panels);
+extern size_t mb_attend_memory_amx(size_t length, size_t size);
+extern void mb_attend_amx(const mb_attention *attention);
 extern void mb_begin_amx(void);
 extern void mb_end_amx(void);
 #endif

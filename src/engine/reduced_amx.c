@@ -236,13 +236,6 @@ mb_operand_size_bf16x3_amx(size_t rows, size_t k)
 	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
 }
 
-/* bfloat16 of 32 inputs of a row */
-static inline __m512i
-round_line(vf a, vf b)
-{
-	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
-}
-
 /* What rounding to bfloat16 left over */
 static inline vf
 rest(vf x, __m256i rounded)
@@ -308,113 +301,6 @@ void
 mb_linear_bf16x3_amx(const mb_product *p)
 {
 	linear_amx(p, MB_FORMAT_BF16X3, bf16_group_size(MB_FORMAT_BF16X3, p->k));
-}
-
-/* ----------
- * Attention: keys and values as weights
- * ----------
- */
-
-/* rows of 16 x 16 numbers of 32 bits become columns */
-ALWAYS void
-transpose(__m512i *r)
-{
-	__m512i		t[16];
-	int			i;
-
-	for (i = 0; i < 16; i += 2)
-	{
-		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-	}
-	for (i = 0; i < 16; i += 4)
-	{
-		r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-		r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-		r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-		r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	for (i = 0; i < 4; i++)
-	{
-		t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-		t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-		t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-		t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-	}
-	for (i = 0; i < 8; i++)
-	{
-		r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-		r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-	}
-}
-
-/* Sixteen keys are a tile of outputs; their pairs of inputs its lines. */
-void
-mb_pack_keys_amx(const float *x, size_t ld, size_t rows, size_t width,
-				 void *panels)
-{
-	size_t		deep = depth(MB_FORMAT_BF16, width);
-	uint8_t    *tile = panels;
-	size_t		first;
-	size_t		t;
-	int			i;
-
-	for (first = 0; first < padded(rows); first += TILE)
-	{
-		for (t = 0; t < deep; t++, tile += AMX_BYTES)
-		{
-			__m512i		line[TILE];
-
-			for (i = 0; i < TILE; i++)
-			{
-				const float *row = x + (first + i) * ld;
-
-				line[i] = first + i < rows ?
-					round_line(row_lanes(row, width, t * BF16_DEEP),
-							   row_lanes(row, width, t * BF16_DEEP + VW)) :
-					_mm512_setzero_si512();
-			}
-			transpose(line);
-			for (i = 0; i < TILE; i++)
-				_mm512_store_si512((void *) (tile + i * LINE), line[i]);
-		}
-	}
-}
-
-/* bfloat16 of 16 outputs, in 32 bits each */
-ALWAYS __m512i
-round_wide(const float *row, size_t width, size_t c)
-{
-	return _mm512_cvtepu16_epi32((__m256i)
-								 _mm512_cvtneps_pbh(row_lanes(row, width, c)));
-}
-
-/* Sixteen columns are a tile of outputs, two values a line. */
-void
-mb_pack_values_amx(const float *x, size_t ld, size_t rows, size_t width,
-				   void *panels)
-{
-	size_t		lines = depth(MB_FORMAT_BF16, rows) * TILE;
-	uint8_t    *line = panels;
-	size_t		c;
-	size_t		i;
-
-	for (c = 0; c < padded(width); c += TILE)
-	{
-		for (i = 0; i < 2 * lines; i += BF16_STEP, line += LINE)
-		{
-			__m512i		even = _mm512_setzero_si512();
-			__m512i		odd = even;
-
-			if (i < rows)
-				even = round_wide(x + i * ld, width, c);
-			if (i + 1 < rows)
-				odd = round_wide(x + (i + 1) * ld, width, c);
-			_mm512_store_si512((void *) line,
-							   _mm512_or_si512(even,
-											   _mm512_slli_epi32(odd, 16)));
-		}
-	}
 }
 
 #endif							/* __x86_64__ */

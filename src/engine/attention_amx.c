@@ -1,0 +1,465 @@
+/*-------------------------------------------------------------------------
+ *
+ * attention_amx.c
+ *	  Attention in bfloat16 for processors with AMX: of maps in MB_FORMAT_INT8
+ *	  and BF16.
+ *
+ * Sixteen query rows, a tile, go through all of a head at once:
+ *
+ *	scores		query * keys, tile by tile into memory that stays in the first
+ *				level for texts of 512 tokens
+ *	weights		e^(score - largest of the row) rounded to bfloat16, written over
+ *				the row's scores; their sum
+ *	context		weights * values, over the sum
+ *
+ * A row's results depend on its query, the keys, the values and the mask, not
+ * on the rows beside it.
+ *
+ * Depends on amx.h, arena.h (sizes).  Compiled as reduced_amx.c is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#if defined(__x86_64__)
+
+#include "amx.h"
+
+#include "arena.h"
+
+/* ----------
+ * Keys and values as weights
+ * ----------
+ */
+
+/* rows of 16 x 16 numbers of 32 bits become columns */
+ALWAYS void
+transpose(__m512i *r)
+{
+	__m512i		t[16];
+	int			i;
+
+	for (i = 0; i < 16; i += 2)
+	{
+		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+	}
+	for (i = 0; i < 16; i += 4)
+	{
+		r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+		r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+		r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+		r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (i = 0; i < 4; i++)
+	{
+		t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+		t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+		t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+		t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+	}
+	for (i = 0; i < 8; i++)
+	{
+		r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+		r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+	}
+}
+
+/* Sixteen keys are a tile of outputs; their pairs of inputs its lines. */
+void
+mb_pack_keys_amx(const float *x, size_t ld, size_t rows, size_t width,
+				 void *panels)
+{
+	size_t		deep = depth(MB_FORMAT_BF16, width);
+	uint8_t    *tile = panels;
+	size_t		first;
+	size_t		t;
+	int			i;
+
+	for (first = 0; first < padded(rows); first += TILE)
+	{
+		for (t = 0; t < deep; t++, tile += AMX_BYTES)
+		{
+			__m512i		line[TILE];
+
+			for (i = 0; i < TILE; i++)
+			{
+				const float *row = x + (first + i) * ld;
+
+				line[i] = first + i < rows ?
+					round_line(row_lanes(row, width, t * BF16_DEEP),
+							   row_lanes(row, width, t * BF16_DEEP + VW)) :
+					_mm512_setzero_si512();
+			}
+			transpose(line);
+			for (i = 0; i < TILE; i++)
+				_mm512_store_si512((void *) (tile + i * LINE), line[i]);
+		}
+	}
+}
+
+/* bfloat16 of 16 outputs, in 32 bits each */
+ALWAYS __m512i
+round_wide(const float *row, size_t width, size_t c)
+{
+	return _mm512_cvtepu16_epi32((__m256i)
+								 _mm512_cvtneps_pbh(row_lanes(row, width, c)));
+}
+
+/* Sixteen columns are a tile of outputs, two values a line. */
+void
+mb_pack_values_amx(const float *x, size_t ld, size_t rows, size_t width,
+				   void *panels)
+{
+	size_t		lines = depth(MB_FORMAT_BF16, rows) * TILE;
+	uint8_t    *line = panels;
+	size_t		c;
+	size_t		i;
+
+	for (c = 0; c < padded(width); c += TILE)
+	{
+		for (i = 0; i < 2 * lines; i += BF16_STEP, line += LINE)
+		{
+			__m512i		even = _mm512_setzero_si512();
+			__m512i		odd = even;
+
+			if (i < rows)
+				even = round_wide(x + i * ld, width, c);
+			if (i + 1 < rows)
+				odd = round_wide(x + (i + 1) * ld, width, c);
+			_mm512_store_si512((void *) line,
+							   _mm512_or_si512(even,
+											   _mm512_slli_epi32(odd, 16)));
+		}
+	}
+}
+
+/* ----------
+ * A block of query rows
+ * ----------
+ */
+
+/* A row of scores has this much more, so that rows begin in different sets. */
+#define APART VW
+
+/* Floats from a row of scores to the next */
+static inline size_t
+score_step(size_t length)
+{
+	return padded(length) + APART;
+}
+
+/* Bytes of the tiles of 16 queries */
+static inline size_t
+query_bytes(size_t size)
+{
+	return depth(MB_FORMAT_BF16, size) * AMX_BYTES;
+}
+
+size_t
+mb_attend_memory_amx(size_t length, size_t size)
+{
+	size_t		scores;
+
+	if (length > SIZE_MAX / 2 || size > SIZE_MAX / (2 * AMX_BYTES) ||
+		!mb_size_multiply(score_step(length), TILE * sizeof(float), &scores) ||
+		!mb_size_add(scores, query_bytes(size), &scores))
+		return SIZE_MAX;
+	return scores;
+}
+
+/* The queries as tiles; rows that are not there are zero. */
+ALWAYS void
+round_queries(const mb_attention *a, uint8_t *tiles)
+{
+	size_t		deep = depth(MB_FORMAT_BF16, a->size);
+	size_t		r;
+	size_t		t;
+
+	for (r = 0; r < TILE; r++)
+	{
+		const float *row = a->query + r * a->ld;
+
+		for (t = 0; t < deep; t++)
+		{
+			__m512i		line = _mm512_setzero_si512();
+
+			if (r < a->rows)
+				line = round_line(row_lanes(row, a->size, t * BF16_DEEP),
+								  row_lanes(row, a->size,
+											t * BF16_DEEP + VW));
+			_mm512_store_si512((void *) rows_line(tiles, deep, r, t), line);
+		}
+	}
+}
+
+/* Scores of 64 keys, or of 32 where no more are left */
+ALWAYS void
+score_keys(const uint8_t *queries, const uint8_t *keys, size_t deep,
+		   bool four, float *scores, size_t step)
+{
+	size_t		size = deep * AMX_BYTES;
+	size_t		bytes = step * sizeof(float);
+	size_t		at;
+
+	clear_sums();
+	for (at = 0; at < size; at += AMX_BYTES)
+	{
+		LOAD(4, queries + at);
+		LOAD(6, keys + at);
+		LOAD(7, keys + size + at);
+		_tile_dpbf16ps(0, 4, 6);
+		_tile_dpbf16ps(1, 4, 7);
+		if (four)
+		{
+			LOAD(6, keys + 2 * size + at);
+			LOAD(7, keys + 3 * size + at);
+			_tile_dpbf16ps(2, 4, 6);
+			_tile_dpbf16ps(3, 4, 7);
+		}
+	}
+	_tile_stored(0, scores, bytes);
+	_tile_stored(1, scores + TILE, bytes);
+	if (four)
+	{
+		_tile_stored(2, scores + 2 * TILE, bytes);
+		_tile_stored(3, scores + 3 * TILE, bytes);
+	}
+}
+
+ALWAYS void
+score_rows(const mb_attention *a, const uint8_t *queries, float *scores)
+{
+	size_t		deep = depth(MB_FORMAT_BF16, a->size);
+	size_t		step = score_step(a->length);
+	const uint8_t *keys = a->keys;
+	size_t		end = padded(a->length);
+	size_t		i;
+
+	for (i = 0; i + 2 * MB_PANEL <= end; i += 2 * MB_PANEL)
+	{
+		score_keys(queries, keys, deep, true, scores + i, step);
+		keys += 2 * MB_PANEL / TILE * deep * AMX_BYTES;
+	}
+	if (i < end)
+		score_keys(queries, keys, deep, false, scores + i, step);
+	BARRIER;
+}
+
+/* The lanes from i on that are of this text and, with a mask, attended to */
+ALWAYS __mmask16
+attended(const mb_attention *a, size_t i)
+{
+	__mmask16	lanes = i + VW <= a->length ? (__mmask16) 0xffff :
+		i < a->length ? first_lanes(a->length - i) : (__mmask16) 0;
+
+	if (a->mask == NULL || lanes == 0)
+		return lanes;
+	return _mm_mask_test_epi8_mask(lanes,
+								   _mm_maskz_loadu_epi8(lanes, a->mask + i),
+								   _mm_set1_epi8(-1));
+}
+
+/*
+ * 2^t: 2^floor(t) times a polynomial in the rest (minimax, relative error
+ * 7.5e-5, a 26th of what rounding to bfloat16 may be).  Results below the
+ * normal range come out small or 0, NaN stays.
+ */
+ALWAYS vf
+power_of_two(vf t)
+{
+	vf			f = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
+	vf			p = v_fma(v_set1(0.0780245215f), f, v_set1(0.226067171f));
+
+	p = v_fma(p, f, v_set1(0.695833504f));
+	p = v_fma(p, f, v_set1(0.999925196f));
+	return _mm512_scalef_ps(p, t);
+}
+
+/* Largest score of a row that is attended to */
+ALWAYS float
+largest_score(const mb_attention *a, const float *scores, bool masked)
+{
+	vf			lowest = v_set1(-INFINITY);
+	vf			even = lowest;
+	vf			odd = lowest;
+	size_t		i = 0;
+
+	if (!masked)
+	{
+		for (; i + 2 * VW <= a->length; i += 2 * VW)
+		{
+			even = _mm512_max_ps(v_load(scores + i), even);
+			odd = _mm512_max_ps(v_load(scores + i + VW), odd);
+		}
+	}
+	for (; i < a->length; i += VW)
+		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
+								  even);
+	return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
+}
+
+/* The weights of 32 keys, of which some are not looked at, as bfloat16 */
+ALWAYS __m512i
+weigh_line(const mb_attention *a, const float *scores, size_t i, vf scale,
+		   vf shift, bool whole)
+{
+	vf			x = power_of_two(v_fma(v_load(scores + i), scale, shift));
+	vf			y = power_of_two(v_fma(v_load(scores + i + VW), scale, shift));
+
+	if (!whole)
+	{
+		x = _mm512_maskz_mov_ps(attended(a, i), x);
+		y = _mm512_maskz_mov_ps(attended(a, i + VW), y);
+	}
+	return round_line(x, y);
+}
+
+/* sum += the even and the odd numbers of a line */
+ALWAYS vf
+add_line(vf sum, __m512i line)
+{
+	const __m512i ones = _mm512_set1_epi16(0x3f80);
+
+	return _mm512_dpbf16_ps(sum, (__m512bh) line, (__m512bh) ones);
+}
+
+/*
+ * A row's scores become bfloat16 weights, each line written where scores are
+ * done with.  1 / the sum of these weights, so that they add up to 1.
+ */
+ALWAYS float
+weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
+{
+	vf			scale = v_set1(factor);
+	vf			shift = v_set1(-factor * largest_score(a, scores, masked));
+	vf			sum = _mm512_setzero_ps();
+	vf			other = sum;
+	uint8_t    *line = (uint8_t *) scores;
+	size_t		i = 0;
+
+	for (; !masked && i + 4 * VW <= a->length; i += 4 * VW, line += 2 * LINE)
+	{
+		__m512i		u = weigh_line(a, scores, i, scale, shift, true);
+		__m512i		v = weigh_line(a, scores, i + 2 * VW, scale, shift, true);
+
+		sum = add_line(sum, u);
+		other = add_line(other, v);
+		_mm512_store_si512((void *) line, u);
+		_mm512_store_si512((void *) (line + LINE), v);
+	}
+	for (; i < a->length; i += 2 * VW, line += LINE)
+	{
+		__m512i		u = weigh_line(a, scores, i, scale, shift, false);
+
+		sum = add_line(sum, u);
+		_mm512_store_si512((void *) line, u);
+	}
+	return 1.0f / _mm512_reduce_add_ps(sum + other);
+}
+
+/*
+ * Context of 32 numbers of the heads' width from column c on.  Steps along the
+ * keys go in turn to two sums each: one product waits for the one before.
+ */
+ALWAYS void
+weigh_values(const mb_attention *a, const float *scores, const float *factors,
+			 size_t c)
+{
+	float		sums[4][TILE][TILE] __attribute__((aligned(64)));
+	size_t		deep = depth(MB_FORMAT_BF16, a->length);
+	size_t		size = deep * AMX_BYTES;
+	size_t		bytes = score_step(a->length) * sizeof(float);
+	const uint8_t *weights = (const uint8_t *) scores;
+	const uint8_t *values = (const uint8_t *) a->values + c / TILE * size;
+	size_t		t;
+	size_t		r;
+
+	clear_sums();
+	for (t = 0; t < deep; t += 2)
+	{
+		_tile_loadd(4, weights + t * LINE, bytes);
+		LOAD(6, values + t * AMX_BYTES);
+		LOAD(7, values + size + t * AMX_BYTES);
+		_tile_dpbf16ps(0, 4, 6);
+		_tile_dpbf16ps(1, 4, 7);
+		if (t + 1 == deep)
+			break;
+		_tile_loadd(5, weights + (t + 1) * LINE, bytes);
+		LOAD(6, values + (t + 1) * AMX_BYTES);
+		LOAD(7, values + size + (t + 1) * AMX_BYTES);
+		_tile_dpbf16ps(2, 5, 6);
+		_tile_dpbf16ps(3, 5, 7);
+	}
+	_tile_stored(0, sums[0], LINE);
+	_tile_stored(1, sums[1], LINE);
+	_tile_stored(2, sums[2], LINE);
+	_tile_stored(3, sums[3], LINE);
+	BARRIER;
+	for (r = 0; r < a->rows; r++)
+	{
+		float	   *y = a->context + r * a->ld + c;
+		vf			factor = v_set1(factors[r]);
+		vf			low = (v_load(sums[0][r]) + v_load(sums[2][r])) * factor;
+		vf			high = (v_load(sums[1][r]) + v_load(sums[3][r])) * factor;
+
+		if (a->size - c >= 2 * VW)
+		{
+			v_store(y, low);
+			v_store(y + VW, high);
+			continue;
+		}
+		v_store_part(y, low, a->size - c < VW ? a->size - c : VW);
+		if (a->size - c > VW)
+			v_store_part(y + VW, high, a->size - c - VW);
+	}
+}
+
+/* The weights as they were used, for those who want to see them */
+static void
+show_weights(const mb_attention *a, const float *scores, const float *factors)
+{
+	size_t		r;
+	size_t		i;
+
+	for (r = 0; r < a->rows; r++)
+	{
+		const uint16_t *row = (const uint16_t *)
+			(scores + r * score_step(a->length));
+
+		for (i = 0; i < a->length; i++)
+			a->weights[r * a->length + i] = bf16_to_float(row[i]) * factors[r];
+	}
+}
+
+ALWAYS void
+attend(const mb_attention *a, bool masked)
+{
+	uint8_t    *queries = a->scratch;
+	float	   *scores = (float *) (queries + query_bytes(a->size));
+	float		factor = (float) (1.44269504088896340736 /
+								  sqrt((double) a->size));
+	float		factors[TILE];
+	size_t		c;
+	size_t		r;
+
+	round_queries(a, queries);
+	score_rows(a, queries, scores);
+	for (r = 0; r < a->rows; r++)
+		factors[r] = weigh_row(a, scores + r * score_step(a->length), factor,
+							   masked);
+	BARRIER;
+	for (c = 0; c < a->size; c += MB_PANEL)
+		weigh_values(a, scores, factors, c);
+	if (a->weights != NULL)
+		show_weights(a, scores, factors);
+}
+
+void
+mb_attend_amx(const mb_attention *a)
+{
+	if (a->mask == NULL)
+		attend(a, false);
+	else
+		attend(a, true);
+}
+
+#endif							/* __x86_64__ */
