@@ -88,7 +88,8 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 		p.activation = epilogue->activation;
 		p.residual = epilogue->residual;
 		p.norm = epilogue->norm;
-		if (epilogue->next != NULL && kernels->chained[map->format])
+		if (epilogue->next != NULL && kernels->chained[map->format] &&
+			n >= MB_CHAIN_LEAST)
 		{
 			p.next = epilogue->next->scratch;
 			epilogue->next->prepared = map->format;

@@ -31,6 +31,9 @@
  */
 #define MB_QUERY_ROWS 12
 
+/* Outputs that a product with "next" has at least */
+#define MB_CHAIN_LEAST (2 * MB_PANEL)
+
 /* Query rows of mb_attention */
 #define MB_ATTEND_ROWS 16
 
@@ -60,9 +63,11 @@ typedef struct mb_product
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
 	void	   *next;			/* instead of y: operand_size(rows, n) bytes, which
-								 * become what prepare() would make of y, if the
-								 * table has this (chained) and there is neither
-								 * residual nor norm; else NULL */
+								 * become what prepare() would make of y (INT8: of
+								 * y rounded to bfloat16) with the last columns, if
+								 * the table has this (chained), n is MB_CHAIN_LEAST
+								 * or more and there is neither residual nor norm;
+								 * else NULL.  y is memory to work in then */
 } mb_product;
 
 /*

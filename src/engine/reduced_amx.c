@@ -108,6 +108,155 @@ step_bf16x3(const step_operands *o, size_t at, bool two)
 	MULTIPLY(_tile_dpbf16ps);
 }
 
+/* Bytes of a group's rows in BF16 and BF16X3, low parts included */
+static size_t
+bf16_group_size(mb_format format, size_t k)
+{
+	return group_tiles(format, k,
+					   format == MB_FORMAT_BF16X3 ? 2 * GROUP : GROUP);
+}
+
+/* What rounding to bfloat16 left over */
+static inline vf
+rest(vf x, __m256i rounded)
+{
+	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
+													 _mm512_cvtepu16_epi32(rounded), 16));
+}
+
+/* A line of 32 inputs, and with "parts" that of their low parts behind it */
+ALWAYS void
+store_line(uint8_t *line, vf a, vf b, bool parts, size_t low)
+{
+	__m512i		high = round_line(a, b);
+
+	_mm512_storeu_si512((void *) line, high);
+	if (!parts)
+		return;
+	a = rest(a, _mm512_castsi512_si256(high));
+	b = rest(b, _mm512_extracti64x4_epi64(high, 1));
+	_mm512_store_si512((void *) (line + low), round_line(a, b));
+}
+
+/* ----------
+ * Results that go into the next product's operand
+ * ----------
+ */
+
+/*
+ * Where the line of outputs from "column" on of a row goes: into the operand
+ * itself or, for INT8, which needs to know the whole row, into rows of bfloat16
+ * in the memory of y.
+ */
+static inline uint8_t *
+next_line(const mb_product *p, size_t row, size_t column)
+{
+	mb_format	format = p->map->format;
+	uint8_t    *group = p->next;
+
+	if (format == MB_FORMAT_INT8)
+		return (uint8_t *) p->y +
+			(row * padded(p->n) + column) * sizeof(uint16_t);
+	group += row / GROUP * bf16_group_size(format, p->n);
+	return rows_line(group, depth(format, p->n), row % GROUP,
+					 column / BF16_DEEP);
+}
+
+/* Lines of rows [r, end), which are in one tile */
+ALWAYS void
+hand_over_rows(const finish_job *job, bool floats, bool biased, bool relu,
+			   bool parts, size_t r, size_t end)
+{
+	const mb_product *p = job->p;
+	size_t		n = job->width < VW ? job->width : VW;
+	size_t		m = job->width - n;
+	finish_vectors v = load_finish(p, job->column, n);
+	finish_vectors w = load_finish(p, job->column + n, m);
+	uint8_t    *line = next_line(p, job->row + r, job->column);
+	size_t		step = p->map->format == MB_FORMAT_INT8 ?
+		padded(p->n) * sizeof(uint16_t) : LINE;
+	size_t		low = GROUP / TILE * depth(p->map->format, p->n) * AMX_BYTES;
+
+	if (!biased)
+		v.bias = w.bias = v_set1(0.0f);
+	for (; r < end; r++, line += step)
+	{
+		vf			a = floats ? v_load(job->block->f[r]) :
+			integers(job->group, job->block, r, 0, &v);
+		vf			b = floats ? v_load(job->block->f[r] + VW) :
+			integers(job->group, job->block, r, VW, &w);
+
+		a = a + v.bias;
+		b = b + w.bias;
+		if (relu)
+		{
+			a = v_relu(a);
+			b = v_relu(b);
+		}
+		if (job->width < MB_PANEL)
+		{
+			a = _mm512_maskz_mov_ps(first_lanes(n), a);
+			b = _mm512_maskz_mov_ps(first_lanes(m), b);
+		}
+		store_line(line, a, b, parts, low);
+	}
+}
+
+#define HAND_OVER(floats, parts) \
+	do { \
+		if (relu) \
+			hand_over_rows(job, floats, true, true, parts, r, stop); \
+		else \
+			hand_over_rows(job, floats, biased, false, parts, r, stop); \
+	} while (0)
+
+static void
+hand_over(const finish_job *job, size_t r, size_t end)
+{
+	bool		floats = settle(job, r, end);
+	bool		relu = job->p->activation == MB_ACT_RELU;
+	bool		biased = !is_elaborate(job->p->activation);
+	size_t		stop;
+
+	for (; r < end; r = stop)
+	{
+		stop = (r / TILE + 1) * TILE;
+		stop = stop < end ? stop : end;
+		if (job->p->map->format == MB_FORMAT_BF16X3)
+			HAND_OVER(true, true);
+		else if (floats)
+			HAND_OVER(true, false);
+		else
+			HAND_OVER(false, false);
+	}
+}
+
+/* ----------
+ * Products
+ * ----------
+ */
+
+/* Rows [r, end) of a block go where they should */
+ALWAYS void
+dispatch_rows(const finish_job *job, size_t r, size_t end)
+{
+	if (job->p->next == NULL)
+		finish_rows(job, r, end);
+	else
+		hand_over(job, r, end);
+}
+
+/* Rows finished at a time: few calls, and yet all of them between the steps */
+#define SHARE_LEAST 8
+
+ALWAYS size_t
+share_of(size_t rows, size_t steps)
+{
+	size_t		least = (rows + steps - 1) / steps;
+
+	return least > SHARE_LEAST ? least : SHARE_LEAST;
+}
+
 /*
  * Sums of one block, and between their steps results of the block before: the
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
@@ -121,13 +270,14 @@ multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
 		(format == MB_FORMAT_BF16X3 ? 2 : 1);
 	size_t		steps = o->size / AMX_BYTES;
 	size_t		rows = before == NULL ? 0 : before->rows;
+	size_t		share = share_of(rows, steps);
 	size_t		done = 0;
 	size_t		s;
 
 	clear_sums();
 	for (s = 0; s < steps; s++)
 	{
-		size_t		end = rows * (s + 1) / steps;
+		size_t		end = rows - done < share ? rows : done + share;
 
 		if (format == MB_FORMAT_INT8)
 			step_int8(o, s * AMX_BYTES, two);
@@ -138,7 +288,7 @@ multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
 		if (ahead)
 			ask_ahead(o->w + panel + s * (panel / steps), panel / steps);
 		if (end > done)
-			finish_rows(before, done, end);
+			dispatch_rows(before, done, end);
 		done = end;
 	}
 	store_sums(block, two);
@@ -152,9 +302,23 @@ group_of(const mb_product *p, size_t row, size_t size)
 	return (const uint8_t *) p->operand + row / GROUP * size;
 }
 
+/* Where the products of a group and the panel at "column" find their tiles */
+ALWAYS step_operands
+find_operands(const mb_product *p, mb_format format, const uint8_t *group,
+			  size_t column)
+{
+	step_operands o = {
+		format == MB_FORMAT_INT8 ? ((const int8_group *) group)->tiles : group,
+		panel_tile(format, p->map->panels, p->k, column),
+		depth(format, p->k) * AMX_BYTES
+	};
+
+	return o;
+}
+
 /* size: bytes of a group of rows */
 ALWAYS void
-linear_amx(const mb_product *p, mb_format format, size_t size)
+linear_blocks(const mb_product *p, mb_format format, size_t size, size_t first)
 {
 	sums_block	blocks[2] __attribute__((aligned(64)));
 	finish_job	jobs[2];
@@ -164,19 +328,14 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 	size_t		row;
 	int			now = 0;
 
-	for (column = p->first; column < end; column += MB_PANEL)
+	for (column = first; column < end; column += MB_PANEL)
 	{
 		for (row = 0; row < p->rows; row += GROUP)
 		{
 			const uint8_t *group = group_of(p, row, size);
-			bool		integers = format == MB_FORMAT_INT8;
-			step_operands o = {
-				integers ? ((const int8_group *) group)->tiles : group,
-				panel_tile(format, p->map->panels, p->k, column),
-				depth(format, p->k) * AMX_BYTES
-			};
+			step_operands o = find_operands(p, format, group, column);
 
-			jobs[now] = finish_job_make(p, integers ?
+			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,
 										&blocks[now], row, column);
 			if (jobs[now].rows > TILE)
@@ -190,27 +349,256 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 		}
 	}
 	if (before != NULL)
-		finish_rows(before, 0, before->rows);
+		dispatch_rows(before, 0, before->rows);
+}
+
+/*
+ * A tile of rows and two panels: four sums in turn, as with two tiles of rows.
+ * The second panel's sums take the place of the second tile's.
+ */
+ALWAYS void
+multiply_pair(mb_format format, const step_operands *o,
+			  const finish_job *before, sums_block *block)
+{
+	size_t		steps = o->size / AMX_BYTES;
+	size_t		jobs = before == NULL ? 0 : 2;
+	size_t		done = 0;
+	size_t		s;
+
+	clear_sums();
+	for (s = 0; s < steps; s++)
+	{
+		const uint8_t *w = o->w + s * AMX_BYTES;
+
+		LOAD(4, o->x + s * AMX_BYTES);
+		LOAD(5, w);
+		LOAD(6, w + o->size);
+		LOAD(7, w + 2 * o->size);
+		if (format == MB_FORMAT_INT8)
+		{
+			_tile_dpbusd(0, 4, 5);
+			_tile_dpbusd(1, 4, 6);
+			_tile_dpbusd(2, 4, 7);
+			LOAD(5, w + 3 * o->size);
+			_tile_dpbusd(3, 4, 5);
+		}
+		else
+		{
+			_tile_dpbf16ps(0, 4, 5);
+			_tile_dpbf16ps(1, 4, 6);
+			_tile_dpbf16ps(2, 4, 7);
+			LOAD(5, w + 3 * o->size);
+			_tile_dpbf16ps(3, 4, 5);
+		}
+		ask_ahead(o->w + 4 * (o->size + s * AMX_BYTES), 4 * AMX_BYTES);
+		for (; done < jobs && (done <= s || s + 1 == steps); done++)
+			dispatch_rows(&before[done], 0, before[done].rows);
+	}
+	store_sums(block, true);
+	BARRIER;
+}
+
+/* Few rows: panels two by two; the column of the first that is left */
+ALWAYS size_t
+linear_pairs(const mb_product *p, mb_format format)
+{
+	sums_block	blocks[2] __attribute__((aligned(64)));
+	finish_job	jobs[2][2];
+	const finish_job *before = NULL;
+	const int8_group *group = format == MB_FORMAT_INT8 ? p->operand : NULL;
+	size_t		end = p->first + p->width;
+	size_t		column;
+	int			now = 0;
+
+	for (column = p->first; column + MB_PANEL < end; column += 2 * MB_PANEL)
+	{
+		step_operands o = find_operands(p, format, p->operand, column);
+		sums_block *second = (sums_block *) &blocks[now].i[TILE];
+
+		jobs[now][0] = finish_job_make(p, group, &blocks[now], 0, column);
+		jobs[now][1] = finish_job_make(p, group, second, 0,
+									   column + MB_PANEL);
+		multiply_pair(format, &o, before, &blocks[now]);
+		before = jobs[now];
+		now ^= 1;
+	}
+	if (before != NULL)
+	{
+		dispatch_rows(&before[0], 0, before[0].rows);
+		dispatch_rows(&before[1], 0, before[1].rows);
+	}
+	return column;
+}
+
+ALWAYS void
+linear_amx(const mb_product *p, mb_format format, size_t size)
+{
+	size_t		column = p->first;
+
+	if (p->rows <= TILE && format != MB_FORMAT_BF16X3)
+		column = linear_pairs(p, format);
+	linear_blocks(p, format, size, column);
+}
+
+/* ----------
+ * INT8
+ * ----------
+ */
+
+/* Largest of 32 numbers of 16 bits, without sign */
+static inline uint32_t
+largest_of(__m512i v)
+{
+	__m256i		h = _mm256_max_epu16(_mm512_castsi512_si256(v),
+									 _mm512_extracti64x4_epi64(v, 1));
+	__m128i		q = _mm_max_epu16(_mm256_castsi256_si128(h),
+								  _mm256_extracti128_si256(h, 1));
+
+	/* there is an instruction for the smallest */
+	q = _mm_minpos_epu16(_mm_xor_si128(q, _mm_set1_epi16(-1)));
+	return 0xffff ^ (uint32_t) _mm_extract_epi16(q, 0);
+}
+
+/*
+ * The range of a row of bfloat16, filled up with zeros to whole lines.  As
+ * signed integers the largest is the largest positive number, as unsigned ones
+ * the largest is the smallest negative one; NaN is beyond infinity in both.
+ */
+static inline row_range
+find_range_bf16(const uint16_t *x, size_t k)
+{
+	__m512i		low = _mm512_setzero_si512();
+	__m512i		high = low;
+	uint32_t	lowest;
+	uint32_t	highest;
+	row_range	range;
+	size_t		i;
+
+	for (i = 0; i < k; i += BF16_DEEP)
+	{
+		__m512i		v = _mm512_loadu_si512((const void *) (x + i));
+
+		low = _mm512_max_epu16(low, v);
+		high = _mm512_max_epi16(high, v);
+	}
+	lowest = largest_of(low);
+	highest = largest_of(high);
+	range.low = lowest > 0x8000 ? bf16_to_float((uint16_t) lowest) : 0.0f;
+	range.high = bf16_to_float((uint16_t) highest);
+	range.finite = (lowest & 0x7fff) < 0x7f80 && highest < 0x7f80;
+	return range;
+}
+
+/* Steps of the even and of the odd numbers of a line */
+ALWAYS __m512i
+even_steps(__m512i line, vf factor)
+{
+	vf			x = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16));
+
+	return _mm512_cvtps_epi32(x * factor);
+}
+
+ALWAYS __m512i
+odd_steps(__m512i line, vf factor)
+{
+	vf			x = _mm512_castsi512_ps(_mm512_and_si512(line,
+														 _mm512_set1_epi32((int) 0xffff0000)));
+
+	return _mm512_cvtps_epi32(x * factor);
+}
+
+/* Two lines as 64 bytes, those outside saturated */
+ALWAYS __m512i
+line_bytes(__m512i a, __m512i b, const row_steps *row)
+{
+	const __m512i pairs = _mm512_broadcast_i32x4(
+												 _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11,
+															   4, 12, 5, 13, 6, 14, 7, 15));
+	const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+	__m512i		even = _mm512_packs_epi32(even_steps(a, row->factor),
+										  even_steps(b, row->factor));
+	__m512i		odd = _mm512_packs_epi32(odd_steps(a, row->factor),
+										 odd_steps(b, row->factor));
+	__m512i		bytes;
+
+	bytes = _mm512_packus_epi16(_mm512_add_epi16(even, row->wide_zero),
+								_mm512_add_epi16(odd, row->wide_zero));
+	return _mm512_permutexvar_epi64(order,
+									_mm512_shuffle_epi8(bytes, pairs));
+}
+
+/* As quantise_row() of the same numbers; are there none to be left out? */
+static inline bool
+quantise_bf16(int8_group *group, size_t r, const uint16_t *x, size_t k)
+{
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	row_steps	row = set_steps(group, r, find_range_bf16(x, k));
+	__m512i		steps = _mm512_setzero_si512();
+	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
+	size_t		i;
+
+	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
+	{
+		__m512i		a = _mm512_loadu_si512((const void *) (x + i));
+		__m512i		b = i + BF16_DEEP < k ?
+			_mm512_loadu_si512((const void *) (x + i + BF16_DEEP)) :
+			_mm512_setzero_si512();
+		__m512i		bytes = line_bytes(a, b, &row);
+
+		steps = add_steps(steps, bytes, row.byte_zero);
+		_mm512_store_si512((void *) line, bytes);
+	}
+	return !row.any || (size_t) _mm512_reduce_add_epi64(steps) >= k;
+}
+
+/* The row of bfloat16 at x as floats, for the plain C that leaves values out */
+static void
+leave_out(int8_group *group, size_t r, const uint16_t *x, size_t k,
+		  float *wide)
+{
+	size_t		i;
+
+	for (i = 0; i < k; i++)
+		wide[i] = bf16_to_float(x[i]);
+	mb_int8_leave_out(group, r, wide, k);
+}
+
+/*
+ * Rows of bfloat16 become the operand.  They take half of the memory of y,
+ * which has whole blocks of rows; behind them is room for a row of floats.
+ */
+static void
+quantise_next(const mb_product *p)
+{
+	const uint16_t *x = (const uint16_t *) p->y;
+	size_t		step = padded(p->n);
+	float	   *wide = (float *) (x + step *
+								  ((p->rows + GROUP - 1) / GROUP * GROUP));
+	size_t		r;
+
+	for (r = 0; r < p->rows; r++, x += step)
+	{
+		int8_group *group = int8_group_at(p->next, p->n, r / GROUP);
+
+		if (r % GROUP == 0)
+			group->total = 0;
+		if (!quantise_bf16(group, r % GROUP, x, p->n))
+			leave_out(group, r % GROUP, x, p->n, wide);
+	}
 }
 
 void
 mb_linear_int8_amx(const mb_product *p)
 {
 	linear_amx(p, MB_FORMAT_INT8, int8_group_size(p->k));
+	if (p->next != NULL && p->first + p->width == p->n)
+		quantise_next(p);
 }
 
 /* ----------
  * BF16 and BF16X3
  * ----------
  */
-
-/* Bytes of a group's rows, low parts included */
-static size_t
-bf16_group_size(mb_format format, size_t k)
-{
-	return group_tiles(format, k,
-					   format == MB_FORMAT_BF16X3 ? 2 * GROUP : GROUP);
-}
 
 static size_t
 operand_size_bf16(mb_format format, size_t rows, size_t k)
@@ -236,14 +624,6 @@ mb_operand_size_bf16x3_amx(size_t rows, size_t k)
 	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
 }
 
-/* What rounding to bfloat16 left over */
-static inline vf
-rest(vf x, __m256i rounded)
-{
-	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
-													 _mm512_cvtepu16_epi32(rounded), 16));
-}
-
 /* Row r of a group's tiles */
 ALWAYS void
 round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
@@ -252,19 +632,11 @@ round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
 	size_t		t;
 
 	for (t = 0; t < deep; t++)
-	{
-		vf			a = row_lanes(x, k, t * BF16_DEEP);
-		vf			b = row_lanes(x, k, t * BF16_DEEP + VW);
-		__m512i		high = round_line(a, b);
-
-		_mm512_store_si512((void *) rows_line(tiles, deep, r, t), high);
-		if (format != MB_FORMAT_BF16X3)
-			continue;
-		a = rest(a, _mm512_castsi512_si256(high));
-		b = rest(b, _mm512_extracti64x4_epi64(high, 1));
-		_mm512_store_si512((void *) rows_line(tiles, deep, GROUP + r, t),
-						   round_line(a, b));
-	}
+		store_line(rows_line(tiles, deep, r, t),
+				   row_lanes(x, k, t * BF16_DEEP),
+				   row_lanes(x, k, t * BF16_DEEP + VW),
+				   format == MB_FORMAT_BF16X3,
+				   GROUP / TILE * deep * AMX_BYTES);
 }
 
 ALWAYS void

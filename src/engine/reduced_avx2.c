@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define VW ((size_t) 8)
+#define FINISH_LANES 1
 
 typedef __m256 vf;
 

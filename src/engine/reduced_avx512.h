@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define VW ((size_t) 16)
+#define FINISH_LANES 2
 
 typedef __m512 vf;
 
@@ -171,25 +172,42 @@ add_steps(__m512i sum, __m512i bytes, __m512i zero)
 												 _mm512_setzero_si512()));
 }
 
-static inline void
-quantise_row(int8_group *group, size_t r, const float *x, size_t k)
+/* How a row becomes integers */
+typedef struct row_steps
 {
-	size_t		deep = depth(MB_FORMAT_INT8, k);
-	row_range	range = find_range(x, k);
+	vf			factor;
+	__m512i		wide_zero;		/* 16 bits each */
+	__m512i		byte_zero;
+	bool		any;			/* else all are 0 */
+} row_steps;
+
+static inline row_steps
+set_steps(int8_group *group, size_t r, row_range range)
+{
 	float		scale = range.high / 255.0f - range.low / 255.0f;
 	float		inverse = scale > RANGE_LEAST && range.finite ?
 		1.0f / scale : 0.0f;
 	float		zero = range.finite ? rintf(-range.low * inverse) : 0.0f;
-	vf			factor = v_set1(inverse);
-	__m512i		wide_zero = _mm512_set1_epi16((short) zero);
-	__m512i		byte_zero = _mm512_set1_epi8((char) (int) zero);
-	__m512i		steps = _mm512_setzero_si512();
-	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
-	size_t		i;
+	row_steps	steps = {
+		v_set1(inverse), _mm512_set1_epi16((short) zero),
+		_mm512_set1_epi8((char) (int) zero), inverse > 0.0f
+	};
 
 	group->outliers[r] = 0;
 	group->scale[r] = range.finite ? scale : NAN;
 	group->zero[r] = zero;
+	return steps;
+}
+
+static inline void
+quantise_row(int8_group *group, size_t r, const float *x, size_t k)
+{
+	size_t		deep = depth(MB_FORMAT_INT8, k);
+	row_steps	row = set_steps(group, r, find_range(x, k));
+	__m512i		steps = _mm512_setzero_si512();
+	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
+	size_t		i;
+
 	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
 	{
 		bool		whole = k - i >= INT8_DEEP;
@@ -199,16 +217,16 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 			row_lanes(x, k, i + 2 * VW);
 		vf			d = whole ? v_load(x + i + 3 * VW) :
 			row_lanes(x, k, i + 3 * VW);
-		__m512i		bytes = pack_bytes(_mm512_cvtps_epi32(a * factor),
-									   _mm512_cvtps_epi32(b * factor),
-									   _mm512_cvtps_epi32(c * factor),
-									   _mm512_cvtps_epi32(d * factor),
-									   wide_zero);
+		__m512i		bytes = pack_bytes(_mm512_cvtps_epi32(a * row.factor),
+									   _mm512_cvtps_epi32(b * row.factor),
+									   _mm512_cvtps_epi32(c * row.factor),
+									   _mm512_cvtps_epi32(d * row.factor),
+									   row.wide_zero);
 
-		steps = add_steps(steps, bytes, byte_zero);
+		steps = add_steps(steps, bytes, row.byte_zero);
 		_mm512_store_si512((void *) line, bytes);
 	}
-	if (inverse > 0.0f && (size_t) _mm512_reduce_add_epi64(steps) < k)
+	if (row.any && (size_t) _mm512_reduce_add_epi64(steps) < k)
 		mb_int8_leave_out(group, r, x, k);
 }
 

@@ -13,6 +13,7 @@
  *	v_relu(x)							max(0, x); NaN stays
  *	v_ints(p)							int32_t[VW], converted
  *	v_bf16(p)							uint16_t[VW], bfloat16, widened
+ *	FINISH_LANES						vectors of a row finished together, 1 or 2
  *
  * Products come block by block: those of a group of rows and a panel.
  *
@@ -156,48 +157,64 @@ activate(const finish_job *job, size_t r, size_t end)
 									 (end - r) * MB_PANEL);
 }
 
+/* The result of n outputs of row r from lane i of the block on */
+ALWAYS void
+finish_lane(const finish_job *job, const finish_vectors *v, bool floats,
+			bool relu, bool residual, bool norm, size_t r, size_t i, size_t n,
+			const float *other, float *y)
+{
+	vf			result = floats ? v_load(job->block->f[r] + i) :
+		integers(job->group, job->block, r, i, v);
+
+	result = result + v->bias;
+	if (relu)
+		result = v_relu(result);
+	if (residual)
+		result = result + load_some(other + i, n);
+	/* rounded twice, as torch does: outlying features show it */
+	if (norm)
+		result = result * v->norm_weight + v->norm_bias;
+	if (n == VW)
+		v_store(y + i, result);
+	else
+		v_store_part(y + i, result, n);
+}
+
 /*
- * Results of n outputs of rows [r, end) from lane i of the block on.  What the
- * epilogue asks for is constant wherever this is called.
+ * Results of rows [r, end) from lane i on: n outputs, or two vectors of them.
+ * What the epilogue asks for is constant wherever this is called.
  */
 ALWAYS void
-finish_lanes(const finish_job *job, const finish_vectors *given, bool floats,
-			 bool relu, bool residual, bool norm, size_t r, size_t end,
-			 size_t i, size_t n)
+finish_lanes(const finish_job *job, bool floats, bool biased, bool relu,
+			 bool residual, bool norm, size_t r, size_t end, size_t i,
+			 size_t n, bool two)
 {
-	finish_vectors v = *given;
-	const int8_group *group = job->group;
-	const sums_block *block = job->block;
-	size_t		step = job->p->n;
-	size_t		at = (job->row + r) * step + job->column + i;
-	float	   *y = job->p->y + at;
-	const float *other = residual ? job->p->residual + at : NULL;
+	const mb_product *p = job->p;
+	finish_vectors v = load_finish(p, job->column + i, n);
+	finish_vectors w = load_finish(p, job->column + i + (two ? VW : 0), n);
+	size_t		at = (job->row + r) * p->n + job->column;
+	const float *other = residual ? p->residual + at : NULL;
+	float	   *y = p->y + at;
 
-	for (; r < end; r++, y += step)
+	if (!biased)
+		v.bias = w.bias = v_set1(0.0f);
+	for (; r < end; r++, y += p->n)
 	{
-		vf			result = floats ? v_load(block->f[r] + i) :
-			integers(group, block, r, i, &v);
-
-		result = result + v.bias;
-		if (relu)
-			result = v_relu(result);
+		finish_lane(job, &v, floats, relu, residual, norm, r, i, n, other, y);
+		if (two)
+			finish_lane(job, &w, floats, relu, residual, norm, r, i + VW, n,
+						other, y);
 		if (residual)
-		{
-			result = result + load_some(other, n);
-			other += step;
-		}
-		/* rounded twice, as torch does: outlying features show it */
-		if (norm)
-			result = result * v.norm_weight + v.norm_bias;
-		if (n == VW)
-			v_store(y, result);
-		else
-			v_store_part(y, result, n);
+			other += p->n;
 	}
 }
 
-#define LANES(relu, residual, norm) \
-	finish_lanes(job, &v, floats, relu, residual, norm, r, end, i, n)
+#define WHOLE(relu, residual, norm) \
+	do { \
+		for (i = 0; i < MB_PANEL; i += FINISH_LANES * VW) \
+			finish_lanes(job, floats, biased, relu, residual, norm, r, end, \
+						 i, VW, FINISH_LANES == 2); \
+	} while (0)
 
 ALWAYS void
 finish_panel(const finish_job *job, bool floats, bool biased, size_t r,
@@ -205,50 +222,59 @@ finish_panel(const finish_job *job, bool floats, bool biased, size_t r,
 {
 	const mb_product *p = job->p;
 	bool		relu = p->activation == MB_ACT_RELU;
+	bool		residual = p->residual != NULL;
+	bool		norm = p->norm != NULL;
 	size_t		i;
-	size_t		n;
 
-	for (i = 0; i < job->width; i += n)
-	{
-		finish_vectors v;
-
-		n = STEP(job->width, i);
-		v = load_finish(p, job->column + i, n);
-		if (!biased)
-			v.bias = v_set1(0.0f);
-		if (n < VW || (relu && (p->residual != NULL || p->norm != NULL)))
-			LANES(relu, p->residual != NULL, p->norm != NULL);
-		else if (relu)
-			LANES(true, false, false);
-		else if (p->residual != NULL && p->norm != NULL)
-			LANES(false, true, true);
-		else if (p->norm != NULL)
-			LANES(false, false, true);
-		else if (p->residual != NULL)
-			LANES(false, true, false);
-		else
-			LANES(false, false, false);
-	}
+	if (job->width < MB_PANEL || (relu && (residual || norm)))
+		for (i = 0; i < job->width; i += VW)
+			finish_lanes(job, floats, biased, relu, residual, norm, r, end, i,
+						 STEP(job->width, i), false);
+	else if (relu)
+		WHOLE(true, false, false);
+	else if (residual && norm)
+		WHOLE(false, true, true);
+	else if (norm)
+		WHOLE(false, false, true);
+	else if (residual)
+		WHOLE(false, true, false);
+	else
+		WHOLE(false, false, false);
 }
 
-/* Results of rows [r, end) of a block */
-ALWAYS void
-finish_rows(const finish_job *job, size_t r, size_t end)
+/* Is the activation one that goes through the block, bias and all? */
+static inline bool
+is_elaborate(mb_activation activation)
 {
-	mb_activation activation = job->p->activation;
-	bool		other = activation != MB_ACT_LINEAR &&
-		activation != MB_ACT_RELU;
+	return activation != MB_ACT_LINEAR && activation != MB_ACT_RELU;
+}
+
+/*
+ * What cannot be done on the way to the results of rows [r, end) is done in the
+ * block.  Is it in floats then?
+ */
+static inline bool
+settle(const finish_job *job, size_t r, size_t end)
+{
+	bool		elaborate = is_elaborate(job->p->activation);
 	bool		floats = job->group == NULL;
 
-	if (!floats && (other || job->group->total > 0))
+	if (!floats && (elaborate || job->group->total > 0))
 	{
 		integers_to_floats(job, r, end);
 		floats = true;
 	}
-	if (other)
+	if (elaborate)
 		activate(job, r, end);
-	if (floats)
-		finish_panel(job, true, !other, r, end);
+	return floats;
+}
+
+/* Results of rows [r, end) of a block */
+static void
+finish_rows(const finish_job *job, size_t r, size_t end)
+{
+	if (settle(job, r, end))
+		finish_panel(job, true, !is_elaborate(job->p->activation), r, end);
 	else
 		finish_panel(job, false, true, r, end);
 }
