@@ -4,10 +4,10 @@
  *	  Choosing the table of kernels.
  *
  * The pointer below, to a constant table, is set on first use (beside it the
- * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for tests, measurements
- * and a user's wish.
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for
+ * tests, measurements and a user's wish.
  *
- * Depends on kernels.h, cpu.h, gemm.h.
+ * Depends on kernels_isa.h, cpu.h, gemm.h.
  *
  *-------------------------------------------------------------------------
  */
