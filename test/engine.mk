@@ -45,13 +45,16 @@ $(OUT)/kernels_avx%.o $(OUT)/reduced_%.o $(OUT)/split_amx.o: CFLAGS += -O1
 endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
+# Each set includes those before it, as in the Makefile.
 ifneq ($(filter x86_64%,$(MACHINE)),)
-AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
-$(OUT)/kernels_avx2.o $(OUT)/reduced_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+VNNI := $(AVX512) -mavx512vnni
+AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
+$(OUT)/kernels_avx2.o $(OUT)/reduced_avx2.o: CFLAGS += $(AVX2)
 $(OUT)/kernels_avx512.o $(OUT)/reduced_avx512.o: CFLAGS += $(AVX512)
-$(OUT)/reduced_vnni.o: CFLAGS += $(AVX512) -mavx512vnni
-$(OUT)/reduced_amx.o $(OUT)/split_amx.o: CFLAGS += $(AVX512) -mavx512vnni -mavx512bf16 \
-	-mamx-tile -mamx-int8 -mamx-bf16
+$(OUT)/reduced_vnni.o: CFLAGS += $(VNNI)
+$(OUT)/reduced_amx.o $(OUT)/split_amx.o: CFLAGS += $(AMX)
 endif
 
 ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*.c))
