@@ -51,7 +51,7 @@ store_sums(sums_block *block, bool two)
 	}
 }
 
-/* Sums += activations * weights; dot: the intrinsic; reads the caller's "two" */
+/* Sums += activations * weights by an intrinsic; reads the caller's "two" */
 #define MULTIPLY(dot) \
 	do { \
 		dot(0, 4, 6); \

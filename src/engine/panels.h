@@ -12,9 +12,9 @@
  * one behind the other; outputs beyond n are zero.  That is FLOAT, HALF and
  * BFLOAT, which differ in what one number is; in the other formats a panel is
  * tiles, see reduced.h and split.h.  Which formats a model has follows from its
- * precision, from how its tensors are stored and from the table of kernels; what
- * runs on a format is the function of the table with that number.  The layout of
- * a format is the same for every instruction set.
+ * precision, from how its tensors are stored and from the table of kernels;
+ * what runs on a format is the function of the table with that number.  The
+ * layout of a format is the same for every instruction set.
  *
  * HALF and BFLOAT, and their split kin, are for tensors that were stored in 16
  * bits: widening is exact, and the result has the bits of FLOAT at half the

@@ -184,8 +184,8 @@ add_sums(const total_job *job, size_t r, size_t end)
 }
 
 /*
- * Rows [r, end) of totals become inputs of the next maps, as finish_rows() would
- * write them: the 32 outputs of a panel are a step along k.
+ * Rows [r, end) of totals become inputs of the next maps, as finish_rows()
+ * would write them: the 32 outputs of a panel are a step along k.
  */
 static inline void
 hand_over(const finish_job *job, size_t r, size_t end)
@@ -327,8 +327,9 @@ multiply_chunk(const chunk_job *now, int parts, bool two,
 }
 
 /*
- * Panel by panel, chunk by chunk, group by group of rows: the weights of a chunk
- * are near for all rows.  What a job has multiplied is totalled during the next.
+ * Panel by panel, chunk by chunk, group by group of rows: the weights of a
+ * chunk are near for all rows.  What a job has multiplied is totalled during
+ * the next.
  */
 ALWAYS void
 linear_amx(const mb_product *p, int parts)

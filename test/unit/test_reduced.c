@@ -222,8 +222,8 @@ left_out(const trial *p, size_t r, size_t i)
  * How far a result may be from the exact one: half a step of each integer, or
  * of the bfloat16 weight where the integers leave a value out; or the rounding
  * of bfloat16 (2^-8 for each operand; 2^-16 for a sum of two, and as much for
- * the product low * low that is left out), and of float sums.  Split floats have
- * nothing but the sums.
+ * the product low * low that is left out), and of float sums.  Split floats
+ * have nothing but the sums.
  */
 static double
 allowed(const trial *p, size_t r, size_t c)
