@@ -68,11 +68,16 @@ $(ENGINE:%=src/engine/%.o): override CFLAGS += -ffp-contract=off
 src/engine/gemm.o src/engine/kernels_ref.o src/engine/pooling.o: override CFLAGS += -O3
 src/engine/gemm.o: override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
 ifneq ($(filter x86_64%,$(MACHINE)),)
-src/engine/kernels_avx2.o src/engine/reduced_avx2.o: override CFLAGS += -O3 -mavx2 -mfma -mf16c
-AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
+# Each set includes those before it.  test/engine.mk has the same ones.
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+VNNI := $(AVX512) -mavx512vnni
+AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
+src/engine/kernels_avx2.o src/engine/reduced_avx2.o: override CFLAGS += -O3 $(AVX2)
 src/engine/kernels_avx512.o src/engine/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
-src/engine/reduced_vnni.o: override CFLAGS += -O3 $(AVX512) -mavx512vnni
-src/engine/attention_amx.o src/engine/reduced_amx.o src/engine/split_amx.o: override CFLAGS += -O3 $(AVX512) -mavx512vnni -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
+src/engine/reduced_vnni.o: override CFLAGS += -O3 $(VNNI)
+src/engine/attention_amx.o src/engine/reduced_amx.o src/engine/split_amx.o: \
+	override CFLAGS += -O3 $(AMX)
 endif
 
 # The masked language model goes over the vocabulary in plain loops.

@@ -102,7 +102,8 @@ sub engine_may
 
 	return $file eq 'src/engine/gemm.c' if $header eq 'cblas.h';
 	# Linux is asked for the right to use AMX tiles
-	return $file eq 'src/engine/cpu.c' if $header =~ m{^(?:sys/syscall|unistd)\.h$};
+	return $file eq 'src/engine/cpu.c'
+	  if $header =~ m{^(?:sys/syscall|unistd)\.h$};
 	return $file eq 'src/engine/text.c' if $header eq 'utf8proc.h';
 	return $library{$header} || $own{$header} || $header =~ /^\w*intrin\.h$/;
 }

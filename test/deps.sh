@@ -7,10 +7,10 @@
 #	test/deps.sh [build|test]
 #
 # "build" is what make and make demo need, "test" (the default) adds what
-# make test needs, and pgvector where apt has it.  Nothing happens when all is there, which is tried without
-# apt.  Packages are installed as root or through sudo without a password;
-# where neither works, or where there is no apt, the script names what is
-# missing and fails.
+# make test needs.  Nothing happens when all is there, which is tried without
+# apt; when apt is asked, "test" adds pgvector as well if apt has it.  Packages
+# are installed as root or through sudo without a password; where neither
+# works, or where there is no apt, the script names what is missing and fails.
 #
 # The PostgreSQL version is that of PG_CONFIG when set, else of the newest
 # server with development files on this machine, else the one the running
@@ -81,12 +81,11 @@ wanted()
 # welcome VERSION: what tests would use if apt has it, and skip without.
 welcome()
 {
-	test "$what" = test && ! own_server || return 0
-	for package in "postgresql-$1-pgvector"; do
-		if ! installed "$package" && available "$package"; then
-			echo "$package"
-		fi
-	done
+	package=postgresql-$1-pgvector
+	if [ "$what" = test ] && ! own_server && ! installed "$package" &&
+		available "$package"; then
+		echo "$package"
+	fi
 }
 
 # missing: prints of the packages wanted those that are not installed.
@@ -165,9 +164,7 @@ packages=
 for choice in $(missing "$version"); do
 	packages="$packages $(choose "$choice")"
 done
-for package in $(welcome "$version"); do
-	packages="$packages $package"
-done
+packages="$packages $(welcome "$version")"
 echo "installing$packages"
 keep_server_asleep
 log=$(mktemp)

@@ -81,11 +81,11 @@ add_unit()
 	for name in $(programs test/unit 'test_*'); do
 		item "unit-${name#test_}" "exec build/unit/$name"
 	done
-	test ! -e test/golden/model ||
-		item golden-model 'exec build/unit/golden_model test/golden/model'
+	test -e test/golden/model || return 0
+	golden='exec build/unit/golden_model'
+	item golden-model "$golden test/golden/model"
 	for name in bf16x3 bf16 int8; do
-		test ! -e test/golden/model ||
-			item "golden-$name" "exec build/unit/golden_model --precision $name test/golden/model"
+		item "golden-$name" "$golden --precision $name test/golden/model"
 	done
 }
 

@@ -3,9 +3,13 @@
  * amx.h
  *	  The tile registers of AMX, for the files that multiply with them.
  *
- * Eight registers: four of sums (two of rows by two of columns), two of
- * activations and two of weights.  A product takes 16 cycles and is ready
- * after 52: four sums in turn keep the unit busy.
+ * Eight registers of 16 lines of 64 bytes, as mb_begin_amx() sets them up: four
+ * of sums (two of rows by two of columns), two of activations and two of
+ * weights.  A product takes 16 cycles and is ready after 52: four sums in turn
+ * keep the unit busy.
+ *
+ * "two" says whether there is more than a tile of rows, and with that a second
+ * pair of sums; it is a constant wherever these are called.
  *
  * Depends on reduced_avx512.h, which includes what it needs.
  *
@@ -34,6 +38,7 @@ clear_sums(void)
 	_tile_zero(3);
 }
 
+/* Sums [TILE or GROUP, MB_PANEL] into the block, integers or floats */
 ALWAYS void
 store_sums(sums_block *block, bool two)
 {
@@ -46,7 +51,7 @@ store_sums(sums_block *block, bool two)
 	}
 }
 
-/* Sums += activations * weights, of one or two tiles of rows */
+/* Sums += activations * weights by an intrinsic; reads the caller's "two" */
 #define MULTIPLY(dot) \
 	do { \
 		dot(0, 4, 6); \
@@ -65,7 +70,7 @@ round_line(vf a, vf b)
 	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
 }
 
-/* Memory from w on, into the second level */
+/* Memory from w on, into the second level of the cache */
 ALWAYS void
 ask_ahead(const uint8_t *w, size_t bytes)
 {

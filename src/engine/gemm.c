@@ -89,7 +89,7 @@ mb_dense(const mb_linear *map, mb_operand *operand,
 		p.residual = epilogue->residual;
 		p.norm = epilogue->norm;
 		if (epilogue->next != NULL && kernels->chained[map->format] &&
-			n >= MB_CHAIN_LEAST)
+			n >= MB_CHAIN_LEAST && p.residual == NULL && p.norm == NULL)
 		{
 			p.next = epilogue->next->scratch;
 			epilogue->next->prepared = map->format;

@@ -38,16 +38,16 @@ typedef struct mb_epilogue
 	mb_activation activation;
 	const float *residual;
 	const mb_norm *norm;
-	mb_operand *next;			/* NULL, or what reads the result: see mb_dense() */
+	mb_operand *next;			/* what reads the result, or NULL: mb_dense() */
 } mb_epilogue;
 
 /*
  * y = epilogue(x * map) with the table in use, in parts of some milliseconds
- * with a look at cancel before each.  With "next", whose x is y and which has
- * its own scratch, the result may be in next's scratch alone, prepared for maps
- * of this map's format.  epilogue NULL: sums and bias alone.  A
- * map without panels is MB_ERR_ARGUMENT, one in a format that this table has
- * no kernel for MB_ERR_UNSUPPORTED.
+ * with a look at cancel before each.  epilogue NULL: sums and bias alone.  With
+ * its "next", whose x is y and which has its own scratch, the result may be in
+ * next's scratch alone, prepared for maps of this map's format; not to be given
+ * with residual or norm.  A map without panels is MB_ERR_ARGUMENT, one in a
+ * format that this table has no kernel for MB_ERR_UNSUPPORTED.
  */
 extern mb_status mb_dense(const mb_linear *map, mb_operand *operand,
 						  const mb_epilogue *epilogue, float *y, size_t n,

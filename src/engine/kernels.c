@@ -4,10 +4,10 @@
  *	  Choosing the table of kernels.
  *
  * The pointer below, to a constant table, is set on first use (beside it the
- * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for tests, measurements
- * and a user's wish.
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for
+ * tests, measurements and a user's wish.
  *
- * Depends on kernels.h, cpu.h, gemm.h.
+ * Depends on kernels_isa.h, cpu.h, gemm.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +37,9 @@ always(void)
 /*
  * Best first: "auto" takes the first usable one.  Before AVX2, x86-64 has no
  * fused multiply-add: OpenBLAS's running sums there are further from the exact
- * result than the bound on fidelity allows, plain C's partial sums are not.
+ * result than the bound on fidelity allows, plain C's sums in double are not.
+ * On other processors OpenBLAS's speed decides; test/golden/model/README.md has
+ * how far off its sums are on aarch64.
  */
 static const kernel_choice choices[] = {
 #if defined(__x86_64__)

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * kernels_isa.h
- *	  The tables behind mb_kernels_choose(), some for each instruction set.
+ *	  The tables behind mb_kernels_choose(), some for each instruction set, and
+ *	  what their files share.
  *
  * The plain name stands for matrix products of the same instruction set (for
  * "ref": plain C); the others take them from gemm.c's OpenBLAS or plain C.
  *
- * Depends on kernels.h, reduced.h.
+ * Depends on kernels.h, and on gemm.h, reduced.h and split.h for entries.
  *
  *-------------------------------------------------------------------------
  */

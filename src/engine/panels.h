@@ -9,14 +9,16 @@
  *
  *	panel p		for t in 0 .. k - 1: W[p * PANEL + c, t], c in 0 .. PANEL - 1
  *
- * one behind the other; outputs beyond n are zero.  A format says what one
- * number of a panel is.  Which formats a model has follows from its precision,
- * from how its tensors are stored and from the table of kernels; what runs on a
- * format is the function of the table with that number.  The layout of a
- * format is the same for every instruction set.
+ * one behind the other; outputs beyond n are zero.  That is FLOAT, HALF and
+ * BFLOAT, which differ in what one number is; in the other formats a panel is
+ * tiles, see reduced.h and split.h.  Which formats a model has follows from its
+ * precision, from how its tensors are stored and from the table of kernels;
+ * what runs on a format is the function of the table with that number.  The
+ * layout of a format is the same for every instruction set.
  *
- * Formats of 16 bits are for tensors that were stored so: widening is exact,
- * and the result has the bits of MB_FORMAT_FLOAT at half the memory traffic.
+ * HALF and BFLOAT, and their split kin, are for tensors that were stored in 16
+ * bits: widening is exact, and the result has the bits of FLOAT at half the
+ * memory traffic (of FLOAT_SPLIT at two thirds and at one third).
  *
  * Depends on safetensors.h (types of stored numbers), status.h.
  *
@@ -71,8 +73,8 @@ extern mb_format mb_format_choose(mb_precision precision, mb_dtype dtype);
 extern bool mb_format_size(mb_format format, size_t k, size_t n, size_t *size);
 
 /*
- * Write w [n, k] into panels, mb_format_size() bytes aligned to 64.  For the
- * formats of 16 bits each number must be exact in them.
+ * Write w [n, k] into panels, mb_format_size() bytes aligned to 64.  For HALF,
+ * BFLOAT and their split kin each number must be exact in 16 bits.
  */
 extern void mb_format_pack(mb_format format, const float *w, size_t k,
 						   size_t n, void *panels);

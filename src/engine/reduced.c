@@ -125,15 +125,21 @@ mb_reduced_pack(mb_format format, const float *w, size_t k, size_t n,
  */
 
 size_t
-mb_operand_size_int8(size_t rows, size_t k)
+mb_groups_size(size_t rows, size_t group_bytes)
 {
-	size_t		groups;
 	size_t		size;
 
-	if (k > SIZE_MAX / (4 * GROUP) || !mb_size_add(rows, GROUP - 1, &groups) ||
-		!mb_size_multiply(groups / GROUP, int8_group_size(k), &size))
+	if (!mb_size_add(rows, GROUP - 1, &rows) ||
+		!mb_size_multiply(rows / GROUP, group_bytes, &size))
 		return SIZE_MAX;
 	return size;
+}
+
+size_t
+mb_operand_size_int8(size_t rows, size_t k)
+{
+	return k > SIZE_MAX / (4 * GROUP) ? SIZE_MAX :
+		mb_groups_size(rows, int8_group_size(k));
 }
 
 static uint8_t

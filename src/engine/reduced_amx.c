@@ -9,17 +9,14 @@
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
  *
- * Depends on amx.h, arena.h (sizes).  Compiled with -mamx-tile -mamx-int8
- * -mamx-bf16 -mavx512bf16; nothing here may run before mb_cpu_has_amx() has
- * said yes.
+ * Depends on amx.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
+ * -mavx512bf16; nothing here may run before mb_cpu_has_amx() has said yes.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
 #include "amx.h"
-
-#include "arena.h"
 
 /* As LDTILECFG reads it */
 typedef struct tile_configuration
@@ -603,13 +600,8 @@ mb_linear_int8_amx(const mb_product *p)
 static size_t
 operand_size_bf16(mb_format format, size_t rows, size_t k)
 {
-	size_t		groups;
-	size_t		size;
-
-	if (k > SIZE_MAX / (8 * GROUP) || !mb_size_add(rows, GROUP - 1, &groups) ||
-		!mb_size_multiply(groups / GROUP, bf16_group_size(format, k), &size))
-		return SIZE_MAX;
-	return size;
+	return k > SIZE_MAX / (8 * GROUP) ? SIZE_MAX :
+		mb_groups_size(rows, bf16_group_size(format, k));
 }
 
 size_t

@@ -88,10 +88,10 @@ v_ints(const int32_t *p)
 static inline vf
 v_bf16(const uint16_t *p)
 {
-	__m256i		wide = _mm256_cvtepu16_epi32(
-											 _mm_loadu_si128((const __m128i *) p));
+	__m128i		narrow = _mm_loadu_si128((const __m128i *) p);
 
-	return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow),
+												 16));
 }
 
 #include "reduced_simd.h"
@@ -345,17 +345,21 @@ mb_linear_int8_avx2(const mb_product *product)
 static inline vf
 even(const uint8_t *w)
 {
-	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_load_si256((const __m256i *) w), 16));
+	__m256i		line = _mm256_load_si256((const __m256i *) w);
+
+	return _mm256_castsi256_ps(_mm256_slli_epi32(line, 16));
 }
 
 static inline vf
 odd(const uint8_t *w)
 {
-	return _mm256_castsi256_ps(_mm256_and_si256(_mm256_load_si256((const __m256i *) w),
-												_mm256_set1_epi32((int) 0xffff0000)));
+	__m256i		line = _mm256_load_si256((const __m256i *) w);
+	__m256i		mask = _mm256_set1_epi32((int) 0xffff0000);
+
+	return _mm256_castsi256_ps(_mm256_and_si256(line, mask));
 }
 
-/* The same of a line; low: the low parts lie half a tile on */
+/* The same of a line; low: plus the low parts, which lie half a tile on */
 #define WEIGHTS(part, at) \
 	vf w0 = part(w + (at)); \
 	vf w1 = part(w + LINE / 2 + (at)); \
@@ -419,6 +423,7 @@ rows_4(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
 	BODY(FOUR);
 }
 
+/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
 ALWAYS void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)

@@ -17,7 +17,7 @@
 
 #include "reduced_avx512.h"
 
-/* The even and the odd inputs' weights of a line */
+/* The even and the odd inputs' weights of a line: its 16 outputs' */
 static inline vf
 even(const uint8_t *line)
 {
@@ -27,11 +27,12 @@ even(const uint8_t *line)
 static inline vf
 odd(const uint8_t *line)
 {
-	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_load_si512(line),
-												_mm512_set1_epi32((int) 0xffff0000)));
+	__m512i		mask = _mm512_set1_epi32((int) 0xffff0000);
+
+	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_load_si512(line), mask));
 }
 
-/* The same of both tiles; low is where the low parts are, or NULL */
+/* The same of both tiles; low: plus the low parts, which lie half a tile on */
 #define WEIGHTS(part, at) \
 	vf w0 = part(w + (at)); \
 	vf w1 = part(w + size + (at)); \
@@ -114,6 +115,7 @@ rows_8(ARGUMENTS)
 	BODY(EIGHT);
 }
 
+/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
 ALWAYS void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)

@@ -3,7 +3,7 @@
  * reduced_layout.h
  *	  Where things lie in panels and rows; see reduced.h.
  *
- * For the files behind reduced.h only.
+ * For the files behind reduced.h and split.h only.
  * Depends on reduced.h.
  *
  *-------------------------------------------------------------------------
@@ -49,8 +49,9 @@ typedef struct int8_outlier
 
 /*
  * The operand of INT8 has, for each group of rows, this and behind it the
- * group's integers, (x / scale + zero), in tiles.  The operands of the other
- * formats are tiles alone; low parts are rows from GROUP on.
+ * group's integers, (x / scale + zero), in tiles.  The operands of BF16 and
+ * BF16X3 are tiles alone; low parts are rows from GROUP on.  Those of split.h
+ * are in split_amx.c.
  */
 typedef struct int8_group
 {
@@ -139,6 +140,9 @@ int8_group_at(const void *operand, size_t k, size_t g)
 {
 	return (int8_group *) ((uint8_t *) operand + g * int8_group_size(k));
 }
+
+/* Bytes of rows in groups of so many bytes each; SIZE_MAX: too many */
+extern size_t mb_groups_size(size_t rows, size_t group_bytes);
 
 /* Rows of the group that begins at row first */
 static inline size_t

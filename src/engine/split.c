@@ -15,23 +15,24 @@
 #include <math.h>
 #include <string.h>
 
-/* Bytes of a step: "parts" parts of two tiles */
+/* Bytes of a step: for each part, two tiles */
 static size_t
 step_size(mb_format format)
 {
 	return mb_split_parts(format) * (MB_PANEL / TILE) * AMX_BYTES;
 }
 
+/* Bytes of a panel */
 static size_t
-steps_of(size_t k)
+panel_bytes(mb_format format, size_t k)
 {
-	return (k + BF16_DEEP - 1) / BF16_DEEP;
+	return depth(format, k) * step_size(format);
 }
 
 /*
- * Where in a panel part "part" of the weight of input i and output c is.  Inputs
- * i and i + 16 are a pair: two vectors of activations are laced together with
- * two instructions.
+ * Where in a panel a part of the weight of input i and output c is, in bytes.
+ * Inputs i and i + 16 are a pair: two vectors of activations are laced together
+ * with two instructions.
  */
 static size_t
 split_at(mb_format format, size_t part, size_t i, size_t c)
@@ -48,7 +49,7 @@ mb_split_size(mb_format format, size_t k, size_t n, size_t *size)
 	if (k > SIZE_MAX / 64 || !mb_size_add(n, MB_PANEL - 1, &n))
 		return false;
 	return mb_size_multiply(n / MB_PANEL, step_size(format), size) &&
-		mb_size_multiply(*size, steps_of(k), size);
+		mb_size_multiply(*size, depth(format, k), size);
 }
 
 /* The nearest bfloat16; towards zero where the nearest is infinite. */
@@ -69,7 +70,6 @@ mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
 			  void *panels)
 {
 	size_t		parts = mb_split_parts(format);
-	size_t		panel = steps_of(k) * step_size(format);
 	size_t		size;
 	size_t		c;
 	size_t		i;
@@ -80,7 +80,8 @@ mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
 	memset(panels, 0, size);
 	for (c = 0; c < n; c++)
 	{
-		uint8_t    *to = (uint8_t *) panels + c / MB_PANEL * panel;
+		uint8_t    *to = (uint8_t *) panels +
+			c / MB_PANEL * panel_bytes(format, k);
 
 		for (i = 0; i < k; i++)
 		{
@@ -103,7 +104,7 @@ mb_split_widen(mb_format format, const void *panels, size_t k, size_t p,
 			   size_t first, size_t count, float *out)
 {
 	const uint8_t *panel = (const uint8_t *) panels +
-		p * steps_of(k) * step_size(format);
+		p * panel_bytes(format, k);
 	size_t		part;
 	size_t		c;
 	size_t		i;

@@ -6,7 +6,9 @@
  * A float has 24 bits of mantissa, bfloat16 has 8: three of them, each rounded
  * from what those before leave over, are a float exactly.  binary16 takes two.
  * Tiles that multiply bfloat16 (AMX) so multiply floats, part by part; see
- * split_amx.c for which parts and in what order.
+ * split_amx.c for which parts and in what order.  Other instruction sets have
+ * plain C for these formats: models get them only where the table in use asks
+ * for them (mb_kernels.split).
  *
  * Panels.  A panel is a sequence of steps along k of 32 inputs, filled up with
  * zeros; a step has, for each part, high first, two AMX tiles of 16 outputs; a
@@ -32,13 +34,21 @@ mb_split_parts(mb_format format)
 		format == MB_FORMAT_BFLOAT_SPLIT ? 1 : 0;
 }
 
-/* mb_format_size(), mb_format_pack() and mb_format_widen() for these formats */
+/*
+ * mb_format_size(), mb_format_pack() and mb_format_widen() of panels.h, for
+ * weights [n, k] in these formats
+ */
 extern bool mb_split_size(mb_format format, size_t k, size_t n, size_t *size);
 extern void mb_split_pack(mb_format format, const float *w, size_t k,
 						  size_t n, void *panels);
 extern void mb_split_widen(mb_format format, const void *panels, size_t k,
 						   size_t p, size_t first, size_t count, float *out);
 
+/*
+ * Entries of mb_kernels, which says what they take.  Operands have three parts
+ * of each number of x [rows, k], whatever the weights have: the three formats
+ * share size and preparation.
+ */
 #if defined(__x86_64__)
 extern size_t mb_operand_size_split_amx(size_t rows, size_t k);
 extern void mb_prepare_split_amx(const float *x, size_t rows, size_t k,
@@ -48,7 +58,7 @@ extern void mb_linear_half_split_amx(const mb_product *product);
 extern void mb_linear_bfloat_split_amx(const mb_product *product);
 #endif
 
-/* What a table has for these formats: of an instruction set, and plain C */
+/* What a table has for these formats: of an instruction set, or plain C */
 #define MB_SPLIT(set) \
 	.linear[MB_FORMAT_FLOAT_SPLIT] = mb_linear_float_split_##set, \
 	.linear[MB_FORMAT_HALF_SPLIT] = mb_linear_half_split_##set, \

@@ -9,10 +9,11 @@
  *	ah wm + ah wl + am wm + am wh + al wh	and then ah wh
  *
  * each exact, and added up in float.  The three that are left out are less than
- * 2^-22 of the whole product, and 2^-24 on average.  As small ones are added up first, what rounds is
- * mostly the sum of ah wh: tiles add up 32 inputs from zero in two chains of
- * 16, then CHUNK of these, and vectors add up the chunks.  Errors are less than
- * those of kernels that multiply floats and add up one after the other.
+ * 2^-22 of the whole product, and 2^-24 on average.  As small ones are added up
+ * first, what rounds is mostly the sum of ah wh: tiles add up 32 inputs from
+ * zero in two chains of 16, then CHUNK of these, and vectors add up the chunks.
+ * Errors are less than those of kernels that multiply floats and add up one
+ * after the other.
  *
  * Weights of 16 bits have fewer parts; what is left out for them is zero, and
  * changes no bit.
@@ -22,7 +23,8 @@
  *
  * Source: for the method Henry, Tang and Heinecke, "Leveraging the bfloat16
  * Artificial Intelligence Datatype For Higher-Precision Computations", 2019.
- * Depends on split.h, amx.h, arena.h (sizes).  Compiled as reduced_amx.c.
+ * Depends on split.h, amx.h, arena.h (sizes).  Compiled as reduced_amx.c, whose
+ * mb_begin_amx() sets up the tiles for both.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,7 +37,7 @@
 
 #define PARTS 3
 
-/* Steps along k, of 32 inputs, that are added up in tiles */
+/* Steps along k, of 32 inputs, that are added up in tiles before vectors do */
 #define CHUNK ((size_t) 4)
 
 /* Bytes of a part of a step: two tiles */
@@ -44,7 +46,10 @@
 /* A step of rows: its parts, high first, as split.h has it for weights */
 #define ROWS_STEP (PARTS * PART_BYTES)
 
-/* mb_product.operand: this, groups of rows, and a sums_block for each group */
+/*
+ * mb_product.operand: this, the rows in groups, their steps one behind the
+ * other, and the sums so far of each group with the panel in work.
+ */
 typedef struct split_operand
 {
 	sums_block	sums[2];		/* of the chunk in work and of the one before */
@@ -54,9 +59,10 @@ typedef struct split_operand
 static inline size_t
 steps_of(size_t k)
 {
-	return depth(MB_FORMAT_BF16, k);
+	return depth(MB_FORMAT_FLOAT_SPLIT, k);
 }
 
+/* Bytes of a group of rows */
 static inline size_t
 group_bytes(size_t k)
 {
@@ -70,6 +76,7 @@ rows_of(void *operand, size_t row, size_t k)
 	return ((split_operand *) operand)->rest + row / GROUP * group_bytes(k);
 }
 
+/* The sums so far, a block for each group */
 static inline sums_block *
 totals_of(split_operand *operand, size_t rows, size_t k)
 {
@@ -80,34 +87,35 @@ totals_of(split_operand *operand, size_t rows, size_t k)
 size_t
 mb_operand_size_split_amx(size_t rows, size_t k)
 {
-	size_t		groups;
 	size_t		size;
 
-	if (k > SIZE_MAX / (16 * GROUP) || !mb_size_add(rows, GROUP - 1, &groups) ||
-		!mb_size_multiply(groups / GROUP, group_bytes(k) + sizeof(sums_block),
-						  &size) ||
-		!mb_size_add(size, sizeof(split_operand), &size))
+	if (k > SIZE_MAX / (16 * GROUP) ||
+		!mb_size_add(mb_groups_size(rows, group_bytes(k) + sizeof(sums_block)),
+					 sizeof(split_operand), &size))
 		return SIZE_MAX;
 	return size;
 }
+
+/* The upper half of a float, which is a bfloat16 */
+#define UPPER_HALF _mm512_set1_epi32((int) 0xffff0000)
 
 /* The upper 8 bits of mantissa */
 static inline vf
 cut(vf x)
 {
 	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x),
-												_mm512_set1_epi32((int) 0xffff0000)));
+												UPPER_HALF));
 }
 
 /* The upper halves of a and b side by side, a below */
 static inline __m512i
 pair_line(vf a, vf b)
 {
-	/* (b & mask) | a >> 16 */
-	return _mm512_ternarylogic_epi32(_mm512_castps_si512(b),
-									 _mm512_set1_epi32((int) 0xffff0000),
-									 _mm512_srli_epi32(_mm512_castps_si512(a),
-													   16), 0xea);
+	__m512i		low = _mm512_srli_epi32(_mm512_castps_si512(a), 16);
+
+	/* (b & UPPER_HALF) | low */
+	return _mm512_ternarylogic_epi32(_mm512_castps_si512(b), UPPER_HALF, low,
+									 0xea);
 }
 
 /*
@@ -161,6 +169,7 @@ typedef struct total_job
 	bool		last;			/* there is no chunk behind */
 } total_job;
 
+/* totals[r, end) += sums */
 static inline void
 add_sums(const total_job *job, size_t r, size_t end)
 {
@@ -175,8 +184,8 @@ add_sums(const total_job *job, size_t r, size_t end)
 }
 
 /*
- * Rows [r, end) of totals become inputs of the next maps: the 32 outputs of a
- * panel are a step along k.
+ * Rows [r, end) of totals become inputs of the next maps, as finish_rows()
+ * would write them: the 32 outputs of a panel are a step along k.
  */
 static inline void
 hand_over(const finish_job *job, size_t r, size_t end)
@@ -184,23 +193,21 @@ hand_over(const finish_job *job, size_t r, size_t end)
 	const mb_product *p = job->p;
 	uint8_t    *step = rows_of(p->next, job->row, p->n) +
 		job->column / MB_PANEL * ROWS_STEP;
-	bool		other = p->activation != MB_ACT_LINEAR &&
-		p->activation != MB_ACT_RELU;
 	bool		relu = p->activation == MB_ACT_RELU;
-	vf			bias[2];
+	vf			bias_a = v_set1(0.0f);
+	vf			bias_b = bias_a;
 
-	bias[0] = bias[1] = v_set1(0.0f);
-	if (other)
-		activate(job, r, end);
+	if (is_elaborate(p->activation))
+		activate(job, r, end);	/* with the bias */
 	else if (p->map->bias != NULL)
 	{
-		bias[0] = row_lanes(p->map->bias + job->column, job->width, 0);
-		bias[1] = row_lanes(p->map->bias + job->column, job->width, VW);
+		bias_a = row_lanes(p->map->bias + job->column, job->width, 0);
+		bias_b = row_lanes(p->map->bias + job->column, job->width, VW);
 	}
 	for (; r < end; r++)
 	{
-		vf			a = row_lanes(job->block->f[r], job->width, 0) + bias[0];
-		vf			b = row_lanes(job->block->f[r], job->width, VW) + bias[1];
+		vf			a = row_lanes(job->block->f[r], job->width, 0) + bias_a;
+		vf			b = row_lanes(job->block->f[r], job->width, VW) + bias_b;
 
 		if (relu)
 		{
@@ -211,6 +218,7 @@ hand_over(const finish_job *job, size_t r, size_t end)
 	}
 }
 
+/* What total_job says, for rows [r, end) of the group */
 static void
 total_rows(const total_job *job, size_t r, size_t end)
 {
@@ -224,7 +232,7 @@ total_rows(const total_job *job, size_t r, size_t end)
 		finish_rows(&job->finish, r, end);
 }
 
-/* Tile number i from "ahead" on, if there is something, into the second level */
+/* Tile number i from "ahead" on, unless NULL, into the second level */
 ALWAYS void
 ask_tile(const uint8_t *ahead, size_t i)
 {
@@ -232,7 +240,7 @@ ask_tile(const uint8_t *ahead, size_t i)
 		ask_ahead(ahead + i * AMX_BYTES, AMX_BYTES);
 }
 
-/* Part "part" of a step of rows, and of weights */
+/* Part "part" of a step of rows (two: more than a tile of them) */
 ALWAYS void
 load_rows(const uint8_t *x, int part, bool two)
 {
@@ -241,6 +249,7 @@ load_rows(const uint8_t *x, int part, bool two)
 		LOAD(5, x + part * PART_BYTES + AMX_BYTES);
 }
 
+/* The same of weights */
 ALWAYS void
 load_weights(const uint8_t *w, int part)
 {
@@ -292,7 +301,6 @@ ALWAYS void
 multiply_chunk(const chunk_job *now, int parts, bool two,
 			   const total_job *before)
 {
-	sums_block *block = now->sums;
 	size_t		rows = before == NULL ? 0 : before->finish.rows;
 	size_t		step = (size_t) parts * PART_BYTES;
 	size_t		s;
@@ -314,11 +322,15 @@ multiply_chunk(const chunk_job *now, int parts, bool two,
 		if (now->ahead != NULL)
 			ask_tile(now->ahead + (s + 1) * step - AMX_BYTES, 0);
 	}
-	store_sums(block, two);
+	store_sums(now->sums, two);
 	BARRIER;
 }
 
-/* A panel's chunk for all rows; *before: what is still to be totalled */
+/*
+ * Panel by panel, chunk by chunk, group by group of rows: the weights of a
+ * chunk are near for all rows.  What a job has multiplied is totalled during
+ * the next.
+ */
 ALWAYS void
 linear_amx(const mb_product *p, int parts)
 {

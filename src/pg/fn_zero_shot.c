@@ -12,7 +12,8 @@
  * its own sentence needs.  With overflow => 'window' all labels see the same
  * windows, which leave room for the longest sentence, and the scores are the
  * mean of the windows', weighted by the tokens that each stands for, without
- * those of the sentence: a label's score does not depend on the order of labels.
+ * those of the sentence: a label's score does not depend on the order of
+ * labels.
  *
  * A NULL among the labels takes no part and comes last in the result.
  *

@@ -581,7 +581,8 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		status = mb_image_open(base, (size_t) st.st_size,
 							   mb_kernels_current()->name,
-							   precision_of(model), model->image_key, &arena, image, &err);
+							   precision_of(model), model->image_key, &arena,
+							   image, &err);
 		if (status == MB_ERR_MEMORY)
 			mobilebert_raise(&err);
 		if (status != MB_OK)

@@ -53,7 +53,8 @@ mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
 	rows->fcinfo = fcinfo;
 	rows->model = model;
 	rows->overflow = truncate ? OVERFLOW_TRUNCATE : OVERFLOW_ERROR;
-	rows->max_length = max_length > 0 ? max_length : mobilebert_positions(model);
+	rows->max_length = max_length > 0 ? max_length :
+		mobilebert_positions(model);
 	rows->room = 4;
 	rows->rows = palloc(rows->room * sizeof(MobilebertRow));
 }

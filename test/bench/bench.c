@@ -12,13 +12,15 @@
  * microseconds a text, as ../shared/bench/peers.py --interleave wants it:
  * the median of the passes of about a second.
  *
- *	--best		the least time instead of the median, on a machine with noise
- *	--set NAME	the table of kernels
+ *	--set NAME			the table of kernels
  *	--precision NAME	fp32, bf16x3, bf16 or int8
- *	--f16		round weights to binary16 first, as if they were stored so
- *	--parts		linear maps and attention by themselves, what is left, and their
- *				share of the speed at which this core multiplies and adds when
- *				nothing else stands in its way, measured in the same second
+ *	--f16				round weights to binary16 first, as if stored so
+ *	--parts				linear maps and attention by themselves, what is left,
+ *						and their share of the speed at which this core
+ *						multiplies and adds when nothing else stands in its
+ *						way, measured in the same second
+ *	--best				the least time instead of the median, on a machine with
+ *						noise
  *
  * Token ids are random; no weight depends on them.
  *

@@ -48,8 +48,8 @@ for model in mobilebert mobilebert_int8; do
 done
 echo "== enrich beside SELECT"
 sh test/bench/enrich.sh $((rows * 5))
-if psql -X -A -t -c "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'" |
-		grep -q 1; then
+if psql -X -A -t -c "SELECT name FROM pg_available_extensions" |
+		grep -qx vector; then
 	echo "== exact search beside pgvector"
 	sh test/bench/search.sh $((rows * 50))
 else

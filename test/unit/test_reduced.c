@@ -67,8 +67,7 @@ uniform(void)
 /* All operands of a product, and its results. */
 typedef struct trial
 {
-	const char *form;
-	const char *table;
+	const char *table;			/* of kernels, by name */
 	size_t		rows;
 	size_t		k;
 	size_t		n;
@@ -141,7 +140,6 @@ trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
 	size_t		size = 0;
 
 	memset(p, 0, sizeof(*p));
-	p->form = f->name;
 	p->table = mb_kernels_current()->name;
 	p->rows = rows;
 	p->k = k;
@@ -222,10 +220,10 @@ left_out(const trial *p, size_t r, size_t i)
 
 /*
  * How far a result may be from the exact one: half a step of each integer, or
- * of the bfloat16 weight where the integers leave a value out; or
- * the rounding of bfloat16 (2^-8 for each operand; 2^-16 for a sum of two, and
- * as much for the product low * low that is left out), and of float sums.  Split
- * floats have nothing but the sums.
+ * of the bfloat16 weight where the integers leave a value out; or the rounding
+ * of bfloat16 (2^-8 for each operand; 2^-16 for a sum of two, and as much for
+ * the product low * low that is left out), and of float sums.  Split floats
+ * have nothing but the sums.
  */
 static double
 allowed(const trial *p, size_t r, size_t c)
@@ -309,8 +307,8 @@ test_sizes(const form *f)
 			trial_free(&p);
 		}
 	}
-	ok(worst <= 1.0, "%s %s: every size up to %d: error at most %.3f of what is "
-	   "allowed", f->name, mb_kernels_current()->name, MOST, worst);
+	ok(worst <= 1.0, "%s %s: every size up to %d: error at most %.3f of what "
+	   "is allowed", f->name, mb_kernels_current()->name, MOST, worst);
 }
 
 static void
