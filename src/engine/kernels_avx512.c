@@ -225,7 +225,7 @@ const mb_kernels mb_kernels_avx512 = {
 	.name = "avx512",
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
-	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_INT8(avx2, avx512),
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
@@ -233,7 +233,7 @@ const mb_kernels mb_kernels_avx512 = {
 const mb_kernels mb_kernels_avx512_openblas = {
 	.name = "avx512",
 	SIMD_KERNELS_WITH(openblas),
-	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_INT8(avx2, avx512),
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
@@ -241,7 +241,7 @@ const mb_kernels mb_kernels_avx512_openblas = {
 const mb_kernels mb_kernels_avx512_plain = {
 	.name = "avx512",
 	SIMD_KERNELS_WITH(ref),
-	MB_REDUCED_INT8(avx2, avx2),
+	MB_REDUCED_INT8(avx2, avx512),
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
@@ -250,7 +250,7 @@ const mb_kernels mb_kernels_vnni = {
 	.name = "vnni",
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
-	MB_REDUCED_INT8(vnni, vnni),
+	MB_REDUCED_INT8(vnni, avx512),
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
@@ -266,7 +266,7 @@ const mb_kernels mb_kernels_amx = {
 	.chained[MB_FORMAT_FLOAT_SPLIT] = true,
 	.chained[MB_FORMAT_HALF_SPLIT] = true,
 	.chained[MB_FORMAT_BFLOAT_SPLIT] = true,
-	MB_REDUCED_INT8(amx, vnni),
+	MB_REDUCED_INT8(amx, avx512),
 	MB_REDUCED_BF16_PREPARED(amx),
 	.chained[MB_FORMAT_INT8] = true,
 	.chained[MB_FORMAT_BF16] = true,

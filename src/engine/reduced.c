@@ -186,88 +186,72 @@ quantise_nothing(int8_group *group, size_t r, const float *x, size_t k)
 	group->scale[r] = NAN;
 }
 
-/* A round of leaving out; the range of what remains */
-typedef struct leave_out_round
+static int8_rest
+measure(const float *x, size_t k, float bound)
 {
-	float		low;
-	float		high;
-	float		bound;			/* larger ones are left out */
-	float		steps;			/* of values that are not 0 */
-	size_t		count;
-} leave_out_round;
-
-static void
-measure(leave_out_round *rest, const float *x, size_t k)
-{
+	int8_rest	rest = {0.0f, 0.0f, 0, 0, 0};
 	float		inverse;
-	float		bound = rest->bound;
 	size_t		i;
 
-	rest->low = rest->high = rest->steps = 0.0f;
-	rest->count = 0;
 	for (i = 0; i < k; i++)
 	{
 		float		v = fabsf(x[i]) <= bound ? x[i] : 0.0f;
 
-		rest->low = v < rest->low ? v : rest->low;
-		rest->high = v > rest->high ? v : rest->high;
+		rest.low = v < rest.low ? v : rest.low;
+		rest.high = v > rest.high ? v : rest.high;
 	}
-	inverse = rest->high / 255.0f - rest->low / 255.0f;
+	inverse = rest.high / 255.0f - rest.low / 255.0f;
 	inverse = inverse > RANGE_LEAST ? 1.0f / inverse : 0.0f;
 	for (i = 0; i < k; i++)
 	{
-		float		u = fabsf(x[i]) <= bound ? fabsf(x[i]) * inverse : 0.0f;
+		bool		within = fabsf(x[i]) <= bound;
+		float		u = within ? fabsf(x[i]) * inverse : 0.0f;
 
-		rest->steps += u < MOST_STEPS ? u : (float) MOST_STEPS;
-		rest->count += u > 0.0f;
+		rest.steps += (uint32_t) ((u < MOST_STEPS ? u : MOST_STEPS) *
+								  STEP_PARTS);
+		rest.count += u > 0.0f;
+		rest.above += !within;
 	}
+	return rest;
 }
 
-static size_t
-count_above(const float *x, size_t k, float bound)
+static void
+leave_out(int8_group *group, size_t r, const float *x, size_t k, float low,
+		  float high)
 {
-	size_t		count = 0;
 	size_t		i;
 
+	(void) quantise(group, r, x, k, low, high);
 	for (i = 0; i < k; i++)
-		count += fabsf(x[i]) > bound;
-	return count;
+		if (!(x[i] >= low && x[i] <= high))
+			add_outlier(group, r, x, i);
 }
+
+const int8_work mb_int8_work_ref = {measure, leave_out};
 
 /*
  * Those within a factor of four of the largest go, until what remains is
  * large enough for its scale, or too many would go.
  */
 void
-mb_int8_leave_out(int8_group *group, size_t r, const float *x, size_t k)
+mb_int8_leave_out(int8_group *group, size_t r, const float *x, size_t k,
+				  const int8_work *work)
 {
-	leave_out_round	rest = {.bound = INFINITY};
-	size_t		i;
+	float		bound = INFINITY;
+	int8_rest	rest = work->measure(x, k, bound);
 
-	measure(&rest, x, k);
-	while (rest.steps < (float) rest.count)
+	while (rest.steps < STEP_PARTS * rest.count)
 	{
-		leave_out_round	next = {.bound = fmaxf(-rest.low, rest.high) / 4.0f};
+		float		quarter = fmaxf(-rest.low, rest.high) / 4.0f;
+		int8_rest	next = work->measure(x, k, quarter);
 
-		if (count_above(x, k, next.bound) > MOST_OUTLIERS)
+		if (next.above > MOST_OUTLIERS)
 			break;
-		measure(&next, x, k);
 		rest = next;
+		bound = quarter;
 	}
-	if (rest.bound == INFINITY)
-		return;
-	(void) quantise(group, r, x, k, rest.low, rest.high);
-	for (i = 0; i < k; i++)
-	{
-		int8_outlier *outlier = &group->outlier[r][group->outliers[r]];
-
-		if (x[i] >= rest.low && x[i] <= rest.high)
-			continue;
-		outlier->value = x[i];
-		outlier->column = (uint32_t) i;
-		group->outliers[r]++;
-		group->total++;
-	}
+	if (bound < INFINITY)
+		work->leave_out(group, r, x, k, rest.low, rest.high);
 }
 
 static void
@@ -289,7 +273,7 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		quantise_nothing(group, r, x, k);
 	else if (quantise(group, r, x, k, low, high) < k &&
 			 group->scale[r] > RANGE_LEAST)
-		mb_int8_leave_out(group, r, x, k);
+		mb_int8_leave_out(group, r, x, k, &mb_int8_work_ref);
 }
 
 void

@@ -67,8 +67,8 @@ extern void mb_linear_bf16x3_avx2(const mb_product *product);
 extern void mb_linear_bf16_avx512(const mb_product *product);
 extern void mb_linear_bf16x3_avx512(const mb_product *product);
 
-extern void mb_prepare_int8_vnni(const float *x, size_t rows, size_t k,
-								 void *operand);
+extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
+								   void *operand);
 extern void mb_linear_int8_vnni(const mb_product *product);
 
 extern size_t mb_operand_size_bf16_amx(size_t rows, size_t k);

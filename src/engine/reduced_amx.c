@@ -442,124 +442,6 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
  * ----------
  */
 
-/* Largest of 32 numbers of 16 bits, without sign */
-static inline uint32_t
-largest_of(__m512i v)
-{
-	__m256i		h = _mm256_max_epu16(_mm512_castsi512_si256(v),
-									 _mm512_extracti64x4_epi64(v, 1));
-	__m128i		q = _mm_max_epu16(_mm256_castsi256_si128(h),
-								  _mm256_extracti128_si256(h, 1));
-
-	/* there is an instruction for the smallest */
-	q = _mm_minpos_epu16(_mm_xor_si128(q, _mm_set1_epi16(-1)));
-	return 0xffff ^ (uint32_t) _mm_extract_epi16(q, 0);
-}
-
-/*
- * The range of a row of bfloat16, filled up with zeros to whole lines.  As
- * signed integers the largest is the largest positive number, as unsigned ones
- * the largest is the smallest negative one; NaN is beyond infinity in both.
- */
-static inline row_range
-find_range_bf16(const uint16_t *x, size_t k)
-{
-	__m512i		low = _mm512_setzero_si512();
-	__m512i		high = low;
-	uint32_t	lowest;
-	uint32_t	highest;
-	row_range	range;
-	size_t		i;
-
-	for (i = 0; i < k; i += BF16_DEEP)
-	{
-		__m512i		v = _mm512_loadu_si512((const void *) (x + i));
-
-		low = _mm512_max_epu16(low, v);
-		high = _mm512_max_epi16(high, v);
-	}
-	lowest = largest_of(low);
-	highest = largest_of(high);
-	range.low = lowest > 0x8000 ? bf16_to_float((uint16_t) lowest) : 0.0f;
-	range.high = bf16_to_float((uint16_t) highest);
-	range.finite = (lowest & 0x7fff) < 0x7f80 && highest < 0x7f80;
-	return range;
-}
-
-/* Steps of the even and of the odd numbers of a line */
-ALWAYS __m512i
-even_steps(__m512i line, vf factor)
-{
-	vf			x = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16));
-
-	return _mm512_cvtps_epi32(x * factor);
-}
-
-ALWAYS __m512i
-odd_steps(__m512i line, vf factor)
-{
-	vf			x = _mm512_castsi512_ps(_mm512_and_si512(line,
-														 _mm512_set1_epi32((int) 0xffff0000)));
-
-	return _mm512_cvtps_epi32(x * factor);
-}
-
-/* Two lines as 64 bytes, those outside saturated */
-ALWAYS __m512i
-line_bytes(__m512i a, __m512i b, const row_steps *row)
-{
-	const __m512i pairs = _mm512_broadcast_i32x4(
-												 _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11,
-															   4, 12, 5, 13, 6, 14, 7, 15));
-	const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-	__m512i		even = _mm512_packs_epi32(even_steps(a, row->factor),
-										  even_steps(b, row->factor));
-	__m512i		odd = _mm512_packs_epi32(odd_steps(a, row->factor),
-										 odd_steps(b, row->factor));
-	__m512i		bytes;
-
-	bytes = _mm512_packus_epi16(_mm512_add_epi16(even, row->wide_zero),
-								_mm512_add_epi16(odd, row->wide_zero));
-	return _mm512_permutexvar_epi64(order,
-									_mm512_shuffle_epi8(bytes, pairs));
-}
-
-/* As quantise_row() of the same numbers; are there none to be left out? */
-static inline bool
-quantise_bf16(int8_group *group, size_t r, const uint16_t *x, size_t k)
-{
-	size_t		deep = depth(MB_FORMAT_INT8, k);
-	row_steps	row = set_steps(group, r, find_range_bf16(x, k));
-	__m512i		steps = _mm512_setzero_si512();
-	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
-	size_t		i;
-
-	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
-	{
-		__m512i		a = _mm512_loadu_si512((const void *) (x + i));
-		__m512i		b = i + BF16_DEEP < k ?
-			_mm512_loadu_si512((const void *) (x + i + BF16_DEEP)) :
-			_mm512_setzero_si512();
-		__m512i		bytes = line_bytes(a, b, &row);
-
-		steps = add_steps(steps, bytes, row.byte_zero);
-		_mm512_store_si512((void *) line, bytes);
-	}
-	return !row.any || (size_t) _mm512_reduce_add_epi64(steps) >= k;
-}
-
-/* The row of bfloat16 at x as floats, for the plain C that leaves values out */
-static void
-leave_out(int8_group *group, size_t r, const uint16_t *x, size_t k,
-		  float *wide)
-{
-	size_t		i;
-
-	for (i = 0; i < k; i++)
-		wide[i] = bf16_to_float(x[i]);
-	mb_int8_leave_out(group, r, wide, k);
-}
-
 /*
  * Rows of bfloat16 become the operand.  They take half of the memory of y,
  * which has whole blocks of rows; behind them is room for a row of floats.
@@ -569,19 +451,10 @@ quantise_next(const mb_product *p)
 {
 	const uint16_t *x = (const uint16_t *) p->y;
 	size_t		step = padded(p->n);
-	float	   *wide = (float *) (x + step *
-								  ((p->rows + GROUP - 1) / GROUP * GROUP));
-	size_t		r;
+	size_t		rows = (p->rows + GROUP - 1) / GROUP * GROUP;
 
-	for (r = 0; r < p->rows; r++, x += step)
-	{
-		int8_group *group = int8_group_at(p->next, p->n, r / GROUP);
-
-		if (r % GROUP == 0)
-			group->total = 0;
-		if (!quantise_bf16(group, r % GROUP, x, p->n))
-			leave_out(group, r % GROUP, x, p->n, wide);
-	}
+	mb_quantise_bf16_avx512(x, step, p->rows, p->n,
+							(float *) (x + step * rows), p->next);
 }
 
 void

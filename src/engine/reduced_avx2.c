@@ -198,7 +198,7 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	}
 	steps = _mm_add_epi64(steps, _mm_unpackhi_epi64(steps, steps));
 	if (inverse > 0.0f && (size_t) _mm_cvtsi128_si64(steps) < k)
-		mb_int8_leave_out(group, r, x, k);
+		mb_int8_leave_out(group, r, x, k, &mb_int8_work_ref);
 }
 
 void

@@ -189,12 +189,57 @@ bf16_to_float(uint16_t h)
 	return v.f;
 }
 
+/* The values of a row that are no further from 0 than a bound, and the others */
+typedef struct int8_rest
+{
+	float		low;			/* smallest and largest, and 0 */
+	float		high;
+	uint32_t	steps;			/* how far they are from 0 on their own scale, none
+								 * more than MOST_STEPS, in STEP_PARTS cut off */
+	uint32_t	count;			/* that are not 0 */
+	uint32_t	above;			/* beyond the bound */
+} int8_rest;
+
+#define STEP_PARTS 16
+
+/* Work on a row of an instruction set; the same results in each */
+typedef struct int8_work
+{
+	int8_rest	(*measure) (const float *x, size_t k, float bound);
+
+	/* Integers of what is in [low, high], the others made outliers */
+	void		(*leave_out) (int8_group *group, size_t r, const float *x,
+							  size_t k, float low, float high);
+} int8_work;
+
+extern const int8_work mb_int8_work_ref;
+
 /*
  * What a row's integers would lose is left out of them: they are made again
- * for what remains.  Called with the row's integers made; the same plain C for
- * every instruction set.
+ * for what remains.  Called with the row's integers made, all finite.
  */
 extern void mb_int8_leave_out(int8_group *group, size_t r, const float *x,
-							  size_t k);
+							  size_t k, const int8_work *work);
+
+#if defined(__x86_64__)
+/*
+ * The operand of INT8 from rows [rows, k] of bfloat16 at distance step, each
+ * filled up with zeros to 32 numbers; wide: room for k floats.
+ */
+extern void mb_quantise_bf16_avx512(const uint16_t *x, size_t step,
+									size_t rows, size_t k, float *wide,
+									void *operand);
+#endif
+
+/* One value more is left out of row r. */
+static inline void
+add_outlier(int8_group *group, size_t r, const float *x, size_t column)
+{
+	int8_outlier *outlier = &group->outlier[r][group->outliers[r]++];
+
+	outlier->value = x[column];
+	outlier->column = (uint32_t) column;
+	group->total++;
+}
 
 #endif							/* MB_REDUCED_LAYOUT_H */

@@ -136,10 +136,4 @@ mb_linear_int8_vnni(const mb_product *product)
 	linear_int8(product, int8_vnni);
 }
 
-void
-mb_prepare_int8_vnni(const float *x, size_t rows, size_t k, void *operand)
-{
-	prepare_int8(x, rows, k, operand);
-}
-
 #endif							/* __x86_64__ */
