@@ -152,20 +152,24 @@ tile_sum(const tile *o, mb_format format, bool keep, int rows, vf *low,
 {
 	const char *next = o->next;
 	size_t		block = SUM_BLOCK(o->k);
-	size_t		at;
+	size_t		at = o->k < block ? o->k : block;
 	tile_totals totals;
+	size_t		i;
 	int			r;
 
+	for (i = 0; i < o->lines; i++, next += 64)
+		__builtin_prefetch(next, 0, 2);
+	tile_block(o, format, keep, rows, 0, at, low, high);
+	if (at == o->k)
+		return;
 UNROLL
 	for (r = 0; r < rows; r++)
 	{
-		TOTAL_SET(low, r, v_set1(0.0f));
-		TOTAL_SET(high, r, v_set1(0.0f));
+		TOTAL_SET(low, r, low[r]);
+		TOTAL_SET(high, r, high[r]);
 	}
-	for (at = 0; at < o->k; at += block)
+	for (; at < o->k; at += block)
 	{
-		size_t		i;
-
 		for (i = 0; i < o->lines; i++, next += 64)
 			__builtin_prefetch(next, 0, 2);
 		tile_block(o, format, keep, rows, at,
