@@ -145,10 +145,23 @@ v_less(vf a, vf b)
 	return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
 }
 
+static inline vm
+v_reaches(vf a, vf b)
+{
+	return _mm256_cmp_ps(a, b, _CMP_NLT_UQ);
+}
+
 static inline vf
 v_choose(vm m, vf a, vf b)
 {
 	return _mm256_blendv_ps(b, a, m);
+}
+
+/* what n out of range makes of e does not matter where m is false */
+static inline vf
+v_scaled(vm m, vf e, vf n)
+{
+	return _mm256_and_ps(m, e * v_power2(n));
 }
 
 static inline float

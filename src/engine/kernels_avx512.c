@@ -128,10 +128,22 @@ v_less(vf a, vf b)
 	return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
 
+static inline vm
+v_reaches(vf a, vf b)
+{
+	return _mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ);
+}
+
 static inline vf
 v_choose(vm m, vf a, vf b)
 {
 	return _mm512_mask_blend_ps(m, b, a);
+}
+
+static inline vf
+v_scaled(vm m, vf e, vf n)
+{
+	return _mm512_maskz_scalef_ps(m, e, n);
 }
 
 static inline float

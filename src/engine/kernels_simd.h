@@ -15,8 +15,10 @@
  *	v_nearest(x)		nearest integer, ties to even
  *	v_power2(n)			2^n for an integer n in [-126, 127]
  *	v_first(n)			true in the first n lanes
+ *	v_less(a, b)		a < b; v_reaches(a, b): not that, so also where either is NaN
  *	v_bytes(p, n)		true in those of the first n lanes where p[i] != 0
  *	v_choose(m, a, b)	a where m, else b
+ *	v_scaled(m, e, n)	e * 2^n for an integer n in [-126, 127] where m, else 0
  *	v_sum, v_largest	over the lanes
  *	w_low, w_high(v)	the first and the last half of v, widened; w_narrow back
  *
@@ -40,6 +42,8 @@
 
 #include <math.h>
 #include <string.h>
+
+#define ALWAYS static inline __attribute__((always_inline))
 
 /* Lanes of this step of a loop over width, and loads and stores of them. */
 #define STEP(width, i) ((width) - (i) < VW ? (width) - (i) : VW)
@@ -112,14 +116,26 @@ exp_near_v(vf x)
 	return e * v_power2(n);
 }
 
-/* e^x for x of softmax: 0 where x is less than SOFTMAX_LEAST; NaN stays. */
+/*
+ * e^x for x of softmax: 0 where x is less than SOFTMAX_LEAST; NaN stays.
+ * Shorter than exp_parts_v(): adding and taking off 1.5 * 2^23 rounds to an
+ * integer, and one float for ln 2 is wrong by 2.7e-9 of x, while x, a difference
+ * of scores, was rounded by up to 6e-8 of itself.  Where x is below the least,
+ * n may be anything.
+ */
 static inline vf
 exp_weight_v(vf x)
 {
-	vf			least = v_set1(SOFTMAX_LEAST);
+	vf			shift = v_set1(12582912.0f);
+	vf			n = v_fma(x, v_set1(1.44269502f), shift) - shift;
+	vf			r = v_fnma(n, v_set1(0.693147182f), x);
+	vf			p = v_fma(v_set1(0.00138198258f), r, v_set1(0.00836868677f));
 
-	return v_choose(v_less(x, least), v_set1(0.0f),
-					exp_near_v(v_max(least, x)));
+	p = v_fma(p, r, v_set1(0.0416682772f));
+	p = v_fma(p, r, v_set1(0.166665211f));
+	p = v_fma(p, r, v_set1(0.49999994f));
+	p = v_fma(r * r, p, r) + v_set1(1.0f);
+	return v_scaled(v_reaches(x, v_set1(SOFTMAX_LEAST)), p, n);
 }
 
 /* erf(t) for 0 <= t <= 1: t + t P(t^2), P of degree 6, error 2e-9 */
@@ -360,45 +376,83 @@ activation_simd(mb_activation kind, float *x, size_t width)
 	}
 }
 
+/* Largest of those of x[width] that mask lets through; mask may be NULL. */
+ALWAYS float
+largest_of(const float *x, const uint8_t *mask, size_t width)
+{
+	vf			lowest = v_set1(-INFINITY);
+	vf			largest[4] = {lowest, lowest, lowest, lowest};
+	size_t		i = 0;
+
+	for (; mask == NULL && i + 4 * VW <= width; i += 4 * VW)
+	{
+		largest[0] = v_max(largest[0], v_load(x + i));
+		largest[1] = v_max(largest[1], v_load(x + i + VW));
+		largest[2] = v_max(largest[2], v_load(x + i + 2 * VW));
+		largest[3] = v_max(largest[3], v_load(x + i + 3 * VW));
+	}
+	for (; i < width; i += VW)
+	{
+		size_t		n = STEP(width, i);
+
+		largest[0] = v_max(largest[0], v_choose(attended(mask, i, n),
+												load(x + i, n), lowest));
+	}
+	return v_largest(v_max(v_max(largest[0], largest[1]),
+						   v_max(largest[2], largest[3])));
+}
+
+/* Lanes [i, i + n) of x become weights, which are returned. */
+ALWAYS vf
+weigh(float *x, const uint8_t *mask, vf largest, size_t i, size_t n)
+{
+	vf			e = exp_weight_v(load(x + i, n) - largest);
+
+	if (mask != NULL || n < VW)
+		e = v_choose(attended(mask, i, n), e, v_set1(0.0f));
+	store(x + i, e, n);
+	return e;
+}
+
+/*
+ * e^(x - largest) of a row, and their sum: four vectors at a time in float,
+ * which costs two roundings of each, and those sums in double.
+ */
+ALWAYS double
+weigh_row(float *x, const uint8_t *mask, size_t width)
+{
+	vf			largest = v_set1(largest_of(x, mask, width));
+	vd			low = w_zero();
+	vd			high = w_zero();
+	size_t		i = 0;
+	vf			e;
+
+	for (; i + 4 * VW <= width; i += 4 * VW)
+	{
+		vf			a = weigh(x, mask, largest, i, VW);
+		vf			b = weigh(x, mask, largest, i + VW, VW);
+		vf			c = weigh(x, mask, largest, i + 2 * VW, VW);
+		vf			d = weigh(x, mask, largest, i + 3 * VW, VW);
+
+		e = (a + b) + (c + d);
+		low += w_low(e);
+		high += w_high(e);
+	}
+	for (; i < width; i += VW)
+	{
+		e = weigh(x, mask, largest, i, STEP(width, i));
+		low += w_low(e);
+		high += w_high(e);
+	}
+	return w_sum(low + high);
+}
+
 static double
 exponentials_simd(float *x, const uint8_t *mask, size_t width)
 {
-	vf			lowest = v_set1(-INFINITY);
-	vf			largest = lowest;
-	vd			low = w_zero();
-	vd			high = w_zero();
-	size_t		whole = mask == NULL ? width / VW * VW : 0;
-	size_t		i;
-	vf			e;
-
-	for (i = 0; i < whole; i += VW)
-		largest = v_max(largest, v_load(x + i));
-	for (; i < width; i += VW)
-	{
-		size_t		n = STEP(width, i);
-
-		largest = v_max(largest, v_choose(attended(mask, i, n),
-										  load(x + i, n), lowest));
-	}
-	largest = v_set1(v_largest(largest));
-	for (i = 0; i < whole; i += VW)
-	{
-		e = exp_weight_v(v_load(x + i) - largest);
-		low += w_low(e);
-		high += w_high(e);
-		v_store(x + i, e);
-	}
-	for (; i < width; i += VW)
-	{
-		size_t		n = STEP(width, i);
-
-		e = exp_weight_v(load(x + i, n) - largest);
-		e = v_choose(attended(mask, i, n), e, v_set1(0.0f));
-		low += w_low(e);
-		high += w_high(e);
-		store(x + i, e, n);
-	}
-	return w_sum(low + high);
+	if (mask == NULL)
+		return weigh_row(x, NULL, width);
+	return weigh_row(x, mask, width);
 }
 
 static void

@@ -51,11 +51,17 @@ quad(const uint8_t *p)
 		_mm512_store_si512(sums[r] + TILE, b##r); \
 	} while (0)
 
+/* Nothing, or what lies in the next panel as the lines at hand do in theirs */
+#define NEAR(at)
+#define AHEAD(at) \
+	__builtin_prefetch(next + (at), 0, 2); \
+	__builtin_prefetch(next + deep * AMX_BYTES + (at), 0, 2)
+
 /*
  * Rows from x on, "deep" tiles along k, with the tiles at w and behind them.
  * ROWS_DO applies a macro to each row's number.
  */
-#define BODY(ROWS_DO) \
+#define BODY(ROWS_DO, FETCH) \
 	const uint8_t *w_next = w + deep * AMX_BYTES; \
 	size_t t; \
 	size_t i; \
@@ -70,6 +76,7 @@ quad(const uint8_t *p)
 			__m512i w1 = _mm512_load_si512(w_next + t * AMX_BYTES + \
 										   i * LINE); \
 			\
+			FETCH(t * AMX_BYTES + i * LINE); \
 			ROWS_DO(EACH); \
 		} \
 	} \
@@ -80,35 +87,38 @@ quad(const uint8_t *p)
 #define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
 #define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
 
-static void
-rows_1(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
-{
-	BODY(ONE);
+#define ROWS(name, ROWS_DO) \
+static void \
+name(const uint8_t *x, const uint8_t *w, size_t deep, \
+	 int32_t (*sums)[MB_PANEL]) \
+{ \
+	BODY(ROWS_DO, NEAR); \
+} \
+static void \
+name##_ahead(const uint8_t *x, const uint8_t *w, size_t deep, \
+			 int32_t (*sums)[MB_PANEL], const uint8_t *next) \
+{ \
+	BODY(ROWS_DO, AHEAD); \
 }
 
-static void
-rows_2(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
-{
-	BODY(TWO);
-}
+ROWS(rows_1, ONE)
+ROWS(rows_2, TWO)
+ROWS(rows_4, FOUR)
+ROWS(rows_8, EIGHT)
 
-static void
-rows_4(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
-{
-	BODY(FOUR);
-}
+#define SUMS(name) \
+	do { \
+		if (next == NULL) \
+			name(x, w, deep, sums); \
+		else \
+			name##_ahead(x, w, deep, sums, next); \
+	} while (0)
 
+/* Sums of a group's rows; the first of them ask for the panel at next. */
 static void
-rows_8(const uint8_t *x, const uint8_t *w, size_t deep, int32_t (*sums)[MB_PANEL])
+group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
+		   const uint8_t *next, sums_block *block)
 {
-	BODY(EIGHT);
-}
-
-static void
-int8_vnni(int8_group *group, size_t rows, size_t k, const uint8_t *w,
-		  sums_block *block)
-{
-	size_t		deep = depth(MB_FORMAT_INT8, k);
 	size_t		r = 0;
 
 	/* eight rows at a multiple of eight lie in one tile; so do the parts */
@@ -119,21 +129,52 @@ int8_vnni(int8_group *group, size_t rows, size_t k, const uint8_t *w,
 		size_t		left = rows - r;
 
 		if (left >= 8)
-			rows_8(x, w, deep, sums);
+			SUMS(rows_8);
 		else if (left >= 4)
-			rows_4(x, w, deep, sums);
+			SUMS(rows_4);
 		else if (left >= 2)
-			rows_2(x, w, deep, sums);
+			SUMS(rows_2);
 		else
-			rows_1(x, w, deep, sums);
+			SUMS(rows_1);
 		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+		next = NULL;
 	}
 }
 
+/*
+ * As linear_int8(), but the first rows ask for the next panel meanwhile: with
+ * few rows there is little else to wait for.  Behind a map's last panel lies,
+ * past what outliers need, the first of the map that was packed after it, which
+ * is the next in use.
+ */
 void
-mb_linear_int8_vnni(const mb_product *product)
+mb_linear_int8_vnni(const mb_product *p)
 {
-	linear_int8(product, int8_vnni);
+	sums_block	block __attribute__((aligned(64)));
+	size_t		deep = depth(MB_FORMAT_INT8, p->k);
+	size_t		end = p->first + p->width;
+	const uint8_t *after = (const uint8_t *)
+		panel_input(p->map->panels, p->k, p->n, p->k);
+	size_t		column;
+	size_t		row;
+
+	for (column = p->first; column < end; column += MB_PANEL)
+	{
+		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
+									  column);
+		const uint8_t *next = column + MB_PANEL < padded(p->n) ?
+			w + panel_size(MB_FORMAT_INT8, p->k) : after;
+
+		for (row = 0; row < p->rows; row += GROUP)
+		{
+			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
+			finish_job	job = finish_job_make(p, group, &block, row, column);
+
+			group_sums(group, job.rows, deep, w, row == 0 ? next : NULL,
+					   &block);
+			finish_rows(&job, 0, job.rows);
+		}
+	}
 }
 
 #endif							/* __x86_64__ */
