@@ -19,14 +19,6 @@
  * ----------
  */
 
-/* Smallest and largest of a row and 0; are all its values numbers? */
-typedef struct row_range
-{
-	float		low;
-	float		high;
-	bool		finite;
-} row_range;
-
 /* The lanes of a range, on their way */
 typedef struct lane_range
 {
@@ -45,30 +37,30 @@ widen_range(lane_range *range, vf v)
 
 /* Over the lanes, both at once: the smallest is minus the largest of -low */
 static inline void
-reduce_range(vf low, vf high, row_range *range)
+reduce_range(vf low_lanes, vf high_lanes, float *low, float *high)
 {
-	vf			minus = _mm512_setzero_ps() - low;
+	vf			minus = _mm512_setzero_ps() - low_lanes;
 	__m256		a = _mm256_max_ps(_mm512_castps512_ps256(minus),
 								  _mm512_extractf32x8_ps(minus, 1));
-	__m256		b = _mm256_max_ps(_mm512_castps512_ps256(high),
-								  _mm512_extractf32x8_ps(high, 1));
+	__m256		b = _mm256_max_ps(_mm512_castps512_ps256(high_lanes),
+								  _mm512_extractf32x8_ps(high_lanes, 1));
 	__m256		c = _mm256_max_ps(_mm256_unpacklo_ps(a, b),
 								  _mm256_unpackhi_ps(a, b));
 	__m128		d = _mm_max_ps(_mm256_castps256_ps128(c),
 							   _mm256_extractf128_ps(c, 1));
 
 	d = _mm_max_ps(d, _mm_movehl_ps(d, d));
-	range->low = 0.0f - _mm_cvtss_f32(d);	/* not -0 */
-	range->high = _mm_cvtss_f32(_mm_movehdup_ps(d));
+	*low = 0.0f - _mm_cvtss_f32(d);	/* not -0 */
+	*high = _mm_cvtss_f32(_mm_movehdup_ps(d));
 }
 
-static inline row_range
-find_range(const float *x, size_t k)
+/* Smallest and largest of a row and 0; high is NaN if any is no number. */
+static inline void
+find_range(const float *x, size_t k, float *low, float *high)
 {
 	vf			zero = _mm512_setzero_ps();
 	lane_range	even = {zero, zero, zero};
 	lane_range	odd = even;
-	row_range	range;
 	size_t		i;
 
 	for (i = 0; i + 2 * VW <= k; i += 2 * VW)
@@ -82,10 +74,45 @@ find_range(const float *x, size_t k)
 		widen_range(&odd, row_lanes(x, k, i + VW));
 	}
 	reduce_range(_mm512_min_ps(even.low, odd.low),
-				 _mm512_max_ps(even.high, odd.high), &range);
-	range.finite = _mm512_cmp_ps_mask(even.check + odd.check, zero,
-									  _CMP_EQ_OQ) == 0xffff;
-	return range;
+				 _mm512_max_ps(even.high, odd.high), low, high);
+	if (_mm512_cmp_ps_mask(even.check + odd.check, zero, _CMP_EQ_OQ) != 0xffff)
+		*high = NAN;
+}
+
+/* Of n rows: their ranges, and what follows from them */
+typedef struct row_scales
+{
+	float		low[GROUP];
+	float		high[GROUP];
+	float		inverse[GROUP];	/* of the scale; 0: all integers are zero */
+} row_scales;
+
+/* Scales and zeros of rows [r, r + n) of a group: divisions for 16 at a time */
+static inline void
+set_scales(int8_group *group, size_t r, size_t n, row_scales *rows)
+{
+	const vf	steps = v_set1(255.0f);
+	size_t		i;
+
+	for (i = 0; i < n; i += VW)
+	{
+		size_t		some = STEP(n, i);
+		vf			low = load_some(rows->low + i, some);
+		vf			scale = load_some(rows->high + i, some) / steps -
+			low / steps;
+		__mmask16	good = _mm512_cmp_ps_mask(scale, v_set1(RANGE_LEAST),
+											  _CMP_GT_OQ);
+		__mmask16	finite = _mm512_cmp_ps_mask(scale, scale, _CMP_EQ_OQ);
+		vf			inverse = _mm512_maskz_div_ps(good, v_set1(1.0f), scale);
+		vf			zero = _mm512_maskz_mul_ps(finite, v_set1(-0.0f) - low,
+											   inverse);
+
+		zero = _mm512_roundscale_ps(zero, _MM_FROUND_TO_NEAREST_INT |
+									_MM_FROUND_NO_EXC);
+		v_store_part(rows->inverse + i, inverse, some);
+		v_store_part(group->scale + r + i, scale, some);
+		v_store_part(group->zero + r + i, zero, some);
+	}
 }
 
 /* Four vectors of integers, plus zero, as 64 bytes, those outside saturated */
@@ -118,24 +145,18 @@ typedef struct row_steps
 	vf			factor;
 	__m512i		wide_zero;		/* 16 bits each */
 	__m512i		byte_zero;
-	bool		any;			/* else all are 0 */
 } row_steps;
 
 static inline row_steps
-set_steps(int8_group *group, size_t r, row_range range)
+steps_of(int8_group *group, size_t r, float inverse)
 {
-	float		scale = range.high / 255.0f - range.low / 255.0f;
-	float		inverse = scale > RANGE_LEAST && range.finite ?
-		1.0f / scale : 0.0f;
-	float		zero = range.finite ? rintf(-range.low * inverse) : 0.0f;
+	float		zero = group->zero[r];
 	row_steps	steps = {
 		v_set1(inverse), _mm512_set1_epi16((short) zero),
-		_mm512_set1_epi8((char) (int) zero), inverse > 0.0f
+		_mm512_set1_epi8((char) (int) zero)
 	};
 
 	group->outliers[r] = 0;
-	group->scale[r] = range.finite ? scale : NAN;
-	group->zero[r] = zero;
 	return steps;
 }
 
@@ -150,9 +171,10 @@ clip(vf v, vf low, vf high)
 /* Integers of a row, how far from zero they are altogether; clipped: see clip() */
 ALWAYS size_t
 quantise_lines(int8_group *group, size_t r, const float *x, size_t k,
-			   const row_steps *row, bool clipped, float low, float high)
+			   float inverse, bool clipped, float low, float high)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
+	row_steps	row = steps_of(group, r, inverse);
 	__m512i		steps = _mm512_setzero_si512();
 	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
 	vf			lows = v_set1(low);
@@ -177,12 +199,12 @@ quantise_lines(int8_group *group, size_t r, const float *x, size_t k,
 			c = clip(c, lows, highs);
 			d = clip(d, lows, highs);
 		}
-		bytes = pack_bytes(_mm512_cvtps_epi32(a * row->factor),
-						   _mm512_cvtps_epi32(b * row->factor),
-						   _mm512_cvtps_epi32(c * row->factor),
-						   _mm512_cvtps_epi32(d * row->factor),
-						   row->wide_zero);
-		steps = add_steps(steps, bytes, row->byte_zero);
+		bytes = pack_bytes(_mm512_cvtps_epi32(a * row.factor),
+						   _mm512_cvtps_epi32(b * row.factor),
+						   _mm512_cvtps_epi32(c * row.factor),
+						   _mm512_cvtps_epi32(d * row.factor),
+						   row.wide_zero);
+		steps = add_steps(steps, bytes, row.byte_zero);
 		_mm512_store_si512((void *) line, bytes);
 	}
 	return (size_t) _mm512_reduce_add_epi64(steps);
@@ -235,11 +257,13 @@ static void
 leave_out(int8_group *group, size_t r, const float *x, size_t k, float low,
 		  float high)
 {
-	row_range	range = {low, high, true};
-	row_steps	row = set_steps(group, r, range);
+	row_scales	row;
 	size_t		i;
 
-	(void) quantise_lines(group, r, x, k, &row, true, low, high);
+	row.low[0] = low;
+	row.high[0] = high;
+	set_scales(group, r, 1, &row);
+	(void) quantise_lines(group, r, x, k, row.inverse[0], true, low, high);
 	for (i = 0; i < k; i += VW)
 	{
 		vf			v = row_lanes(x, k, i);
@@ -253,28 +277,27 @@ leave_out(int8_group *group, size_t r, const float *x, size_t k, float low,
 
 static const int8_work int8_work_avx512 = {measure, leave_out};
 
-static inline void
-quantise_row(int8_group *group, size_t r, const float *x, size_t k)
-{
-	row_steps	row = set_steps(group, r, find_range(x, k));
-
-	if (quantise_lines(group, r, x, k, &row, false, 0.0f, 0.0f) < k &&
-		row.any)
-		mb_int8_leave_out(group, r, x, k, &int8_work_avx512);
-}
-
 void
 mb_prepare_int8_avx512(const float *x, size_t rows, size_t k, void *operand)
 {
+	row_scales	scales;
+	size_t		first;
 	size_t		r;
 
-	for (r = 0; r < rows; r++, x += k)
+	for (first = 0; first < rows; first += GROUP, x += GROUP * k)
 	{
-		int8_group *group = int8_group_at(operand, k, r / GROUP);
+		int8_group *group = int8_group_at(operand, k, first / GROUP);
+		size_t		some = group_rows(rows, first);
 
-		if (r % GROUP == 0)
-			group->total = 0;
-		quantise_row(group, r % GROUP, x, k);
+		for (r = 0; r < some; r++)
+			find_range(x + r * k, k, &scales.low[r], &scales.high[r]);
+		group->total = 0;
+		set_scales(group, 0, some, &scales);
+		for (r = 0; r < some; r++)
+			if (quantise_lines(group, r, x + r * k, k, scales.inverse[r],
+							   false, 0.0f, 0.0f) < k &&
+				scales.inverse[r] > 0.0f)
+				mb_int8_leave_out(group, r, x + r * k, k, &int8_work_avx512);
 	}
 }
 
@@ -302,14 +325,13 @@ largest_of(__m512i v)
  * signed integers the largest is the largest positive number, as unsigned ones
  * the largest is the smallest negative one; NaN is beyond infinity in both.
  */
-static row_range
-find_range_bf16(const uint16_t *x, size_t k)
+static void
+find_range_bf16(const uint16_t *x, size_t k, float *least, float *most)
 {
 	__m512i		low = _mm512_setzero_si512();
 	__m512i		high = low;
 	uint32_t	lowest;
 	uint32_t	highest;
-	row_range	range;
 	size_t		i;
 
 	for (i = 0; i < k; i += BF16_DEEP)
@@ -321,10 +343,9 @@ find_range_bf16(const uint16_t *x, size_t k)
 	}
 	lowest = largest_of(low);
 	highest = largest_of(high);
-	range.low = lowest > 0x8000 ? bf16_to_float((uint16_t) lowest) : 0.0f;
-	range.high = bf16_to_float((uint16_t) highest);
-	range.finite = (lowest & 0x7fff) < 0x7f80 && highest < 0x7f80;
-	return range;
+	*least = lowest > 0x8000 ? bf16_to_float((uint16_t) lowest) : 0.0f;
+	*most = (lowest & 0x7fff) < 0x7f80 && highest < 0x7f80 ?
+		bf16_to_float((uint16_t) highest) : NAN;
 }
 
 /* Steps of the even and of the odd numbers of a line */
@@ -365,13 +386,13 @@ line_bytes(__m512i a, __m512i b, const row_steps *row)
 									_mm512_shuffle_epi8(bytes, pairs));
 }
 
-/* As quantise_row() of the same numbers; wide: room for k */
-static void
-quantise_bf16_row(int8_group *group, size_t r, const uint16_t *x, size_t k,
-				  float *wide)
+/* As quantise_lines() of the same numbers */
+static size_t
+quantise_bf16_lines(int8_group *group, size_t r, const uint16_t *x, size_t k,
+					float inverse)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
-	row_steps	row = set_steps(group, r, find_range_bf16(x, k));
+	row_steps	row = steps_of(group, r, inverse);
 	__m512i		steps = _mm512_setzero_si512();
 	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
 	size_t		i;
@@ -387,8 +408,16 @@ quantise_bf16_row(int8_group *group, size_t r, const uint16_t *x, size_t k,
 		steps = add_steps(steps, bytes, row.byte_zero);
 		_mm512_store_si512((void *) line, bytes);
 	}
-	if ((size_t) _mm512_reduce_add_epi64(steps) >= k || !row.any)
-		return;
+	return (size_t) _mm512_reduce_add_epi64(steps);
+}
+
+/* The row as floats in wide, for the search for what to leave out */
+static void
+leave_out_bf16(int8_group *group, size_t r, const uint16_t *x, size_t k,
+			   float *wide)
+{
+	size_t		i;
+
 	for (i = 0; i < k; i++)
 		wide[i] = bf16_to_float(x[i]);
 	mb_int8_leave_out(group, r, wide, k, &int8_work_avx512);
@@ -398,15 +427,24 @@ void
 mb_quantise_bf16_avx512(const uint16_t *x, size_t step, size_t rows, size_t k,
 						float *wide, void *operand)
 {
+	row_scales	scales;
+	size_t		first;
 	size_t		r;
 
-	for (r = 0; r < rows; r++, x += step)
+	for (first = 0; first < rows; first += GROUP, x += GROUP * step)
 	{
-		int8_group *group = int8_group_at(operand, k, r / GROUP);
+		int8_group *group = int8_group_at(operand, k, first / GROUP);
+		size_t		some = group_rows(rows, first);
 
-		if (r % GROUP == 0)
-			group->total = 0;
-		quantise_bf16_row(group, r % GROUP, x, k, wide);
+		for (r = 0; r < some; r++)
+			find_range_bf16(x + r * step, k, &scales.low[r], &scales.high[r]);
+		group->total = 0;
+		set_scales(group, 0, some, &scales);
+		for (r = 0; r < some; r++)
+			if (quantise_bf16_lines(group, r, x + r * step, k,
+									scales.inverse[r]) < k &&
+				scales.inverse[r] > 0.0f)
+				leave_out_bf16(group, r, x + r * step, k, wide);
 	}
 }
 

@@ -315,7 +315,7 @@ find_operands(const mb_product *p, mb_format format, const uint8_t *group,
 
 /* size: bytes of a group of rows */
 ALWAYS void
-linear_blocks(const mb_product *p, mb_format format, size_t size, size_t first)
+linear_amx(const mb_product *p, mb_format format, size_t size)
 {
 	sums_block	blocks[2] __attribute__((aligned(64)));
 	finish_job	jobs[2];
@@ -325,7 +325,7 @@ linear_blocks(const mb_product *p, mb_format format, size_t size, size_t first)
 	size_t		row;
 	int			now = 0;
 
-	for (column = first; column < end; column += MB_PANEL)
+	for (column = p->first; column < end; column += MB_PANEL)
 	{
 		for (row = 0; row < p->rows; row += GROUP)
 		{
@@ -347,94 +347,6 @@ linear_blocks(const mb_product *p, mb_format format, size_t size, size_t first)
 	}
 	if (before != NULL)
 		dispatch_rows(before, 0, before->rows);
-}
-
-/*
- * A tile of rows and two panels: four sums in turn, as with two tiles of rows.
- * The second panel's sums take the place of the second tile's.
- */
-ALWAYS void
-multiply_pair(mb_format format, const step_operands *o,
-			  const finish_job *before, sums_block *block)
-{
-	size_t		steps = o->size / AMX_BYTES;
-	size_t		jobs = before == NULL ? 0 : 2;
-	size_t		done = 0;
-	size_t		s;
-
-	clear_sums();
-	for (s = 0; s < steps; s++)
-	{
-		const uint8_t *w = o->w + s * AMX_BYTES;
-
-		LOAD(4, o->x + s * AMX_BYTES);
-		LOAD(5, w);
-		LOAD(6, w + o->size);
-		LOAD(7, w + 2 * o->size);
-		if (format == MB_FORMAT_INT8)
-		{
-			_tile_dpbusd(0, 4, 5);
-			_tile_dpbusd(1, 4, 6);
-			_tile_dpbusd(2, 4, 7);
-			LOAD(5, w + 3 * o->size);
-			_tile_dpbusd(3, 4, 5);
-		}
-		else
-		{
-			_tile_dpbf16ps(0, 4, 5);
-			_tile_dpbf16ps(1, 4, 6);
-			_tile_dpbf16ps(2, 4, 7);
-			LOAD(5, w + 3 * o->size);
-			_tile_dpbf16ps(3, 4, 5);
-		}
-		ask_ahead(o->w + 4 * (o->size + s * AMX_BYTES), 4 * AMX_BYTES);
-		for (; done < jobs && (done <= s || s + 1 == steps); done++)
-			dispatch_rows(&before[done], 0, before[done].rows);
-	}
-	store_sums(block, true);
-	BARRIER;
-}
-
-/* Few rows: panels two by two; the column of the first that is left */
-ALWAYS size_t
-linear_pairs(const mb_product *p, mb_format format)
-{
-	sums_block	blocks[2] __attribute__((aligned(64)));
-	finish_job	jobs[2][2];
-	const finish_job *before = NULL;
-	const int8_group *group = format == MB_FORMAT_INT8 ? p->operand : NULL;
-	size_t		end = p->first + p->width;
-	size_t		column;
-	int			now = 0;
-
-	for (column = p->first; column + MB_PANEL < end; column += 2 * MB_PANEL)
-	{
-		step_operands o = find_operands(p, format, p->operand, column);
-		sums_block *second = (sums_block *) &blocks[now].i[TILE];
-
-		jobs[now][0] = finish_job_make(p, group, &blocks[now], 0, column);
-		jobs[now][1] = finish_job_make(p, group, second, 0,
-									   column + MB_PANEL);
-		multiply_pair(format, &o, before, &blocks[now]);
-		before = jobs[now];
-		now ^= 1;
-	}
-	if (before != NULL)
-	{
-		dispatch_rows(&before[0], 0, before[0].rows);
-		dispatch_rows(&before[1], 0, before[1].rows);
-	}
-	return column;
-}
-
-ALWAYS void
-linear_amx(const mb_product *p, mb_format format, size_t size)
-{
-	size_t		column = p->first;
-
-	if (p->rows <= TILE && format != MB_FORMAT_BF16X3)
-		column = linear_pairs(p, format);
-	linear_blocks(p, format, size, column);
 }
 
 /* ----------
