@@ -251,12 +251,11 @@ is_elaborate(mb_activation activation)
 
 /*
  * What cannot be done on the way to the results of rows [r, end) is done in the
- * block.  Is it in floats then?
+ * block, where "elaborate" the activation.  Is it in floats then?
  */
 static inline bool
-settle(const finish_job *job, size_t r, size_t end)
+settle(const finish_job *job, bool elaborate, size_t r, size_t end)
 {
-	bool		elaborate = is_elaborate(job->p->activation);
 	bool		floats = job->group == NULL;
 
 	if (!floats && (elaborate || job->group->total > 0))
@@ -273,8 +272,10 @@ settle(const finish_job *job, size_t r, size_t end)
 static void
 finish_rows(const finish_job *job, size_t r, size_t end)
 {
-	if (settle(job, r, end))
-		finish_panel(job, true, !is_elaborate(job->p->activation), r, end);
+	bool		elaborate = is_elaborate(job->p->activation);
+
+	if (settle(job, elaborate, r, end))
+		finish_panel(job, true, !elaborate, r, end);
 	else
 		finish_panel(job, false, true, r, end);
 }
