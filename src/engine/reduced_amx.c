@@ -303,13 +303,14 @@ share_of(size_t rows, size_t steps)
 /*
  * Sums of one block, and between their steps results of the block before: the
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
- * of rows.  ahead: this is the first to read the panel.
+ * of rows.  ahead: the panel to ask for meanwhile, or NULL.
  */
 ALWAYS void
-multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
-			   const finish_job *before, sums_block *block)
+multiply_block(mb_format format, const step_operands *o, bool two,
+			   const uint8_t *ahead, const finish_job *before,
+			   sums_block *block)
 {
-	size_t		panel = MB_PANEL / TILE * o->size *
+	size_t		share_of_panel = MB_PANEL / TILE * AMX_BYTES *
 		(format == MB_FORMAT_BF16X3 ? 2 : 1);
 	size_t		steps = o->size / AMX_BYTES;
 	size_t		rows = before == NULL ? 0 : before->rows;
@@ -328,8 +329,8 @@ multiply_block(mb_format format, const step_operands *o, bool two, bool ahead,
 			step_bf16(o, s * AMX_BYTES, two);
 		else
 			step_bf16x3(o, s * AMX_BYTES, two);
-		if (ahead)
-			ask_ahead(o->w + panel + s * (panel / steps), panel / steps);
+		if (ahead != NULL)
+			ask_ahead(ahead + s * share_of_panel, share_of_panel);
 		if (end > done)
 			dispatch_rows(before, done, end);
 		done = end;
@@ -359,6 +360,18 @@ find_operands(const mb_product *p, mb_format format, const uint8_t *group,
 	return o;
 }
 
+/*
+ * The panel that is used next: behind a map's last one, past what outliers
+ * need, lies the first of the map that was packed after it.
+ */
+ALWAYS const uint8_t *
+next_panel(const mb_product *p, mb_format format, size_t column)
+{
+	if (format == MB_FORMAT_INT8 && column + MB_PANEL >= p->n)
+		return (const uint8_t *) panel_input(p->map->panels, p->k, p->n, p->k);
+	return panel_tile(format, p->map->panels, p->k, column + MB_PANEL);
+}
+
 /* size: bytes of a group of rows */
 ALWAYS void
 linear_amx(const mb_product *p, mb_format format, size_t size)
@@ -377,15 +390,16 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 		{
 			const uint8_t *group = group_of(p, row, size);
 			step_operands o = find_operands(p, format, group, column);
+			const uint8_t *ahead = row == 0 ?
+				next_panel(p, format, column) : NULL;
 
 			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,
 										&blocks[now], row, column);
 			if (jobs[now].rows > TILE)
-				multiply_block(format, &o, true, row == 0, before,
-							   &blocks[now]);
+				multiply_block(format, &o, true, ahead, before, &blocks[now]);
 			else
-				multiply_block(format, &o, false, row == 0, before,
+				multiply_block(format, &o, false, ahead, before,
 							   &blocks[now]);
 			before = &jobs[now];
 			now ^= 1;
