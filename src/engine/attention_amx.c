@@ -274,9 +274,58 @@ power_of_two(vf t)
 	return _mm512_scalef_ps(p, t);
 }
 
-/* Largest score of a row that is attended to */
-ALWAYS float
-largest_score(const mb_attention *a, const float *scores, bool masked)
+/* Vectors of 16 rows, one of each */
+typedef struct row_vectors
+{
+	vf			v[TILE];
+} row_vectors;
+
+ALWAYS vf
+join(bool largest, vf x, vf y)
+{
+	return largest ? (vf) _mm512_max_ps(x, y) : (vf) (x + y);
+}
+
+/* Lane r of the result: the lanes of row r, all added or the largest */
+ALWAYS vf
+across_lanes(const row_vectors *rows, bool largest)
+{
+	vf			a[8];
+	vf			b[4];
+	vf			c[2];
+	int			i;
+
+	for (i = 0; i < 8; i++)
+	{
+		vf			x = rows->v[2 * i];
+		vf			y = rows->v[2 * i + 1];
+
+		a[i] = join(largest, _mm512_unpacklo_ps(x, y),
+					_mm512_unpackhi_ps(x, y));
+	}
+	for (i = 0; i < 4; i++)
+	{
+		__m512d		x = _mm512_castps_pd(a[2 * i]);
+		__m512d		y = _mm512_castps_pd(a[2 * i + 1]);
+
+		b[i] = join(largest, _mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
+					_mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+	}
+	for (i = 0; i < 2; i++)
+	{
+		vf			x = b[2 * i];
+		vf			y = b[2 * i + 1];
+
+		c[i] = join(largest, _mm512_shuffle_f32x4(x, y, 0x88),
+					_mm512_shuffle_f32x4(x, y, 0xdd));
+	}
+	return join(largest, _mm512_shuffle_f32x4(c[0], c[1], 0x88),
+				_mm512_shuffle_f32x4(c[0], c[1], 0xdd));
+}
+
+/* Lanes of the largest score of a row that is attended to */
+ALWAYS vf
+largest_scores(const mb_attention *a, const float *scores, bool masked)
 {
 	vf			lowest = v_set1(-INFINITY);
 	vf			even = lowest;
@@ -294,7 +343,7 @@ largest_score(const mb_attention *a, const float *scores, bool masked)
 	for (; i < a->length; i += VW)
 		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
 								  even);
-	return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
+	return _mm512_max_ps(even, odd);
 }
 
 /* The weights of 32 keys, of which some are not looked at, as bfloat16 */
@@ -324,13 +373,12 @@ add_line(vf sum, __m512i line)
 
 /*
  * A row's scores become bfloat16 weights, each line written where scores are
- * done with.  1 / the sum of these weights, so that they add up to 1.
+ * done with.  Lanes of the sum of these weights.
  */
-ALWAYS float
-weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
+ALWAYS vf
+weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
+		  bool masked)
 {
-	vf			scale = v_set1(factor);
-	vf			shift = v_set1(-factor * largest_score(a, scores, masked));
 	vf			sum = _mm512_setzero_ps();
 	vf			other = sum;
 	uint8_t    *line = (uint8_t *) scores;
@@ -353,7 +401,29 @@ weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 		sum = add_line(sum, u);
 		_mm512_store_si512((void *) line, u);
 	}
-	return 1.0f / _mm512_reduce_add_ps(sum + other);
+	return sum + other;
+}
+
+/* All rows; factors[r] is 1 / the sum of row r, so that they add up to 1. */
+ALWAYS void
+weigh_rows(const mb_attention *a, float *scores, bool masked, float *factors)
+{
+	size_t		step = score_step(a->length);
+	float		factor = (float) (1.44269504088896340736 /
+								  sqrt((double) a->size));
+	float		shifts[TILE];
+	row_vectors rows;
+	size_t		r;
+
+	for (r = 0; r < a->rows; r++)
+		rows.v[r] = largest_scores(a, scores + r * step, masked);
+	for (; r < TILE; r++)
+		rows.v[r] = _mm512_setzero_ps();
+	v_store(shifts, v_set1(-factor) * across_lanes(&rows, true));
+	for (r = 0; r < a->rows; r++)
+		rows.v[r] = weigh_row(a, scores + r * step, v_set1(factor),
+							  v_set1(shifts[r]), masked);
+	v_store(factors, v_set1(1.0f) / across_lanes(&rows, false));
 }
 
 /*
@@ -435,17 +505,12 @@ attend(const mb_attention *a, bool masked)
 {
 	uint8_t    *queries = a->scratch;
 	float	   *scores = (float *) (queries + query_bytes(a->size));
-	float		factor = (float) (1.44269504088896340736 /
-								  sqrt((double) a->size));
 	float		factors[TILE];
 	size_t		c;
-	size_t		r;
 
 	round_queries(a, queries);
 	score_rows(a, queries, scores);
-	for (r = 0; r < a->rows; r++)
-		factors[r] = weigh_row(a, scores + r * score_step(a->length), factor,
-							   masked);
+	weigh_rows(a, scores, masked, factors);
 	BARRIER;
 	for (c = 0; c < a->size; c += MB_PANEL)
 		weigh_values(a, scores, factors, c);
