@@ -16,10 +16,9 @@
 # them over the corpus and random mutations of it, or with LIBFUZZER=1 with
 # clang's libFuzzer.  With SANITIZE the first finding ends the program.
 #
-# Other processors have plain C, and OpenBLAS's matrix products.  The engine
-# cross-compiles for aarch64 with Debian's gcc-aarch64-linux-gnu, given
-# libopenblas-serial-dev and libutf8proc-dev of arm64, and what comes out runs
-# under qemu-user:
+# Other processors have plain C.  The engine cross-compiles for aarch64 with
+# Debian's gcc-aarch64-linux-gnu, given libopenblas-serial-dev and
+# libutf8proc-dev of arm64, and what comes out runs under qemu-user:
 #
 #	make -f test/engine.mk CC=aarch64-linux-gnu-gcc OUT=build/arm64 unit
 #	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm64/test_json

@@ -190,9 +190,8 @@ extern const mb_kernels *mb_kernels_current(void);
  * with other products: for int8, and for all precisions), or, for tests and
  * measurements, one of the first three with its matrix product named:
  * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
- * own product.  "auto" is the best of them; on processors other than x86-64
- * "ref" with OpenBLAS.  False when this CPU (or build) has no such table, and
- * then nothing changes.
+ * own product.  "auto" is the best of them.  False when this CPU (or build) has
+ * no such table, and then nothing changes.
  */
 extern bool mb_kernels_choose(const char *name);
 
