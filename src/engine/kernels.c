@@ -36,10 +36,7 @@ always(void)
 
 /*
  * Best first: "auto" takes the first usable one.  Where none of our instruction
- * sets is there, that is plain C, on any processor, though OpenBLAS is more than
- * twice as fast: its sums are in float, and further from the exact result than
- * the bound on fidelity allows, even when only few inputs are summed at a time;
- * plain C's are in double.  test/golden/model/README.md has the figures.
+ * sets is there, that is plain C with OpenBLAS's products.
  */
 static const kernel_choice choices[] = {
 #if defined(__x86_64__)
@@ -52,33 +49,42 @@ static const kernel_choice choices[] = {
 	{"avx2/openblas", &mb_kernels_avx2_openblas, mb_cpu_has_avx2},
 	{"avx2/ref", &mb_kernels_avx2_plain, mb_cpu_has_avx2},
 #endif
-	{"ref", &mb_kernels_ref, always},
 	{"ref/openblas", &mb_kernels_ref_openblas, always},
+	{"ref", &mb_kernels_ref, always},
 	{"ref/ref", &mb_kernels_ref, always},
 };
 
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
+/* The table of that name, if this machine has it, else NULL */
+static const mb_kernels *
+find_table(const char *name)
+{
+	size_t		i;
+
+	for (i = 0; name != NULL && i < CHOICES; i++)
+		if ((strcmp(name, "auto") == 0 ||
+			 strcmp(name, choices[i].name) == 0) && choices[i].usable())
+			return choices[i].table;
+	return NULL;
+}
+
+bool
+mb_kernels_known(const char *name)
+{
+	return find_table(name) != NULL;
+}
+
 bool
 mb_kernels_choose(const char *name)
 {
-	bool		any;
-	size_t		i;
+	const mb_kernels *table = find_table(name);
 
-	if (name == NULL)
+	if (table == NULL)
 		return false;
-	any = strcmp(name, "auto") == 0;
-	for (i = 0; i < CHOICES; i++)
-	{
-		if (!any && strcmp(name, choices[i].name) != 0)
-			continue;
-		if (!choices[i].usable())
-			continue;
-		mb_gemm_prepare();
-		current = choices[i].table;
-		return true;
-	}
-	return false;
+	mb_gemm_prepare();
+	current = table;
+	return true;
 }
 
 const mb_kernels *

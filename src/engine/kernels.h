@@ -190,10 +190,14 @@ extern const mb_kernels *mb_kernels_current(void);
  * with other products: for int8, and for all precisions), or, for tests and
  * measurements, one of the first three with its matrix product named:
  * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
- * own product.  "auto" is the best of them.  False when this CPU (or build) has
- * no such table, and then nothing changes.
+ * own product.  "auto" is the best of them, without vector instructions that
+ * is "ref/openblas".  False when this CPU (or build) has no such table, and then
+ * nothing changes.
  */
 extern bool mb_kernels_choose(const char *name);
+
+/* Would that be true? */
+extern bool mb_kernels_known(const char *name);
 
 /* Name and version of the matrix library, for people to read. */
 extern const char *mb_gemm_library(void);

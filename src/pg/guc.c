@@ -22,21 +22,16 @@ char	   *mobilebert_instruction_set = NULL;
 static bool
 check_instruction_set(char **newval, void **extra, GucSource source)
 {
-	const char *current = mb_kernels_current()->name;
-	bool		found;
-
 	(void) extra;
 	(void) source;
-	found = mb_kernels_choose(*newval);
-	if (found)
-		(void) mb_kernels_choose(current);
-	else
+	if (!mb_kernels_known(*newval))
 	{
 		GUC_check_errdetail("This machine or build has no kernels \"%s\".",
 							*newval);
 		GUC_check_errhint("Legal values are auto, ref, avx2, avx512, vnni and amx.");
+		return false;
 	}
-	return found;
+	return true;
 }
 
 static void

@@ -897,13 +897,28 @@ test_same_products(void)
 	ok(same, "products of avx2 and avx512 have the same bits");
 }
 
+/* Asking whether there is a table leaves the one in use where it is. */
+static void
+test_names(void)
+{
+	const mb_kernels *before;
+
+	(void) mb_kernels_choose("ref/openblas");
+	before = mb_kernels_current();
+	ok(mb_kernels_known("ref") && mb_kernels_known("auto") &&
+	   !mb_kernels_known("pdp11") && !mb_kernels_known("") &&
+	   !mb_kernels_known(NULL) && mb_kernels_current() == before,
+	   "names are looked up without choosing");
+	ok(!mb_kernels_choose("pdp11") && !mb_kernels_choose(NULL) &&
+	   mb_kernels_current() == before, "an unknown name changes nothing");
+}
+
 int
 main(void)
 {
 	size_t		i;
 
-	ok(!mb_kernels_choose("sse9") && !mb_kernels_choose(NULL),
-	   "unknown tables are refused");
+	test_names();
 	ok(mb_kernels_choose("auto"), "auto is %s with %s",
 	   mb_kernels_current()->name, mb_kernels_current()->gemm_name);
 	for (i = 0; i < TABLES; i++)
