@@ -63,9 +63,9 @@ typedef struct mb_product
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
 	void	   *next;			/* instead of y: operand_size(rows, n) bytes, which
-								 * become what prepare() would make of y (INT8: of
-								 * y rounded to bfloat16; GELU of INT8 and BF16: to
-								 * 14 bits) with the last columns, if
+								 * become what prepare() would make of y (INT8 on
+								 * "amx": of y rounded to bfloat16; GELU of INT8 and
+								 * BF16: to 14 bits) with the last columns, if
 								 * the table has this (chained), n is MB_CHAIN_LEAST
 								 * or more and there is neither residual nor norm;
 								 * else NULL.  y is memory to work in then */

@@ -263,6 +263,7 @@ const mb_kernels mb_kernels_vnni = {
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(vnni, avx512),
+	.chained[MB_FORMAT_INT8] = true,
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
