@@ -136,12 +136,14 @@ typedef struct mb_kernels
 						   size_t m, size_t n, size_t k);
 
 	/*
-	 * For attention of maps in MB_FORMAT_INT8 or BF16: a matrix [rows, width]
-	 * at distance ld, keys (as they are: an output each) or values (turned: an
-	 * input each), into panels of MB_FORMAT_BF16, mb_format_size() bytes; the
-	 * work itself; and the bytes of its scratch, SIZE_MAX if beyond size_t.
-	 * NULL: attention is float in all formats.
+	 * For attention of maps in the formats that are "brief": a matrix [rows,
+	 * width] at distance ld, keys (an output each; with one number more for
+	 * itself) or values (turned: an input each), into the mb_format_size()
+	 * bytes of attend_panels; the work itself; and the bytes of its scratch,
+	 * SIZE_MAX if beyond size_t.  NULL: attention is float in all formats.
 	 */
+	bool		brief[MB_FORMATS];
+	mb_format	attend_panels;
 	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
 							  size_t width, void *panels);
 	void		(*pack_values) (const float *x, size_t ld, size_t rows,
