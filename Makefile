@@ -76,7 +76,8 @@ AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
 src/engine/kernels_avx2.o src/engine/reduced_avx2.o: override CFLAGS += -O3 $(AVX2)
 src/engine/kernels_avx512.o src/engine/quantise_avx512.o \
 	src/engine/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
-src/engine/reduced_vnni.o: override CFLAGS += -O3 $(VNNI)
+src/engine/attention_vnni.o src/engine/reduced_vnni.o: \
+	override CFLAGS += -O3 $(VNNI)
 src/engine/attention_amx.o src/engine/reduced_amx.o src/engine/split_amx.o: \
 	override CFLAGS += -O3 $(AMX)
 endif

@@ -51,8 +51,8 @@ ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-var-tracking
 # Unrolled kernels with a check at each access take gcc minutes at -O2.
-$(OUT)/kernels_avx%.o $(OUT)/reduced_%.o $(OUT)/quantise_%.o $(OUT)/%_amx.o: \
-	CFLAGS += -O1
+$(OUT)/kernels_avx%.o $(OUT)/reduced_%.o $(OUT)/quantise_%.o $(OUT)/%_amx.o \
+	$(OUT)/%_vnni.o: CFLAGS += -O1
 endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
@@ -65,7 +65,7 @@ AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
 $(OUT)/kernels_avx2.o $(OUT)/reduced_avx2.o: CFLAGS += $(AVX2)
 $(OUT)/kernels_avx512.o $(OUT)/quantise_avx512.o $(OUT)/reduced_avx512.o: \
 	CFLAGS += $(AVX512)
-$(OUT)/reduced_vnni.o: CFLAGS += $(VNNI)
+$(OUT)/attention_vnni.o $(OUT)/reduced_vnni.o: CFLAGS += $(VNNI)
 $(OUT)/attention_amx.o $(OUT)/reduced_amx.o $(OUT)/split_amx.o: CFLAGS += $(AMX)
 endif
 

@@ -172,15 +172,19 @@ is_chained(const mb_model *model)
 		mb_kernels_current()->chained[model->layers[0].query.format];
 }
 
-/* Floats that [n, k] takes in the panels that attention may ask for. */
+/*
+ * Floats that [n, k] takes in the panels that attention may ask for, with
+ * "more" inputs where it is brief.
+ */
 static bool
-head_panels(size_t k, size_t n, size_t *count)
+head_panels(size_t k, size_t n, size_t more, size_t *count)
 {
 	size_t		floats;
 	size_t		brief;
 
 	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats) ||
-		!mb_format_size(MB_FORMAT_BF16, k, n, &brief))
+		!mb_format_size(mb_kernels_current()->attend_panels, k + more, n,
+						&brief))
 		return false;
 	*count = (floats > brief ? floats : brief) / sizeof(float);
 	return true;
@@ -219,8 +223,8 @@ lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 	bool		fits;
 
 	if (!round_up(tokens, MB_ROW_BLOCK, &rows) ||
-		!head_panels(config->head_size, longest, &keys) ||
-		!head_panels(longest, config->head_size, &values))
+		!head_panels(config->head_size, longest, 1, &keys) ||
+		!head_panels(longest, config->head_size, 0, &values))
 		return false;
 	sweep = rows < sweep ? rows : sweep;
 	operand = operand_memory(config, sweep, longest);
@@ -630,7 +634,7 @@ typedef struct attention
 	size_t		queries;		/* L, or 1 for the first alone */
 	float	   *query;			/* [queries, D] at distance A; then the context */
 	const uint8_t *mask;		/* [L] or NULL */
-	bool		brief;			/* in bfloat16, with attend() */
+	bool		brief;			/* in fewer bits, with attend() */
 	size_t		step;			/* rows of a block */
 } attention;
 
@@ -641,9 +645,7 @@ typedef struct attention
 static bool
 is_brief(const pass *p, const mb_layer *layer)
 {
-	return p->kernels->attend != NULL &&
-		(layer->query.format == MB_FORMAT_INT8 ||
-		 layer->query.format == MB_FORMAT_BF16);
+	return p->kernels->brief[layer->query.format];
 }
 
 static void

@@ -63,9 +63,9 @@ typedef struct mb_product
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
 	void	   *next;			/* instead of y: operand_size(rows, n) bytes, which
-								 * become what prepare() would make of y (INT8: of
-								 * y rounded to bfloat16; GELU of INT8 and BF16: to
-								 * 14 bits) with the last columns, if
+								 * become what prepare() would make of y (INT8 on
+								 * "amx": of y rounded to bfloat16; GELU of INT8 and
+								 * BF16: to 14 bits) with the last columns, if
 								 * the table has this (chained), n is MB_CHAIN_LEAST
 								 * or more and there is neither residual nor norm;
 								 * else NULL.  y is memory to work in then */
@@ -136,12 +136,14 @@ typedef struct mb_kernels
 						   size_t m, size_t n, size_t k);
 
 	/*
-	 * For attention of maps in MB_FORMAT_INT8 or BF16: a matrix [rows, width]
-	 * at distance ld, keys (as they are: an output each) or values (turned: an
-	 * input each), into panels of MB_FORMAT_BF16, mb_format_size() bytes; the
-	 * work itself; and the bytes of its scratch, SIZE_MAX if beyond size_t.
-	 * NULL: attention is float in all formats.
+	 * For attention of maps in the formats that are "brief": a matrix [rows,
+	 * width] at distance ld, keys (an output each; with one number more for
+	 * itself) or values (turned: an input each), into the mb_format_size()
+	 * bytes of attend_panels; the work itself; and the bytes of its scratch,
+	 * SIZE_MAX if beyond size_t.  NULL: attention is float in all formats.
 	 */
+	bool		brief[MB_FORMATS];
+	mb_format	attend_panels;
 	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
 							  size_t width, void *panels);
 	void		(*pack_values) (const float *x, size_t ld, size_t rows,

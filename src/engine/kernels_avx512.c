@@ -263,6 +263,9 @@ const mb_kernels mb_kernels_vnni = {
 	.gemm_name = "avx512",
 	SIMD_KERNELS,
 	MB_REDUCED_INT8(vnni, avx512),
+	.chained[MB_FORMAT_INT8] = true,
+	.brief[MB_FORMAT_INT8] = true,
+	MB_REDUCED_ATTENTION(vnni, MB_FORMAT_FLOAT),
 	MB_REDUCED_BF16(avx512),
 	MB_SPLIT_REF
 };
@@ -283,10 +286,9 @@ const mb_kernels mb_kernels_amx = {
 	.chained[MB_FORMAT_INT8] = true,
 	.chained[MB_FORMAT_BF16] = true,
 	.chained[MB_FORMAT_BF16X3] = true,
-	.pack_keys = mb_pack_keys_amx,
-	.pack_values = mb_pack_values_amx,
-	.attend_memory = mb_attend_memory_amx,
-	.attend = mb_attend_amx
+	.brief[MB_FORMAT_INT8] = true,
+	.brief[MB_FORMAT_BF16] = true,
+	MB_REDUCED_ATTENTION(amx, MB_FORMAT_BF16)
 };
 
 #endif							/* __x86_64__ */

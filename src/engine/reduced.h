@@ -70,6 +70,12 @@ extern void mb_linear_bf16x3_avx512(const mb_product *product);
 extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
 								   void *operand);
 extern void mb_linear_int8_vnni(const mb_product *product);
+extern void mb_pack_keys_vnni(const float *x, size_t ld, size_t rows,
+							  size_t width, void *panels);
+extern void mb_pack_values_vnni(const float *x, size_t ld, size_t rows,
+								size_t width, void *panels);
+extern size_t mb_attend_memory_vnni(size_t length, size_t size);
+extern void mb_attend_vnni(const mb_attention *attention);
 
 extern size_t mb_operand_size_bf16_amx(size_t rows, size_t k);
 extern size_t mb_operand_size_bf16x3_amx(size_t rows, size_t k);
@@ -99,6 +105,13 @@ extern void mb_end_amx(void);
 #define MB_REDUCED_BF16(set) \
 	.linear[MB_FORMAT_BF16] = mb_linear_bf16_##set, \
 	.linear[MB_FORMAT_BF16X3] = mb_linear_bf16x3_##set
+
+#define MB_REDUCED_ATTENTION(set, panels) \
+	.attend_panels = panels, \
+	.pack_keys = mb_pack_keys_##set, \
+	.pack_values = mb_pack_values_##set, \
+	.attend_memory = mb_attend_memory_##set, \
+	.attend = mb_attend_##set
 
 #define MB_REDUCED_BF16_PREPARED(set) \
 	MB_REDUCED_BF16(set), \

@@ -159,30 +159,6 @@ next_line(const mb_product *p, size_t row, size_t column)
 					 column / BF16_DEEP);
 }
 
-/*
- * GELU to 14 bits: x * (1/2 + x P(x^2)), P of degree 7 for |x| up to 4 (minimax,
- * error 5.3e-5 of |x| or of 1/4), which is a 40th of what rounding to bfloat16
- * may be; 0 below -4.  NaN stays.
- */
-ALWAYS vf
-gelu_brief(vf x)
-{
-	vf			far = v_set1(-4.0f);
-	vf			t = _mm512_min_ps(v_set1(4.0f), _mm512_max_ps(far, x));
-	vf			s = t * t;
-	vf			p = v_set1(-1.58078373e-09f);
-
-	p = v_fma(p, s, v_set1(1.21710954e-07f));
-	p = v_fma(p, s, v_set1(-4.10086295e-06f));
-	p = v_fma(p, s, v_set1(8.06673561e-05f));
-	p = v_fma(p, s, v_set1(-0.00104820414f));
-	p = v_fma(p, s, v_set1(0.00966487359f));
-	p = v_fma(p, s, v_set1(-0.0661753789f));
-	p = v_fma(p, s, v_set1(0.39884752f));
-	p = v_fma(p, t, v_set1(0.5f));
-	return _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, far, _CMP_NLE_UQ), x, p);
-}
-
 /* Activations on the way; with others the block has been through them. */
 typedef enum brief_activation
 {

@@ -141,6 +141,51 @@ group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 	}
 }
 
+/* ----------
+ * Results that go into the next product's operand
+ * ----------
+ */
+
+/* GELU of few bits of n outputs of a block from lane i on, into y */
+ALWAYS void
+finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
+{
+	const mb_product *p = job->p;
+	finish_vectors v = load_finish(p, job->column + i, n);
+	float	   *y = p->y + job->row * p->n + job->column + i;
+	size_t		r;
+
+	for (r = 0; r < job->rows; r++, y += p->n)
+	{
+		vf			x = floats ? v_load(job->block->f[r] + i) :
+			integers(job->group, job->block, r, i, &v);
+
+		v_store_part(y, gelu_brief(x + v.bias), n);
+	}
+}
+
+/*
+ * Rows of a block become y, which is to be integers.  Without an instruction for
+ * it, rounding y to bfloat16 takes longer than half the memory saves.
+ */
+static void
+hand_over(const finish_job *job)
+{
+	size_t		i;
+
+	if (job->p->activation != MB_ACT_GELU)
+	{
+		finish_rows(job, 0, job->rows);
+		return;
+	}
+	if (settle(job, false, 0, job->rows))
+		for (i = 0; i < job->width; i += VW)
+			finish_gelu(job, true, i, STEP(job->width, i));
+	else
+		for (i = 0; i < job->width; i += VW)
+			finish_gelu(job, false, i, STEP(job->width, i));
+}
+
 /*
  * As linear_int8(), but the first rows ask for the next panel meanwhile: with
  * few rows there is little else to wait for.  Behind a map's last panel lies,
@@ -172,9 +217,14 @@ mb_linear_int8_vnni(const mb_product *p)
 
 			group_sums(group, job.rows, deep, w, row == 0 ? next : NULL,
 					   &block);
-			finish_rows(&job, 0, job.rows);
+			if (p->next == NULL)
+				finish_rows(&job, 0, job.rows);
+			else
+				hand_over(&job);
 		}
 	}
+	if (p->next != NULL && end == p->n)
+		mb_prepare_int8_avx512(p->y, p->rows, p->n, p->next);
 }
 
 #endif							/* __x86_64__ */
