@@ -15,13 +15,14 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on amx.h, arena.h (sizes).  Compiled as reduced_amx.c is.
+ * Depends on amx.h, attention_avx512.h, arena.h (sizes).  Compiled as reduced_amx.c is.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
 #include "amx.h"
+#include "attention_avx512.h"
 
 #include "arena.h"
 
@@ -29,39 +30,6 @@
  * Keys and values as weights
  * ----------
  */
-
-/* rows of 16 x 16 numbers of 32 bits become columns */
-ALWAYS void
-transpose(__m512i *r)
-{
-	__m512i		t[16];
-	int			i;
-
-	for (i = 0; i < 16; i += 2)
-	{
-		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-	}
-	for (i = 0; i < 16; i += 4)
-	{
-		r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-		r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-		r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-		r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	for (i = 0; i < 4; i++)
-	{
-		t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-		t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-		t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-		t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-	}
-	for (i = 0; i < 8; i++)
-	{
-		r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-		r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-	}
-}
 
 /* Sixteen keys are a tile of outputs; their pairs of inputs its lines. */
 void
@@ -244,36 +212,6 @@ score_rows(const mb_attention *a, const uint8_t *queries, float *scores)
 	BARRIER;
 }
 
-/* The lanes from i on that are of this text and, with a mask, attended to */
-ALWAYS __mmask16
-attended(const mb_attention *a, size_t i)
-{
-	__mmask16	lanes = i + VW <= a->length ? (__mmask16) 0xffff :
-		i < a->length ? first_lanes(a->length - i) : (__mmask16) 0;
-
-	if (a->mask == NULL || lanes == 0)
-		return lanes;
-	return _mm_mask_test_epi8_mask(lanes,
-								   _mm_maskz_loadu_epi8(lanes, a->mask + i),
-								   _mm_set1_epi8(-1));
-}
-
-/*
- * 2^t: 2^floor(t) times a polynomial in the rest (minimax, relative error
- * 7.5e-5, a 26th of what rounding to bfloat16 may be).  Results below the
- * normal range come out small or 0, NaN stays.
- */
-ALWAYS vf
-power_of_two(vf t)
-{
-	vf			f = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
-	vf			p = v_fma(v_set1(0.0780245215f), f, v_set1(0.226067171f));
-
-	p = v_fma(p, f, v_set1(0.695833504f));
-	p = v_fma(p, f, v_set1(0.999925196f));
-	return _mm512_scalef_ps(p, t);
-}
-
 /* Vectors of 16 rows, one of each */
 typedef struct row_vectors
 {
@@ -321,29 +259,6 @@ across_lanes(const row_vectors *rows, bool largest)
 	}
 	return join(largest, _mm512_shuffle_f32x4(c[0], c[1], 0x88),
 				_mm512_shuffle_f32x4(c[0], c[1], 0xdd));
-}
-
-/* Lanes of the largest score of a row that is attended to */
-ALWAYS vf
-largest_scores(const mb_attention *a, const float *scores, bool masked)
-{
-	vf			lowest = v_set1(-INFINITY);
-	vf			even = lowest;
-	vf			odd = lowest;
-	size_t		i = 0;
-
-	if (!masked)
-	{
-		for (; i + 2 * VW <= a->length; i += 2 * VW)
-		{
-			even = _mm512_max_ps(v_load(scores + i), even);
-			odd = _mm512_max_ps(v_load(scores + i + VW), odd);
-		}
-	}
-	for (; i < a->length; i += VW)
-		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
-								  even);
-	return _mm512_max_ps(even, odd);
 }
 
 /* The weights of 32 keys, of which some are not looked at, as bfloat16 */

@@ -3,7 +3,7 @@
  * attention_avx512.h
  *	  What attention in fewer bits needs of AVX-512 whatever its products are.
  *
- * Depends on reduced_avx512.h, which the file that includes this has included.
+ * Depends on reduced_avx512.h, which those who include this have included.
  *
  *-------------------------------------------------------------------------
  */
@@ -73,9 +73,9 @@ power_of_two(vf t)
 	return _mm512_scalef_ps(p, t);
 }
 
-/* Largest score of a row that is attended to */
-ALWAYS float
-largest_score(const mb_attention *a, const float *scores, bool masked)
+/* Lanes of the largest score of a row that is attended to */
+ALWAYS vf
+largest_scores(const mb_attention *a, const float *scores, bool masked)
 {
 	vf			lowest = v_set1(-INFINITY);
 	vf			even = lowest;
@@ -93,7 +93,7 @@ largest_score(const mb_attention *a, const float *scores, bool masked)
 	for (; i < a->length; i += VW)
 		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
 								  even);
-	return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
+	return _mm512_max_ps(even, odd);
 }
 
 #endif							/* MB_ATTENTION_AVX512_H */

@@ -332,7 +332,9 @@ ALWAYS float
 weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 {
 	vf			scale = v_set1(factor);
-	vf			shift = v_set1(-factor * largest_score(a, scores, masked));
+	float		largest = _mm512_reduce_max_ps(largest_scores(a, scores,
+														  masked));
+	vf			shift = v_set1(-factor * largest);
 	vf			sum = _mm512_setzero_ps();
 	vf			other = sum;
 	size_t		i = 0;
