@@ -23,8 +23,8 @@
 #	make -f test/engine.mk CC=aarch64-linux-gnu-gcc OUT=build/arm64 unit
 #	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm64/test_json
 #
-# All tests of test/unit passed so in November 2026; test_forward and
-# test_kernels take minutes.  For golden_model see test/golden/model/README.md.
+# test_forward and test_kernels take minutes.  For golden_model see
+# test/golden/model/README.md.
 #
 #-------------------------------------------------------------------------
 OUT ?= build/unit

@@ -15,7 +15,8 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on amx.h, attention_avx512.h, arena.h (sizes).  Compiled as reduced_amx.c is.
+ * Depends on amx.h, attention_avx512.h, arena.h (sizes).  Compiled as
+ * reduced_amx.c is.
  *
  *-------------------------------------------------------------------------
  */
@@ -299,10 +300,12 @@ weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
 	uint8_t    *line = (uint8_t *) scores;
 	size_t		i = 0;
 
-	for (; !masked && i + 4 * VW <= a->length; i += 4 * VW, line += 2 * LINE)
+	/* in this order with a mask, too: one of all 1 changes no bit */
+	for (; i + 4 * VW <= a->length; i += 4 * VW, line += 2 * LINE)
 	{
-		__m512i		u = weigh_line(a, scores, i, scale, shift, true);
-		__m512i		v = weigh_line(a, scores, i + 2 * VW, scale, shift, true);
+		__m512i		u = weigh_line(a, scores, i, scale, shift, !masked);
+		__m512i		v = weigh_line(a, scores, i + 2 * VW, scale, shift,
+								   !masked);
 
 		sum = add_line(sum, u);
 		other = add_line(other, v);

@@ -3,12 +3,15 @@
  * attention_avx512.h
  *	  What attention in fewer bits needs of AVX-512 whatever its products are.
  *
- * Depends on reduced_avx512.h, which those who include this have included.
+ * Depends on kernels_isa.h, and on reduced_avx512.h, which those who include
+ * this have included.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_ATTENTION_AVX512_H
 #define MB_ATTENTION_AVX512_H
+
+#include "kernels_isa.h"
 
 /* rows of 16 x 16 numbers of 32 bits become columns */
 ALWAYS void
@@ -59,8 +62,9 @@ attended(const mb_attention *a, size_t i)
 
 /*
  * 2^t: 2^floor(t) times a polynomial in the rest (minimax, relative error
- * 7.5e-5, a 26th of what rounding to bfloat16 may be).  Results below the
- * normal range come out small or 0, NaN stays.
+ * 7.5e-5, a 26th of what rounding to bfloat16 may be).  0 where the power of e
+ * is less than SOFTMAX_LEAST: subnormal results take a hundred times as long.
+ * NaN stays.
  */
 ALWAYS vf
 power_of_two(vf t)
@@ -70,7 +74,9 @@ power_of_two(vf t)
 
 	p = v_fma(p, f, v_set1(0.695833504f));
 	p = v_fma(p, f, v_set1(0.999925196f));
-	return _mm512_scalef_ps(p, t);
+	return _mm512_maskz_scalef_ps(
+								  _mm512_cmp_ps_mask(t, v_set1(SOFTMAX_LEAST * 1.44269504f),
+													 _CMP_NLT_UQ), p, t);
 }
 
 /* Lanes of the largest score of a row that is attended to */

@@ -339,12 +339,18 @@ weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 	vf			other = sum;
 	size_t		i = 0;
 
-	for (; !masked && i + 2 * VW <= a->length; i += 2 * VW)
+	/* in this order with a mask, too: one of all 1 changes no bit */
+	for (; i + 2 * VW <= a->length; i += 2 * VW)
 	{
 		vf			x = power_of_two(v_fma(v_load(scores + i), scale, shift));
 		vf			y = power_of_two(v_fma(v_load(scores + i + VW), scale,
 										   shift));
 
+		if (masked)
+		{
+			x = _mm512_maskz_mov_ps(attended(a, i), x);
+			y = _mm512_maskz_mov_ps(attended(a, i + VW), y);
+		}
 		sum = sum + x;
 		other = other + y;
 		v_store(scores + i, x);

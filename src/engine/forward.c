@@ -182,9 +182,12 @@ head_panels(size_t k, size_t n, size_t more, size_t *count)
 	size_t		floats;
 	size_t		brief;
 
-	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats) ||
-		!mb_format_size(mb_kernels_current()->attend_panels, k + more, n,
-						&brief))
+	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats))
+		return false;
+	if (mb_kernels_current()->attend == NULL)
+		brief = 0;
+	else if (!mb_format_size(mb_kernels_current()->attend_panels, k + more, n,
+							 &brief))
 		return false;
 	*count = (floats > brief ? floats : brief) / sizeof(float);
 	return true;
@@ -638,10 +641,7 @@ typedef struct attention
 	size_t		step;			/* rows of a block */
 } attention;
 
-/*
- * Attention goes with the maps of reduced formats where a table can pack for
- * it; BF16X3 has too many digits for that.
- */
+/* Attention goes with the maps of reduced formats where a table has it. */
 static bool
 is_brief(const pass *p, const mb_layer *layer)
 {

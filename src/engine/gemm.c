@@ -11,7 +11,7 @@
  *	  a batch is filled up.  Within a product each row is summed in the same
  *	  order (test_kernels checks this on the machine it runs on).
  *	- attention products take MB_QUERY_ROWS rows of one sequence and one head;
- *	  the other sizes follow from the length of that sequence.
+ *	  a panel of its keys or of its head and at most BLAS_DEEP inputs.
  *
  * This is the only file that knows of BLAS.  The serial build of OpenBLAS is
  * meant; with another one mb_gemm_prepare() still keeps it to one thread.

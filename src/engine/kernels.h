@@ -4,7 +4,8 @@
  *	  The table of functions that do the arithmetic, one per instruction set.
  *
  * Chosen once per process by mb_kernels_choose(); each function has a plain C
- * twin in kernels_ref.c that stays as oracle and fallback.  Row-wise functions
+ * twin in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback;
+ * that of attend() is attention in float.  Row-wise functions
  * treat each row alone, in the same order of operations whatever the number of
  * rows, so a row gives the same bits in any batch.
  *
@@ -50,8 +51,9 @@
 typedef struct mb_product
 {
 	const float *x;				/* [rows, k] */
-	void	   *operand;		/* operand_size() bytes: what prepare() made of x,
-								 * or the kernel's own to write */
+	void	   *operand;		/* operand_size() bytes, aligned to 64: what
+								 * prepare() made of x, or the kernel's own to
+								 * write */
 	size_t		rows;
 	size_t		k;
 	size_t		n;
@@ -62,13 +64,14 @@ typedef struct mb_product
 	const float *residual;		/* [rows, n] or NULL; may be y */
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
-	void	   *next;			/* instead of y: operand_size(rows, n) bytes, which
-								 * become what prepare() would make of y (INT8 on
-								 * "amx": of y rounded to bfloat16; GELU of INT8 and
-								 * BF16: to 14 bits) with the last columns, if
-								 * the table has this (chained), n is MB_CHAIN_LEAST
-								 * or more and there is neither residual nor norm;
-								 * else NULL.  y is memory to work in then */
+	void	   *next;			/* instead of y: operand_size(rows, n) bytes,
+								 * aligned to 64, which with the last columns become
+								 * what prepare() would make of y (INT8 on "amx": of
+								 * y rounded to bfloat16; GELU of INT8 and BF16: to
+								 * 14 bits), if the table has this (chained), n is
+								 * MB_CHAIN_LEAST or more and there is neither
+								 * residual nor norm; else NULL.  y is memory to
+								 * work in then, whole blocks of MB_ROW_BLOCK rows */
 } mb_product;
 
 /*
@@ -139,7 +142,7 @@ typedef struct mb_kernels
 	 * For attention of maps in the formats that are "brief": a matrix [rows,
 	 * width] at distance ld, keys (an output each; with one number more for
 	 * itself) or values (turned: an input each), into the mb_format_size()
-	 * bytes of attend_panels; the work itself; and the bytes of its scratch,
+	 * bytes of attend_panels, aligned to 64; the work itself; and the bytes of its scratch,
 	 * SIZE_MAX if beyond size_t.  NULL: attention is float in all formats.
 	 */
 	bool		brief[MB_FORMATS];

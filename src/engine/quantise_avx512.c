@@ -6,7 +6,7 @@
  * The same integers as reduced.c makes.
  *
  * Depends on reduced_avx512.h.  Compiled with -mavx512f -mavx512bw -mavx512dq
- * -mavx512vl -mavx2 -mfma.
+ * -mavx512vl -mavx2 -mfma -mf16c.
  *
  *-------------------------------------------------------------------------
  */

@@ -28,6 +28,9 @@
  * weights once more as bfloat16 [k, n] for values that are left out, each
  * padded to whole panels.
  *
+ * Attention of these formats, where a table has it (mb_attention of kernels.h),
+ * is in fewer bits as well: attention_amx.c, attention_vnni.c.
+ *
  * Source: spec model.md section 8; the arithmetic of each format is this
  * file's own.
  * Depends on kernels.h, panels.h.

@@ -271,7 +271,7 @@ dispatch_rows(const finish_job *job, size_t r, size_t end)
 ALWAYS size_t
 share_of(size_t rows, size_t steps)
 {
-	size_t		least = (rows + steps - 1) / steps;
+	size_t		least = (rows + steps - 1) / (steps > 0 ? steps : 1);
 
 	return least > SHARE_LEAST ? least : SHARE_LEAST;
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * reduced_avx512.h
- *	  The vectors of the AVX-512 files of reduced products.
+ *	  What the AVX-512 files of reduced products and of attention share:
+ *	  vectors, the lanes of a row, and a GELU of few bits.
  *
  * Depends on reduced_simd.h.
  *

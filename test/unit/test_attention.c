@@ -260,6 +260,81 @@ test_rows(void)
 	   mb_kernels_current()->name, wrong, checked);
 }
 
+/* All contexts of a trial, in blocks */
+static void
+run_all(trial *t)
+{
+	size_t		length = t->a.length;
+	size_t		first;
+
+	for (first = 0; first < length; first += MB_ATTEND_ROWS)
+		run_rows(t, first, length - first < MB_ATTEND_ROWS ? length - first :
+				 MB_ATTEND_ROWS);
+}
+
+/*
+ * A mask of all 1 changes no bit; where it is 0 neither do keys and values,
+ * whatever they are: NaN among them.
+ */
+static void
+test_masks(void)
+{
+	size_t		wrong = 0;
+	size_t		length;
+
+	for (length = 1; length < 300; length += 13)
+	{
+		trial		t;
+		uint8_t    *ones = malloc(length);
+		float	   *plain = malloc(length * 32 * sizeof(float));
+
+		trial_make(&t, length, 32, 32, false);
+		memset(ones, 1, length);
+		run_all(&t);
+		memcpy(plain, t.context, length * 32 * sizeof(float));
+		t.a.mask = ones;
+		run_all(&t);
+		wrong += memcmp(plain, t.context, length * 32 * sizeof(float)) != 0;
+		if (length > 1)
+		{
+			ones[length / 2] = 0;
+			run_all(&t);
+			memcpy(plain, t.context, length * 32 * sizeof(float));
+			t.key[length / 2 * 32 + 7] = NAN;
+			mb_kernels_current()->pack_keys(t.key, 32, length, 32, t.keys);
+			run_all(&t);
+			wrong += memcmp(plain, t.context, length * 32 * sizeof(float)) != 0;
+		}
+		free(ones);
+		free(plain);
+		trial_free(&t);
+	}
+	ok(wrong == 0, "%s: %zu texts change with a mask of 1, or with what a mask "
+	   "of 0 hides", mb_kernels_current()->name, wrong);
+}
+
+/*
+ * Weights too small to be normal numbers are 0: subnormal ones would take a
+ * hundred times as long.
+ */
+static void
+test_least(void)
+{
+	trial		t;
+	bool		good = true;
+	size_t		i;
+
+	trial_make(&t, 129, 32, 32, false);
+	for (i = 0; i < 129 * 32; i++)
+		t.query[i] *= 16.0f;
+	run_rows(&t, 0, MB_ATTEND_ROWS);
+	for (i = 0; i < MB_ATTEND_ROWS * 129; i++)
+		good = good && (t.weights[i] == 0.0f || t.weights[i] > 1e-34f);
+	ok(good, "%s: a weight is 0 or far from subnormal",
+	   mb_kernels_current()->name);
+	trial_free(&t);
+}
+
 /* What is no number stays one, in its row alone; scores of any size are well. */
 static void
 test_extremes(void)
@@ -307,6 +382,8 @@ main(void)
 			mb_kernels_current()->begin();
 		test_exact();
 		test_rows();
+		test_masks();
+		test_least();
 		test_extremes();
 		if (mb_kernels_current()->end != NULL)
 			mb_kernels_current()->end();
