@@ -31,12 +31,9 @@
 
 /*
  * Products of a block: near the root of k errors are least, and the fewer
- * blocks the less work.  Multiples of 4.  Sums of squared roundings, in those
- * of one product: 6 k at 32, 12 k at 128, 23 k at 512, which are those of
- * blocks of 4, 12 and 12 (6 k, 11 k, 27 k) for half to three quarters of the
- * additions.
+ * blocks the less work.  Multiples of 4.
  */
-#define SUM_BLOCK(k) ((size_t) ((k) <= 48 ? 8 : (k) <= 160 ? 16 : 24))
+#define SUM_BLOCK(k) ((size_t) ((k) <= 48 ? 4 : (k) <= 160 ? 12 : 24))
 
 /* Outputs of a tile; a divisor of MB_PANEL. */
 #define TILE_COLUMNS (2 * VW)
