@@ -25,6 +25,7 @@
 #include "labels.h"
 #include "losses.h"
 #include "model.h"
+#include "pages.h"
 #include "panels.h"
 #include "safetensors.h"
 #include "scores.h"

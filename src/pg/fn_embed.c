@@ -225,6 +225,7 @@ mobilebert_workspace(size_t size)
 				 errmsg("out of memory"),
 				 errdetail("A pass over the model needs %zu kB.",
 						   size / 1024 + 1)));
+	mb_prefer_large_pages(block, bytes);
 	aligned = (char *) TYPEALIGN(WORKSPACE_ALIGN, block + sizeof(void *));
 	((void **) aligned)[-1] = block;
 	return aligned;

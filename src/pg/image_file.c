@@ -26,7 +26,6 @@
 #include "pg.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,15 +68,20 @@ typedef struct ImageSource
 	mb_image_plan plan;
 } ImageSource;
 
-/* Where the bytes go: a file, or memory. */
+/*
+ * Where the bytes go: memory, or a file.  That is written in pieces of a large
+ * page each, so that the file system may keep it in such (pages.h).
+ */
 typedef struct ImageSink
 {
 	int			fd;				/* -1: memory */
-	char	   *memory;
+	char	   *memory;			/* all of it, or [PIECE] on its way to the file */
 	size_t		position;
 	uint32		crc;
 	int			error;			/* errno of the first failed write */
 } ImageSink;
+
+#define PIECE MB_LARGE_PAGE
 
 static char *
 image_path(const RegistryModel *model)
@@ -229,24 +233,13 @@ source_begin(ImageSource *source, const RegistryModel *model)
  * ----------
  */
 
+/* Bytes at an offset of the file */
 static void
-sink_put(ImageSink *sink, const void *data, size_t size)
+sink_write(ImageSink *sink, const char *bytes, size_t size, size_t offset)
 {
-	const char *bytes = data;
-
-	if (sink->error != 0)
-		return;
-	sink->crc = mb_crc32c(sink->crc, data, size);
-	if (sink->fd < 0)
+	while (size > 0 && sink->error == 0)
 	{
-		memcpy(sink->memory + sink->position, data, size);
-		sink->position += size;
-		return;
-	}
-	while (size > 0)
-	{
-		ssize_t		written = pwrite(sink->fd, bytes, size,
-									 (off_t) sink->position);
+		ssize_t		written = pwrite(sink->fd, bytes, size, (off_t) offset);
 
 		if (written < 0 && errno == EINTR)
 			continue;
@@ -257,8 +250,48 @@ sink_put(ImageSink *sink, const void *data, size_t size)
 		}
 		bytes += written;
 		size -= (size_t) written;
-		sink->position += (size_t) written;
+		offset += (size_t) written;
 	}
+}
+
+static void
+sink_put(ImageSink *sink, const void *data, size_t size)
+{
+	const char *bytes = data;
+
+	sink->crc = mb_crc32c(sink->crc, data, size);
+	if (sink->fd < 0)
+	{
+		memcpy(sink->memory + sink->position, data, size);
+		sink->position += size;
+		return;
+	}
+	while (size > 0 && sink->error == 0)
+	{
+		size_t		at = sink->position % PIECE;
+		size_t		some = Min(size, PIECE - at);
+
+		memcpy(sink->memory + at, bytes, some);
+		bytes += some;
+		size -= some;
+		sink->position += some;
+		if (at + some == PIECE)
+			sink_write(sink, sink->memory, PIECE, sink->position - PIECE);
+	}
+}
+
+/* What is left of the last piece, and the head, which was left free. */
+static void
+sink_close(ImageSink *sink, const char *head, size_t size)
+{
+	if (sink->fd < 0)
+	{
+		memcpy(sink->memory, head, size);
+		return;
+	}
+	sink_write(sink, sink->memory, sink->position % PIECE,
+			   sink->position - sink->position % PIECE);
+	sink_write(sink, head, size, 0);
 }
 
 /* Zeros up to an offset. */
@@ -439,8 +472,7 @@ write_image(ImageSource *source, ImageSink *sink)
 	mb_image_head(plan, &source->config, &source->settings, source->parts,
 				  mb_kernels_current()->name, source->model->image_key, crc,
 				  head);
-	sink->position = 0;
-	sink_put(sink, head, plan->head_size);
+	sink_close(sink, head, plan->head_size);
 	pfree(head);
 	pfree(buffer);
 	return sink->error == 0;
@@ -477,6 +509,7 @@ make_file(ImageSource *source, const char *path)
 		disk_refused("create", temporary, errno);
 		return false;
 	}
+	sink.memory = palloc0(PIECE);
 	PG_TRY();
 	{
 		if (!write_image(source, &sink))
@@ -493,6 +526,7 @@ make_file(ImageSource *source, const char *path)
 	}
 	PG_END_TRY();
 	CloseTransientFile(sink.fd);
+	pfree(sink.memory);
 	if (done && durable_rename(temporary, path, LOG) != 0)
 		done = false;
 	if (!done)
@@ -562,16 +596,16 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 	mb_memory	memory = mobilebert_memory(context);
 	mb_arena	arena;
 	struct stat st;
-	void	   *base = MAP_FAILED;
+	const void *base = NULL;
 	mb_error	err;
 	volatile bool good = false;
 
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-		base = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		base = mb_map_file(fd, (size_t) st.st_size);
 	CloseTransientFile(fd);
-	if (base == MAP_FAILED)
+	if (base == NULL)
 		return false;
 
 	PG_TRY();
@@ -598,13 +632,13 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 	}
 	PG_CATCH();
 	{
-		munmap(base, (size_t) st.st_size);
+		mb_unmap(base, (size_t) st.st_size);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	if (!good)
 	{
-		munmap(base, (size_t) st.st_size);
+		mb_unmap(base, (size_t) st.st_size);
 		return false;
 	}
 	bytes->bytes = base;
@@ -625,9 +659,8 @@ make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
 	mb_error	err;
 
 	sink.fd = -1;
-	sink.memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (sink.memory == MAP_FAILED)
+	sink.memory = mb_map_memory(size);
+	if (sink.memory == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
@@ -645,7 +678,7 @@ make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
 	}
 	PG_CATCH();
 	{
-		munmap(sink.memory, size);
+		mb_unmap(sink.memory, size);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -688,8 +721,7 @@ image_file_load(const RegistryModel *model, MemoryContext context,
 void
 image_file_unload(ImageBytes *bytes)
 {
-	if (bytes->bytes != NULL)
-		munmap(bytes->bytes, bytes->size);
+	mb_unmap(bytes->bytes, bytes->size);
 	bytes->bytes = NULL;
 }
 

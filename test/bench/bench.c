@@ -29,6 +29,7 @@
 #include "forward.h"
 #include "gemm.h"
 #include "kernels.h"
+#include "pages.h"
 
 #include "load.h"
 
@@ -85,6 +86,37 @@ median_time(void (*work) (void *), void *context)
 	qsort(seconds, count, sizeof(double), by_value);
 	return seconds[best_only ? 0 : count / 2];
 }
+
+/* Memory in large pages, as the server maps images; it lasts to the end. */
+
+#define REGION ((size_t) 64 << 20)
+
+typedef struct region
+{
+	char	   *next;
+	size_t		left;
+} region;
+
+static void *
+region_alloc(void *context, size_t size)
+{
+	region	   *r = context;
+
+	size = (size + 63) / 64 * 64;
+	if (size > r->left)
+	{
+		r->left = size > REGION ? size : REGION;
+		r->next = mb_map_memory(r->left);
+		if (r->next == NULL)
+			give_up("memory");
+	}
+	r->next += size;
+	r->left -= size;
+	return r->next - size;
+}
+
+static region large_pages = {NULL, 0};
+static const mb_memory large_memory = {region_alloc, NULL, &large_pages};
 
 /* The job: sequences cut into passes */
 
@@ -149,7 +181,8 @@ prepare(job *j, size_t tokens, const char *lengths)
 	for (i = 0; i < j->tokens; i++)
 		j->ids[i] = (int32_t) (i * 7919 % j->model->config.vocab_size);
 	j->workspace_size = mb_forward_memory(j->model, most, j->longest);
-	if (posix_memalign(&j->workspace, 64, j->workspace_size) != 0)
+	j->workspace = mb_map_memory(j->workspace_size);
+	if (j->workspace == NULL)
 		give_up("memory");
 	memset(j->workspace, 0, j->workspace_size);
 }
@@ -438,7 +471,7 @@ main(int argc, char **argv)
 	}
 	if (argc < 4 || (atoi(argv[3]) == 0 && argc < 5))
 		usage();
-	c = load_checkpoint(argv[1], "bench", precision);
+	c = load_checkpoint(argv[1], "bench", precision, &large_memory);
 	if (half)
 		round_weights(&c->model, &c->arena);
 	j.model = &c->model;

@@ -89,6 +89,21 @@ my $large_expected = $expected;
 is(value($node, $large), $expected, 'a new session finds it');
 is( value($node, q{SELECT mobilebert.prewarm('minilm')}),
 	$large_size, 'prewarm tells its size');
+
+# src/engine/pages.c: where the system has large pages, maps can use them.
+SKIP:
+{
+	skip 'this system has no /proc/PID/maps', 1 unless -r '/proc/self/maps';
+	my $reader = session($node);
+	my $pid = ask($reader, 'SELECT pg_backend_pid()');
+	ask($reader, $large);
+	my ($start) =
+	  file_content("/proc/$pid/maps") =~ /^([0-9a-f]+)-.*\Q$image\E$/m;
+	is(hex($start || '1') % (2 << 20),
+		0, 'it is mapped where a large page begins');
+	$reader->quit;
+}
+
 $node->restart;
 is(value($node, $large), $expected, 'after a restart');
 is(inode($image), $inode, 'the same file is used');

@@ -89,7 +89,8 @@ find_checkpoint(const char *root, const char *name)
 				 name);
 	free(config.text);
 	tables[count] = mb_kernels_current();
-	return loaded[count++] = load_checkpoint(directory, name, precision);
+	return loaded[count++] = load_checkpoint(directory, name, precision,
+											  &mb_libc_memory);
 }
 
 /* Largest errors, by checkpoint and field */
@@ -823,7 +824,7 @@ check_table(const char *table, const char *root, const char *directory)
 	}
 	field_count = 0;
 	full = directory == NULL ? NULL :
-		load_checkpoint(directory, "full", precision);
+		load_checkpoint(directory, "full", precision, &mb_libc_memory);
 	if (full != NULL)
 		check_file(root, "expected.jsonl", full, &compared, &refused);
 	else

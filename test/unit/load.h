@@ -243,7 +243,7 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 
 static checkpoint *
 load_checkpoint(const char *directory, const char *name,
-				mb_precision precision)
+				mb_precision precision, const mb_memory *memory)
 {
 	checkpoint *c = calloc(1, sizeof(checkpoint));
 	shard		shards[MOST_FILES];
@@ -253,7 +253,7 @@ load_checkpoint(const char *directory, const char *name,
 	size_t		i;
 
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	mb_arena_init(&c->arena, &mb_libc_memory, SIZE_MAX);
+	mb_arena_init(&c->arena, memory, SIZE_MAX);
 	if (text.text == NULL ||
 		mb_config_read(parse(&text, "config.json", &c->arena), &config,
 					   &error) != MB_OK)
