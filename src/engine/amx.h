@@ -70,13 +70,18 @@ round_line(vf a, vf b)
 	return (__m512i) _mm512_cvtne2ps_pbh(b, a);
 }
 
-/* Memory from w on, into the second level of the cache */
+/*
+ * Memory from w on, into the second level of the cache: one line in "every" of
+ * them.  The processor reads lines behind those that are asked for by itself, and
+ * each line that is asked for holds one of the few places for what loads wait
+ * for.
+ */
 ALWAYS void
-ask_ahead(const uint8_t *w, size_t bytes)
+ask_ahead(const uint8_t *w, size_t bytes, size_t every)
 {
 	size_t		i;
 
-	for (i = 0; i < bytes; i += LINE)
+	for (i = 0; i < bytes; i += every * LINE)
 		__builtin_prefetch(w + i, 0, 2);
 }
 

@@ -43,6 +43,12 @@
 /* Bytes of a part of a step: two tiles */
 #define PART_BYTES ((size_t) 2 * AMX_BYTES)
 
+/*
+ * How far ahead weights are asked for, in bytes.  Maps lie in the order of use,
+ * so that behind the last panel comes the next map.
+ */
+#define AHEAD ((size_t) 16 * 1024)
+
 /* A step of rows: its parts, high first, as split.h has it for weights */
 #define ROWS_STEP (PARTS * PART_BYTES)
 
@@ -237,7 +243,7 @@ ALWAYS void
 ask_tile(const uint8_t *ahead, size_t i)
 {
 	if (ahead != NULL)
-		ask_ahead(ahead + i * AMX_BYTES, AMX_BYTES);
+		ask_ahead(ahead + i * AMX_BYTES, AMX_BYTES, 1);
 }
 
 /* Part "part" of a step of rows (two: more than a tile of them) */
@@ -357,12 +363,13 @@ linear_amx(const mb_product *p, int parts)
 			{
 				size_t		group = row / GROUP;
 				total_job  *job = &jobs[now];
+				const uint8_t *w = panel + chunk * step;
 				chunk_job	multiply = {
 					rows_of(operand, row, p->k) + chunk * ROWS_STEP,
-					panel + chunk * step,
+					w,
 					steps - chunk < CHUNK ? steps - chunk : CHUNK,
 					chunk == 0 ? &totals[group] : &operand->sums[now],
-					row == 0 ? panel + (chunk + steps) * step : NULL
+					row == 0 ? w + AHEAD : NULL
 				};
 
 				job->finish = finish_job_make(p, NULL, &totals[group], row,
