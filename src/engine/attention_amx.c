@@ -106,16 +106,6 @@ mb_pack_values_amx(const float *x, size_t ld, size_t rows, size_t width,
  * ----------
  */
 
-/* A row of scores has this much more, so that rows begin in different sets. */
-#define APART VW
-
-/* Floats from a row of scores to the next */
-static inline size_t
-score_step(size_t length)
-{
-	return padded(length) + APART;
-}
-
 /* Bytes of the tiles of 16 queries */
 static inline size_t
 query_bytes(size_t size)
@@ -327,8 +317,7 @@ ALWAYS void
 weigh_rows(const mb_attention *a, float *scores, bool masked, float *factors)
 {
 	size_t		step = score_step(a->length);
-	float		factor = (float) (1.44269504088896340736 /
-								  sqrt((double) a->size));
+	float		factor = score_factor(a->size);
 	float		shifts[TILE];
 	row_vectors rows;
 	size_t		r;

@@ -13,6 +13,23 @@
 
 #include "kernels_isa.h"
 
+/* A row of scores has this much more, so that rows begin in different sets. */
+#define APART VW
+
+/* Floats from a row of scores to the next */
+static inline size_t
+score_step(size_t length)
+{
+	return padded(length) + APART;
+}
+
+/* What scores are multiplied by to be powers of two: log2(e) / root of size */
+static inline float
+score_factor(size_t size)
+{
+	return (float) (1.44269504088896340736 / sqrt((double) size));
+}
+
 /* rows of 16 x 16 numbers of 32 bits become columns */
 ALWAYS void
 transpose(__m512i *r)

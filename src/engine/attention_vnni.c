@@ -54,11 +54,11 @@ most_of(size_t size)
 }
 
 /* How 16 rows become integers: times inverse, and scale is the way back. */
-typedef struct row_scales
+typedef struct integer_scales
 {
 	float		scale[TILE];
 	float		inverse[TILE];
-} row_scales;
+} integer_scales;
 
 /* Largest distance from zero in the lanes of a row, as integers: NaN is most. */
 ALWAYS __m512i
@@ -77,11 +77,11 @@ distances(const float *x, size_t width)
  * Scales of "rows" rows, and zeros for the others of 16.  Where any is no finite
  * number the scale is NaN.
  */
-ALWAYS row_scales
+ALWAYS integer_scales
 scales_of(const float *x, size_t ld, size_t rows, size_t width)
 {
 	float		most = most_of(width);
-	row_scales	s;
+	integer_scales	s;
 	__m512i		lanes[TILE];
 	__m512i		far;
 	vf			scale;
@@ -146,7 +146,7 @@ mb_pack_keys_vnni(const float *x, size_t ld, size_t rows, size_t width,
 	{
 		size_t		some = first >= rows ? 0 :
 			rows - first < TILE ? rows - first : TILE;
-		row_scales	s = scales_of(x + first * ld, ld, some, width);
+		integer_scales	s = scales_of(x + first * ld, ld, some, width);
 
 		memcpy(scales + first, s.scale, sizeof(s.scale));
 		for (t = 0; t < pairs; t += TILE)
@@ -188,18 +188,8 @@ mb_pack_values_vnni(const float *x, size_t ld, size_t rows, size_t width,
  * ----------
  */
 
-/* A row of scores has this much more, so that rows begin in different sets. */
-#define APART VW
-
 /* Keys whose values are multiplied before other rows take them */
 #define VALUES_TOGETHER 64
-
-/* Floats from a row of scores to the next */
-static inline size_t
-score_step(size_t length)
-{
-	return padded(length) + APART;
-}
 
 /* Integers of a query, in pairs */
 static inline size_t
@@ -226,7 +216,7 @@ typedef struct attend_block
 	const mb_attention *a;
 	int32_t    *queries;		/* [MB_ATTEND_ROWS, query_step] */
 	float	   *scores;			/* [MB_ATTEND_ROWS, score_step] */
-	row_scales	scales;			/* of the queries, MB_ATTEND_ROWS */
+	integer_scales	scales;			/* of the queries, MB_ATTEND_ROWS */
 	float		factors[MB_ATTEND_ROWS];	/* 1 / the sum of weights */
 } attend_block;
 
@@ -251,9 +241,6 @@ round_queries(attend_block *b)
 							   _mm512_setzero_si512());
 	}
 }
-
-#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
-#define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
 
 #define SCORE_OPEN(r) \
 	__m512i a##r = _mm512_setzero_si512(), b##r = a##r
@@ -460,8 +447,7 @@ ALWAYS void
 attend(const mb_attention *a, bool masked)
 {
 	attend_block b;
-	float		factor = (float) (1.44269504088896340736 /
-								  sqrt((double) a->size));
+	float		factor = score_factor(a->size);
 	size_t		step = score_step(a->length);
 	size_t		c;
 	size_t		r;

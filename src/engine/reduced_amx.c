@@ -340,18 +340,6 @@ find_operands(const mb_product *p, mb_format format, const uint8_t *group,
 	return o;
 }
 
-/*
- * The panel that is used next: behind a map's last one, past what outliers
- * need, lies the first of the map that was packed after it.
- */
-ALWAYS const uint8_t *
-next_panel(const mb_product *p, mb_format format, size_t column)
-{
-	if (format == MB_FORMAT_INT8 && column + MB_PANEL >= p->n)
-		return (const uint8_t *) panel_input(p->map->panels, p->k, p->n, p->k);
-	return panel_tile(format, p->map->panels, p->k, column + MB_PANEL);
-}
-
 /* size: bytes of a group of rows */
 ALWAYS void
 linear_amx(const mb_product *p, mb_format format, size_t size)
@@ -371,7 +359,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 			const uint8_t *group = group_of(p, row, size);
 			step_operands o = find_operands(p, format, group, column);
 			const uint8_t *ahead = row == 0 ?
-				next_panel(p, format, column) : NULL;
+				panel_after(format, p, column) : NULL;
 
 			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,

@@ -280,10 +280,6 @@ widen_quad(const uint8_t *x)
 	} \
 	ROWS_DO(CLOSE_INT8)
 
-#define ONE(DO) DO(0)
-#define TWO(DO) DO(0); DO(1)
-#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
-
 static void
 int8_rows_1(const uint8_t *x, const uint8_t *w, size_t deep,
 			int32_t *sums)

@@ -82,11 +82,6 @@ odd(const uint8_t *line)
 	} \
 	ROWS_DO(CLOSE)
 
-#define ONE(DO) DO(0)
-#define TWO(DO) DO(0); DO(1)
-#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
-#define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
-
 #define ARGUMENTS \
 	const float *x, size_t k, const uint8_t *w, size_t size, \
 	const bool low, float (*sums)[MB_PANEL]

@@ -121,6 +121,18 @@ panel_input(const void *panels, size_t k, size_t n, size_t i)
 		i * padded(n);
 }
 
+/*
+ * The panel that is used after that of a column.  Behind the last of INT8 lies,
+ * past what values left out need, the first of the map that was packed after it.
+ */
+static inline const uint8_t *
+panel_after(mb_format format, const mb_product *p, size_t column)
+{
+	if (format == MB_FORMAT_INT8 && column + MB_PANEL >= p->n)
+		return (const uint8_t *) panel_input(p->map->panels, p->k, p->n, p->k);
+	return panel_tile(format, p->map->panels, p->k, column + MB_PANEL);
+}
+
 /* Bytes of a group's tiles when it has so many rows, low parts included */
 static inline size_t
 group_tiles(mb_format format, size_t k, size_t rows)

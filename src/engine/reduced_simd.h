@@ -25,6 +25,12 @@
 
 #define ALWAYS static inline __attribute__((always_inline))
 
+/* A macro for each of some rows, by number: what vectors of sums are named by */
+#define ONE(DO) DO(0)
+#define TWO(DO) DO(0); DO(1)
+#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
+#define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
+
 typedef union sums_block
 {
 	int32_t		i[GROUP][MB_PANEL];

@@ -82,11 +82,6 @@ quad(const uint8_t *p)
 	} \
 	ROWS_DO(CLOSE)
 
-#define ONE(DO) DO(0)
-#define TWO(DO) DO(0); DO(1)
-#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
-#define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
-
 #define ROWS(name, ROWS_DO) \
 static void \
 name(const uint8_t *x, const uint8_t *w, size_t deep, \
@@ -188,9 +183,7 @@ hand_over(const finish_job *job)
 
 /*
  * As linear_int8(), but the first rows ask for the next panel meanwhile: with
- * few rows there is little else to wait for.  Behind a map's last panel lies,
- * past what outliers need, the first of the map that was packed after it, which
- * is the next in use.
+ * few rows there is little else to wait for.
  */
 void
 mb_linear_int8_vnni(const mb_product *p)
@@ -198,8 +191,6 @@ mb_linear_int8_vnni(const mb_product *p)
 	sums_block	block __attribute__((aligned(64)));
 	size_t		deep = depth(MB_FORMAT_INT8, p->k);
 	size_t		end = p->first + p->width;
-	const uint8_t *after = (const uint8_t *)
-		panel_input(p->map->panels, p->k, p->n, p->k);
 	size_t		column;
 	size_t		row;
 
@@ -207,8 +198,7 @@ mb_linear_int8_vnni(const mb_product *p)
 	{
 		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
 									  column);
-		const uint8_t *next = column + MB_PANEL < padded(p->n) ?
-			w + panel_size(MB_FORMAT_INT8, p->k) : after;
+		const uint8_t *next = panel_after(MB_FORMAT_INT8, p, column);
 
 		for (row = 0; row < p->rows; row += GROUP)
 		{
