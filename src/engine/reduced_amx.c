@@ -197,13 +197,13 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 		v.bias = w.bias = v_set1(0.0f);
 	for (; r < end; r++, line += step)
 	{
-		vf			a = floats ? v_load(job->block->f[r]) :
-			integers(job->group, job->block, r, 0, &v);
-		vf			b = floats ? v_load(job->block->f[r] + VW) :
-			integers(job->group, job->block, r, VW, &w);
+		vf			a = floats ? (vf) (v_load(job->block->f[r]) + v.bias) :
+			integers(job->group, job->block, r, 0, &v, v.bias);
+		vf			b = floats ? (vf) (v_load(job->block->f[r] + VW) + w.bias) :
+			integers(job->group, job->block, r, VW, &w, w.bias);
 
-		a = activate_brief(a + v.bias, activation);
-		b = activate_brief(b + w.bias, activation);
+		a = activate_brief(a, activation);
+		b = activate_brief(b, activation);
 		if (job->width < MB_PANEL)
 		{
 			a = _mm512_maskz_mov_ps(first_lanes(n), a);
@@ -245,13 +245,14 @@ hand_over(const finish_job *job, size_t r, size_t end)
 		job->p->map->format != MB_FORMAT_BF16X3;
 	bool		elaborate = is_elaborate(activation) && !gelu;
 	bool		floats = settle(job, elaborate, r, end);
+	bool		biased = !floats || (!elaborate && job->group == NULL);
 
 	if (gelu)
-		hand_over_tiles(job, BRIEF_GELU, true, floats, r, end);
+		hand_over_tiles(job, BRIEF_GELU, biased, floats, r, end);
 	else if (activation == MB_ACT_RELU)
-		hand_over_tiles(job, BRIEF_RELU, true, floats, r, end);
+		hand_over_tiles(job, BRIEF_RELU, biased, floats, r, end);
 	else
-		hand_over_tiles(job, BRIEF_NONE, !elaborate, floats, r, end);
+		hand_over_tiles(job, BRIEF_NONE, biased, floats, r, end);
 }
 
 /* ----------

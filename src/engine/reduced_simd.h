@@ -78,13 +78,15 @@ load_finish(const mb_product *p, size_t c, size_t n)
 	return v;
 }
 
-/* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale */
+/* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale + more */
 ALWAYS vf
 integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
-		 const finish_vectors *v)
+		 const finish_vectors *v, vf more)
 {
-	return v_fnma(v_set1(group->zero[r]), v->sum, v_ints(block->i[r] + i)) *
-		v_set1(group->scale[r]) * v->scale;
+	vf			total = v_fnma(v_set1(group->zero[r]), v->sum,
+							   v_ints(block->i[r] + i));
+
+	return v_fma(total, v_set1(group->scale[r]) * v->scale, more);
 }
 
 /*
@@ -113,7 +115,7 @@ finish_job_make(const mb_product *p, const int8_group *group,
 	return job;
 }
 
-/* Integers of rows [r, end) become floats, with what was left out added. */
+/* Integers of rows [r, end) become floats, with bias and what was left out. */
 static void
 integers_to_floats(const finish_job *job, size_t r, size_t end)
 {
@@ -126,8 +128,10 @@ integers_to_floats(const finish_job *job, size_t r, size_t end)
 	{
 		for (i = 0; i < MB_PANEL; i += VW)
 		{
-			finish_vectors v = load_finish(p, job->column + i, 0);
-			vf			total = integers(group, job->block, r, i, &v);
+			finish_vectors v = load_finish(p, job->column + i,
+										   i < job->width ?
+										   STEP(job->width, i) : 0);
+			vf			total = integers(group, job->block, r, i, &v, v.bias);
 
 			for (j = 0; j < group->outliers[r]; j++)
 			{
@@ -143,14 +147,17 @@ integers_to_floats(const finish_job *job, size_t r, size_t end)
 	}
 }
 
-/* Bias and activation of float sums of rows [r, end), where it is no ReLU */
+/*
+ * Activation of float sums of rows [r, end), where it is no ReLU, and the bias
+ * if they have none yet
+ */
 static void
 activate(const finish_job *job, size_t r, size_t end)
 {
 	size_t		i;
 	size_t		j;
 
-	for (i = 0; i < job->width; i += VW)
+	for (i = 0; i < job->width && job->group == NULL; i += VW)
 	{
 		finish_vectors v = load_finish(job->p, job->column + i,
 									   STEP(job->width, i));
@@ -169,10 +176,9 @@ finish_lane(const finish_job *job, const finish_vectors *v, bool floats,
 			bool relu, bool residual, bool norm, size_t r, size_t i, size_t n,
 			const float *other, float *y)
 {
-	vf			result = floats ? v_load(job->block->f[r] + i) :
-		integers(job->group, job->block, r, i, v);
+	vf			result = floats ? (vf) (v_load(job->block->f[r] + i) + v->bias) :
+		integers(job->group, job->block, r, i, v, v->bias);
 
-	result = result + v->bias;
 	if (relu)
 		result = v_relu(result);
 	if (residual)
@@ -257,7 +263,8 @@ is_elaborate(mb_activation activation)
 
 /*
  * What cannot be done on the way to the results of rows [r, end) is done in the
- * block, where "elaborate" the activation.  Is it in floats then?
+ * block, where "elaborate" bias and activation.  Is it in floats then?  Those
+ * that were integers have the bias.
  */
 static inline bool
 settle(const finish_job *job, bool elaborate, size_t r, size_t end)
@@ -281,7 +288,7 @@ finish_rows(const finish_job *job, size_t r, size_t end)
 	bool		elaborate = is_elaborate(job->p->activation);
 
 	if (settle(job, elaborate, r, end))
-		finish_panel(job, true, !elaborate, r, end);
+		finish_panel(job, true, !elaborate && job->group == NULL, r, end);
 	else
 		finish_panel(job, false, true, r, end);
 }

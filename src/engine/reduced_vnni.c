@@ -153,9 +153,9 @@ finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
 	for (r = 0; r < job->rows; r++, y += p->n)
 	{
 		vf			x = floats ? v_load(job->block->f[r] + i) :
-			integers(job->group, job->block, r, i, &v);
+			integers(job->group, job->block, r, i, &v, v.bias);
 
-		v_store_part(y, gelu_brief(x + v.bias), n);
+		v_store_part(y, gelu_brief(x), n);
 	}
 }
 
