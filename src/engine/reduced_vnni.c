@@ -51,11 +51,20 @@ quad(const uint8_t *p)
 		_mm512_store_si512(sums[r] + TILE, b##r); \
 	} while (0)
 
-/* Nothing, or what lies in the next panel as the lines at hand do in theirs */
-#define NEAR(at)
-#define AHEAD(at) \
-	__builtin_prefetch(next + (at), 0, 2); \
-	__builtin_prefetch(next + deep * AMX_BYTES + (at), 0, 2)
+/*
+ * What each pair of lines of weights asks for meanwhile: nothing, a pair of the
+ * next panel, or "share" bytes of it where several blocks of rows ask in turn.
+ * Places for lines on their way are few: asked for by the first eight rows of 32
+ * alone, the next panel stopped these.
+ */
+#define NONE
+#define PAIR \
+	__builtin_prefetch(ask, 0, 2); \
+	__builtin_prefetch(ask + LINE, 0, 2); \
+	ask += 2 * LINE
+#define SHARE \
+	__builtin_prefetch(ask, 0, 2); \
+	ask += share
 
 /*
  * Rows from x on, "deep" tiles along k, with the tiles at w and behind them.
@@ -76,7 +85,7 @@ quad(const uint8_t *p)
 			__m512i w1 = _mm512_load_si512(w_next + t * AMX_BYTES + \
 										   i * LINE); \
 			\
-			FETCH(t * AMX_BYTES + i * LINE); \
+			FETCH; \
 			ROWS_DO(EACH); \
 		} \
 	} \
@@ -87,13 +96,19 @@ static void \
 name(const uint8_t *x, const uint8_t *w, size_t deep, \
 	 int32_t (*sums)[MB_PANEL]) \
 { \
-	BODY(ROWS_DO, NEAR); \
+	BODY(ROWS_DO, NONE); \
 } \
 static void \
-name##_ahead(const uint8_t *x, const uint8_t *w, size_t deep, \
-			 int32_t (*sums)[MB_PANEL], const uint8_t *next) \
+name##_pair(const uint8_t *x, const uint8_t *w, size_t deep, \
+			int32_t (*sums)[MB_PANEL], const uint8_t *ask) \
 { \
-	BODY(ROWS_DO, AHEAD); \
+	BODY(ROWS_DO, PAIR); \
+} \
+static void \
+name##_share(const uint8_t *x, const uint8_t *w, size_t deep, \
+			 int32_t (*sums)[MB_PANEL], const uint8_t *ask, size_t share) \
+{ \
+	BODY(ROWS_DO, SHARE); \
 }
 
 ROWS(rows_1, ONE)
@@ -105,15 +120,18 @@ ROWS(rows_8, EIGHT)
 	do { \
 		if (next == NULL) \
 			name(x, w, deep, sums); \
+		else if (share >= 2 * LINE) \
+			name##_pair(x, w, deep, sums, next); \
 		else \
-			name##_ahead(x, w, deep, sums, next); \
+			name##_share(x, w, deep, sums, next, share); \
 	} while (0)
 
-/* Sums of a group's rows; the first of them ask for the panel at next. */
+/* Sums of a group's rows, which ask for the panel at next, unless NULL. */
 static void
 group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 		   const uint8_t *next, sums_block *block)
 {
+	size_t		share = 2 * LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
 	size_t		r = 0;
 
 	/* eight rows at a multiple of eight lie in one tile; so do the parts */
@@ -132,7 +150,8 @@ group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 		else
 			SUMS(rows_1);
 		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-		next = NULL;
+		if (next != NULL)
+			next = share < 2 * LINE ? next + deep * TILE * share : NULL;
 	}
 }
 
