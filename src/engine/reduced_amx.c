@@ -51,10 +51,6 @@ mb_end_amx(void)
 	_tile_release();
 }
 
-/* Of the lines of weights to come, one in so many is asked for: 5 % of a short
- * text, and no worse when neighbours keep the memory busy. */
-#define ASKED 8
-
 /* Where a step along k finds its tiles */
 typedef struct step_operands
 {
@@ -282,6 +278,15 @@ share_of(size_t rows, size_t steps)
 }
 
 /*
+ * Of the lines of weights to come a group of rows asks for one in so many, when
+ * it has one tile and when it has two; what the processor reads by itself is
+ * enough for the others.  Further groups ask for what lies between, BF16X3's
+ * excepted, which have enough to wait for.
+ */
+#define ASKED_BY_FEW 8
+#define ASKED 4
+
+/*
  * Sums of one block, and between their steps results of the block before: the
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
  * of rows.  ahead: the panel to ask for meanwhile, or NULL.
@@ -296,6 +301,8 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 	size_t		steps = o->size / AMX_BYTES;
 	size_t		rows = before == NULL ? 0 : before->rows;
 	size_t		share = share_of(rows, steps);
+	size_t		every = two && format != MB_FORMAT_BF16X3 ? ASKED :
+		ASKED_BY_FEW;
 	size_t		done = 0;
 	size_t		s;
 
@@ -311,13 +318,24 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 		else
 			step_bf16x3(o, s * AMX_BYTES, two);
 		if (ahead != NULL)
-			ask_ahead(ahead + s * share_of_panel, share_of_panel, ASKED);
+			ask_ahead(ahead + s * share_of_panel, share_of_panel, every);
 		if (end > done)
 			dispatch_rows(before, done, end);
 		done = end;
 	}
 	store_sums(block, two);
 	BARRIER;
+}
+
+/* The first line that the group that begins with "row" asks for, or NULL */
+ALWAYS const uint8_t *
+asked_from(const mb_product *p, mb_format format, size_t row, size_t column)
+{
+	size_t		group = row / GROUP;
+
+	if (group >= (format == MB_FORMAT_BF16X3 ? 1 : ASKED))
+		return NULL;
+	return panel_after(format, p, column) + group * LINE;
 }
 
 /* The group of rows of a product's operand that begins with "row" */
@@ -359,8 +377,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 		{
 			const uint8_t *group = group_of(p, row, size);
 			step_operands o = find_operands(p, format, group, column);
-			const uint8_t *ahead = row == 0 ?
-				panel_after(format, p, column) : NULL;
+			const uint8_t *ahead = asked_from(p, format, row, column);
 
 			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,
