@@ -124,16 +124,26 @@ mb_pack_keys(const float *x, size_t ld, size_t rows, size_t width,
 	for (first = 0; first < rows; first += MB_PANEL)
 	{
 		size_t		some = rows - first < MB_PANEL ? rows - first : MB_PANEL;
-		const float *from = x + first * ld;
 
-		for (t = 0; t < width; t++)
+		if (some < MB_PANEL)
+			memset(panels, 0, width * MB_PANEL * sizeof(float));
+		/* four rows at once are a vector for the compiler to store */
+		for (c = 0; c + 4 <= some; c += 4)
 		{
-			for (c = 0; c < some; c++)
-				panels[c] = from[c * ld + t];
-			for (; c < MB_PANEL; c++)
-				panels[c] = 0.0f;
-			panels += MB_PANEL;
+			const float *from = x + (first + c) * ld;
+
+			for (t = 0; t < width; t++)
+			{
+				panels[t * MB_PANEL + c] = from[t];
+				panels[t * MB_PANEL + c + 1] = from[ld + t];
+				panels[t * MB_PANEL + c + 2] = from[2 * ld + t];
+				panels[t * MB_PANEL + c + 3] = from[3 * ld + t];
+			}
 		}
+		for (; c < some; c++)
+			for (t = 0; t < width; t++)
+				panels[t * MB_PANEL + c] = x[(first + c) * ld + t];
+		panels += width * MB_PANEL;
 	}
 }
 
