@@ -104,6 +104,8 @@ sub engine_may
 	# Linux is asked for the right to use AMX tiles
 	return $file eq 'src/engine/cpu.c'
 	  if $header =~ m{^(?:sys/syscall|unistd)\.h$};
+	# and for memory in large pages
+	return $file eq 'src/engine/pages.c' if $header eq 'sys/mman.h';
 	return $file eq 'src/engine/text.c' if $header eq 'utf8proc.h';
 	return $library{$header} || $own{$header} || $header =~ /^\w*intrin\.h$/;
 }

@@ -327,7 +327,7 @@ extern size_t mobilebert_max_tokens(const MobilebertModel *model);
  */
 typedef struct ImageBytes
 {
-	void	   *bytes;
+	const void *bytes;
 	size_t		size;
 	bool		shared;
 } ImageBytes;
