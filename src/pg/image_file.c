@@ -501,6 +501,8 @@ make_file(ImageSource *source, const char *path)
 		disk_refused("make the directory of", path, errno);
 		return false;
 	}
+	/* what can fail comes before there is a file to remove */
+	sink.memory = palloc0(PIECE);
 	sink.fd = OpenTransientFilePerm(temporary,
 									O_RDWR | O_CREAT | O_TRUNC | PG_BINARY,
 									pg_file_create_mode);
@@ -509,7 +511,6 @@ make_file(ImageSource *source, const char *path)
 		disk_refused("create", temporary, errno);
 		return false;
 	}
-	sink.memory = palloc0(PIECE);
 	PG_TRY();
 	{
 		if (!write_image(source, &sink))
