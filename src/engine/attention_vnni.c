@@ -81,7 +81,7 @@ ALWAYS integer_scales
 scales_of(const float *x, size_t ld, size_t rows, size_t width)
 {
 	float		most = most_of(width);
-	integer_scales	s;
+	integer_scales s;
 	__m512i		lanes[TILE];
 	__m512i		far;
 	vf			scale;
@@ -146,7 +146,7 @@ mb_pack_keys_vnni(const float *x, size_t ld, size_t rows, size_t width,
 	{
 		size_t		some = first >= rows ? 0 :
 			rows - first < TILE ? rows - first : TILE;
-		integer_scales	s = scales_of(x + first * ld, ld, some, width);
+		integer_scales s = scales_of(x + first * ld, ld, some, width);
 
 		memcpy(scales + first, s.scale, sizeof(s.scale));
 		for (t = 0; t < pairs; t += TILE)
@@ -216,7 +216,7 @@ typedef struct attend_block
 	const mb_attention *a;
 	int32_t    *queries;		/* [MB_ATTEND_ROWS, query_step] */
 	float	   *scores;			/* [MB_ATTEND_ROWS, score_step] */
-	integer_scales	scales;			/* of the queries, MB_ATTEND_ROWS */
+	integer_scales scales;		/* of the queries, MB_ATTEND_ROWS */
 	float		factors[MB_ATTEND_ROWS];	/* 1 / the sum of weights */
 } attend_block;
 

@@ -142,8 +142,9 @@ typedef struct mb_kernels
 	 * For attention of maps in the formats that are "brief": a matrix [rows,
 	 * width] at distance ld, keys (an output each; with one number more for
 	 * itself) or values (turned: an input each), into the mb_format_size()
-	 * bytes of attend_panels, aligned to 64; the work itself; and the bytes of its scratch,
-	 * SIZE_MAX if beyond size_t.  NULL: attention is float in all formats.
+	 * bytes of attend_panels, aligned to 64; the work itself; and the bytes of
+	 * its scratch, SIZE_MAX if beyond size_t.  NULL: attention is float in all
+	 * formats.
 	 */
 	bool		brief[MB_FORMATS];
 	mb_format	attend_panels;

@@ -7,16 +7,13 @@
  * system gives to files on some file systems only: a map begins as a reservation
  * that is larger by one page, of which what is not needed goes back.
  *
- * Depends on pages.h, arena.h (size arithmetic), mmap of POSIX and madvise of
- * Linux.
+ * Depends on pages.h, mmap of POSIX and madvise of Linux.
  *
  *-------------------------------------------------------------------------
  */
 #define _DEFAULT_SOURCE			/* MAP_ANONYMOUS, madvise */
 
 #include "pages.h"
-
-#include "arena.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -51,14 +48,13 @@ extent(size_t size)
 static char *
 reserve(size_t size)
 {
-	size_t		all;
+	size_t		all = extent(size) + MB_LARGE_PAGE;
 	char	   *start;
 	char	   *first;
 	char	   *end;
 
-	if (!mb_size_add(size, 2 * MB_LARGE_PAGE, &all))
+	if (size > SIZE_MAX - 2 * MB_LARGE_PAGE)
 		return refused(ENOMEM);
-	all = extent(size) + MB_LARGE_PAGE;
 	start = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (start == MAP_FAILED)
 		return NULL;

@@ -201,8 +201,8 @@ hand_over(const finish_job *job)
 }
 
 /*
- * As linear_int8(), but the first rows ask for the next panel meanwhile: with
- * few rows there is little else to wait for.
+ * As linear_int8(), but the first group of rows asks for the next panel
+ * meanwhile: with few rows there is little else to wait for.
  */
 void
 mb_linear_int8_vnni(const mb_product *p)

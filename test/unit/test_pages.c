@@ -46,13 +46,6 @@ aligned(const void *p, size_t size)
 		(size < MB_LARGE_PAGE || (uintptr_t) p % MB_LARGE_PAGE == 0);
 }
 
-/* Large pages around a map, as far as it might have reached */
-static size_t
-around(size_t size)
-{
-	return size < MB_LARGE_PAGE ? size : size + MB_LARGE_PAGE;
-}
-
 static void
 test_memory(void)
 {
@@ -91,7 +84,7 @@ test_memory(void)
 static bool
 leaves_nothing(size_t size)
 {
-	size_t		room = around(size) + MB_LARGE_PAGE;
+	size_t		room = size + 2 * MB_LARGE_PAGE;
 	char	   *hole = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 							-1, 0);
 	char	   *p;
