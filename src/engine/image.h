@@ -28,7 +28,7 @@
 #include "model.h"
 #include "tokenizer.h"
 
-#define MB_IMAGE_LAYOUT 2
+#define MB_IMAGE_LAYOUT 3
 #define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
 
 typedef struct mb_image_plan

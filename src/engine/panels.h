@@ -18,7 +18,7 @@
  *
  * HALF and BFLOAT, and their split kin, are for tensors that were stored in 16
  * bits: widening is exact, and the result has the bits of FLOAT at half the
- * memory traffic (of FLOAT_SPLIT at two thirds and at one third).
+ * memory traffic (BFLOAT_SPLIT as well; HALF_SPLIT saves work alone).
  *
  * Depends on safetensors.h (types of stored numbers), status.h.
  *
@@ -52,8 +52,8 @@ typedef enum mb_format
 	MB_FORMAT_BF16X3,			/* these three: see reduced.h */
 	MB_FORMAT_BF16,
 	MB_FORMAT_INT8,
-	MB_FORMAT_FLOAT_SPLIT,		/* these three: FLOAT, HALF and BFLOAT, each
-								 * number as 3, 2 or 1 bfloat16; see split.h */
+	MB_FORMAT_FLOAT_SPLIT,		/* these three: FLOAT, HALF and BFLOAT for tiles
+								 * of bfloat16; see split.h */
 	MB_FORMAT_HALF_SPLIT,
 	MB_FORMAT_BFLOAT_SPLIT,
 	MB_FORMATS

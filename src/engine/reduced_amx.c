@@ -18,31 +18,10 @@
 
 #include "amx.h"
 
-/* As LDTILECFG reads it */
-typedef struct tile_configuration
-{
-	uint8_t		palette;
-	uint8_t		start_row;
-	uint8_t		reserved[14];
-	uint16_t	column_bytes[16];
-	uint8_t		rows[16];
-} tile_configuration;
-
 void
 mb_begin_amx(void)
 {
-	tile_configuration c __attribute__((aligned(64)));
-	size_t		i;
-
-	memset(&c, 0, sizeof(c));
-	c.palette = 1;
-	for (i = 0; i < 8; i++)
-	{
-		c.column_bytes[i] = LINE;
-		c.rows[i] = TILE;
-	}
-	/* GCC 12's intrinsic does not say that it reads all 64 bytes. */
-	__asm__ volatile("ldtilecfg %0" : : "m"(c));
+	set_tiles(TILE);
 }
 
 void

@@ -12,7 +12,6 @@
 #include "arena.h"
 #include "reduced_layout.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Bytes of a step: for each part, two tiles */
@@ -52,17 +51,47 @@ mb_split_size(mb_format format, size_t k, size_t n, size_t *size)
 		mb_size_multiply(*size, depth(format, k), size);
 }
 
-/* The nearest bfloat16; towards zero where the nearest is infinite. */
-static uint16_t
-part_of(float x)
+/* Half of what a bfloat16's last bit is worth in the bits of a float */
+#define HALF_STEP UINT32_C(0x8000)
+
+static uint32_t
+bits_of(float x)
 {
-	uint16_t	nearest = bf16_from_float(x);
 	uint32_t	bits;
 
-	if (!isfinite(x) || isfinite(bf16_to_float(nearest)))
-		return nearest;
 	memcpy(&bits, &x, sizeof(bits));
-	return (uint16_t) (bits >> 16);
+	return bits;
+}
+
+static float
+float_of(uint32_t bits)
+{
+	float		x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+/* The numbers that a format keeps of a weight; see split.h */
+static void
+take_apart(mb_format format, float x, uint16_t *number)
+{
+	uint32_t	bits = bits_of(x) + HALF_STEP;
+
+	number[0] = (uint16_t) (bits >> 16);
+	number[1] = (uint16_t) bits;
+	if (format == MB_FORMAT_HALF_SPLIT)
+		number[1] = bf16_from_float(x - bf16_to_float(number[0]));
+}
+
+static float
+put_together(mb_format format, const uint16_t *number)
+{
+	if (format == MB_FORMAT_FLOAT_SPLIT)
+		return float_of(((uint32_t) number[0] << 16 | number[1]) - HALF_STEP);
+	if (format == MB_FORMAT_HALF_SPLIT)
+		return bf16_to_float(number[0]) + bf16_to_float(number[1]);
+	return bf16_to_float(number[0]);
 }
 
 void
@@ -70,31 +99,24 @@ mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
 			  void *panels)
 {
 	size_t		parts = mb_split_parts(format);
-	size_t		size;
+	size_t		inputs = depth(format, k) * BF16_DEEP;
 	size_t		c;
 	size_t		i;
 	size_t		part;
 
-	if (!mb_split_size(format, k, n, &size))
-		return;
-	memset(panels, 0, size);
-	for (c = 0; c < n; c++)
+	for (c = 0; c < padded(n); c++)
 	{
 		uint8_t    *to = (uint8_t *) panels +
 			c / MB_PANEL * panel_bytes(format, k);
 
-		for (i = 0; i < k; i++)
+		for (i = 0; i < inputs; i++)
 		{
-			float		x = w[c * k + i];
+			uint16_t	number[2];
 
+			take_apart(format, c < n && i < k ? w[c * k + i] : 0.0f, number);
 			for (part = 0; part < parts; part++)
-			{
-				uint16_t	bits = part_of(x);
-
-				memcpy(to + split_at(format, part, i, c % MB_PANEL), &bits,
-					   sizeof(bits));
-				x -= bf16_to_float(bits);
-			}
+				memcpy(to + split_at(format, part, i, c % MB_PANEL),
+					   &number[part], sizeof(uint16_t));
 		}
 	}
 }
@@ -113,16 +135,12 @@ mb_split_widen(mb_format format, const void *panels, size_t k, size_t p,
 	{
 		for (c = 0; c < MB_PANEL; c++, out++)
 		{
-			*out = 0.0f;
-			/* smallest first: each sum is exact */
-			for (part = mb_split_parts(format); part-- > 0;)
-			{
-				uint16_t	bits;
+			uint16_t	number[2];
 
-				memcpy(&bits, panel + split_at(format, part, i, c),
-					   sizeof(bits));
-				*out += bf16_to_float(bits);
-			}
+			for (part = 0; part < mb_split_parts(format); part++)
+				memcpy(&number[part], panel + split_at(format, part, i, c),
+					   sizeof(uint16_t));
+			*out = put_together(format, number);
 		}
 	}
 }

@@ -3,17 +3,23 @@
  * split.h
  *	  Floats as sums of bfloat16: FLOAT_SPLIT, HALF_SPLIT and BFLOAT_SPLIT.
  *
- * A float has 24 bits of mantissa, bfloat16 has 8: three of them, each rounded
- * from what those before leave over, are a float exactly.  binary16 takes two.
+ * A float has 24 bits of mantissa, bfloat16 has 8: three of them, each made of
+ * what those before leave over, are a float exactly.  binary16 takes two.
  * Tiles that multiply bfloat16 (AMX) so multiply floats, part by part; see
  * split_amx.c for which parts and in what order.  Other instruction sets have
  * plain C for these formats: models get them only where the table in use asks
  * for them (mb_kernels.split).
  *
+ * HALF_SPLIT and BFLOAT_SPLIT keep the parts, two and one, as tiles take them.
+ * FLOAT_SPLIT keeps 32 bits a float, in halves.  With 0x8000 added to a float's
+ * bits the upper half is the nearest bfloat16, the high part, which tiles take
+ * as it lies there; the lower half has what is needed to put the float together
+ * again, of which the kernel makes the other parts on the way.
+ *
  * Panels.  A panel is a sequence of steps along k of 32 inputs, filled up with
- * zeros; a step has, for each part, high first, two AMX tiles of 16 outputs; a
- * tile has a line for each pair of inputs, number i and number i + 16 of the
- * step, with the 16 outputs' pairs side by side.
+ * zeros; a step has, for each part or half, high first, two AMX tiles of 16
+ * outputs; a tile has a line for each pair of inputs, number i and number i + 16
+ * of the step, with the 16 outputs' pairs side by side.
  *
  * Depends on kernels.h, panels.h.
  *
@@ -25,12 +31,11 @@
 #include "kernels.h"
 #include "panels.h"
 
-/* bfloat16 for each number of a format: 3, 2, 1; 0: not one of these */
+/* Numbers of 16 bits for each weight, parts or halves; 0: another format */
 static inline size_t
 mb_split_parts(mb_format format)
 {
-	return format == MB_FORMAT_FLOAT_SPLIT ? 3 :
-		format == MB_FORMAT_HALF_SPLIT ? 2 :
+	return format == MB_FORMAT_FLOAT_SPLIT || format == MB_FORMAT_HALF_SPLIT ? 2 :
 		format == MB_FORMAT_BFLOAT_SPLIT ? 1 : 0;
 }
 

@@ -19,7 +19,8 @@
  * changes no bit.
  *
  * Tiles take subnormal numbers for zero, so that numbers below 2^-110 lose
- * their low parts.  What is not finite becomes NaN.
+ * their low parts.  What is not finite becomes NaN, as do weights whose nearest
+ * bfloat16 is infinite (from 3.3961e38 on).
  *
  * Source: for the method Henry, Tang and Heinecke, "Leveraging the bfloat16
  * Artificial Intelligence Datatype For Higher-Precision Computations", 2019.
@@ -44,23 +45,43 @@
 #define PART_BYTES ((size_t) 2 * AMX_BYTES)
 
 /*
- * How far ahead weights are asked for, in bytes.  Maps lie in the order of use,
- * so that behind the last panel comes the next map.
+ * How far ahead weights are asked for, in bytes, each line of them.  Maps lie in
+ * the order of use, so that behind the last panel comes the next map.
  */
-#define AHEAD ((size_t) 16 * 1024)
-
-/* A step of rows: its parts, high first, as split.h has it for weights */
-#define ROWS_STEP (PARTS * PART_BYTES)
+#define AHEAD ((size_t) 8 * 1024)
 
 /*
- * mb_product.operand: this, the rows in groups, their steps one behind the
+ * FLOAT_SPLIT: middle and low parts of a step of weights, as large as what they
+ * are made of.  One group of rows has two such slots, for the step in work and
+ * the one behind it: more would not stay in the first level beside all else.
+ * More groups have the chunk in work and the one behind it.
+ */
+#define SLOT_BYTES (2 * PART_BYTES)
+#define SLOTS (2 * CHUNK)
+
+/*
+ * A step of a tile of rows: its parts, high first.  Tiles lie one behind the
+ * other, so that the first level holds little for a short text.
+ */
+#define ROWS_STEP (PARTS * (size_t) AMX_BYTES)
+
+/*
+ * mb_product.operand: this, the rows in tiles, their steps one behind the
  * other, and the sums so far of each group with the panel in work.
  */
 typedef struct split_operand
 {
 	sums_block	sums[2];		/* of the chunk in work and of the one before */
+	uint8_t		slots[SLOTS][SLOT_BYTES];
 	uint8_t		rest[];
 } split_operand;
+
+/* Bytes that are kept of a step of weights of so many parts */
+static inline size_t
+kept_bytes(int parts)
+{
+	return (parts == 1 ? 1 : 2) * PART_BYTES;
+}
 
 static inline size_t
 steps_of(size_t k)
@@ -68,18 +89,19 @@ steps_of(size_t k)
 	return depth(MB_FORMAT_FLOAT_SPLIT, k);
 }
 
-/* Bytes of a group of rows */
+/* Bytes of a tile of rows, all steps */
 static inline size_t
-group_bytes(size_t k)
+tile_bytes(size_t k)
 {
 	return steps_of(k) * ROWS_STEP;
 }
 
-/* The group that begins with "row" */
+/* A row's line of the first part of the first step */
 static inline uint8_t *
-rows_of(void *operand, size_t row, size_t k)
+row_of(void *operand, size_t row, size_t k)
 {
-	return ((split_operand *) operand)->rest + row / GROUP * group_bytes(k);
+	return ((split_operand *) operand)->rest + row / TILE * tile_bytes(k) +
+		row % TILE * LINE;
 }
 
 /* The sums so far, a block for each group */
@@ -87,7 +109,8 @@ static inline sums_block *
 totals_of(split_operand *operand, size_t rows, size_t k)
 {
 	return (sums_block *) (operand->rest +
-						   (rows + GROUP - 1) / GROUP * group_bytes(k));
+						   (rows + GROUP - 1) / GROUP * (GROUP / TILE) *
+						   tile_bytes(k));
 }
 
 size_t
@@ -96,7 +119,8 @@ mb_operand_size_split_amx(size_t rows, size_t k)
 	size_t		size;
 
 	if (k > SIZE_MAX / (16 * GROUP) ||
-		!mb_size_add(mb_groups_size(rows, group_bytes(k) + sizeof(sums_block)),
+		!mb_size_add(mb_groups_size(rows, GROUP / TILE * tile_bytes(k) +
+									sizeof(sums_block)),
 					 sizeof(split_operand), &size))
 		return SIZE_MAX;
 	return size;
@@ -133,7 +157,7 @@ split_line(vf a, vf b, uint8_t *line)
 {
 	size_t		part;
 
-	for (part = 0; part < PARTS; part++, line += PART_BYTES)
+	for (part = 0; part < PARTS; part++, line += AMX_BYTES)
 	{
 		_mm512_store_si512((void *) line, pair_line(a, b));
 		a = a - cut(a);
@@ -149,10 +173,67 @@ mb_prepare_split_amx(const float *x, size_t rows, size_t k, void *operand)
 
 	for (r = 0; r < rows; r++, x += k)
 	{
-		uint8_t    *line = rows_of(operand, r, k) + r % GROUP * LINE;
+		uint8_t    *line = row_of(operand, r, k);
 
 		for (i = 0; i < k; i += BF16_DEEP, line += ROWS_STEP)
 			split_line(row_lanes(x, k, i), row_lanes(x, k, i + VW), line);
+	}
+}
+
+/*
+ * A line of middle and low parts from what FLOAT_SPLIT keeps: the floats are put
+ * together, and what they are above their high parts is cut as split_line()
+ * does it.
+ */
+ALWAYS void
+unpack_line(const uint8_t *from, uint8_t *to)
+{
+	const __m512i half_step = _mm512_set1_epi32(0x8000);
+	const __m512i lower = _mm512_set1_epi32(0xffff);
+	__m512i		high = _mm512_load_si512((const void *) from);
+	__m512i		rest = _mm512_load_si512((const void *) (from + PART_BYTES));
+	__m512i		a = _mm512_slli_epi32(high, 16);
+	__m512i		b = _mm512_and_si512(high, UPPER_HALF);
+	__m512i		all_a = _mm512_ternarylogic_epi32(a, rest, lower, 0xf8);
+	__m512i		all_b = _mm512_or_si512(b, _mm512_srli_epi32(rest, 16));
+	vf			x = (vf) _mm512_sub_epi32(all_a, half_step) - (vf) a;
+	vf			y = (vf) _mm512_sub_epi32(all_b, half_step) - (vf) b;
+
+	_mm512_store_si512((void *) to, pair_line(x, y));
+	x = x - cut(x);
+	y = y - cut(y);
+	_mm512_store_si512((void *) (to + PART_BYTES), pair_line(x, y));
+}
+
+/*
+ * What is done with weights to come, between the products of others: lines are
+ * unpacked and those AHEAD of them asked for, or this only.
+ */
+typedef struct coming
+{
+	const uint8_t *from;		/* steps as they are kept */
+	uint8_t    *to;				/* slots to unpack into */
+	size_t		line;			/* the next one */
+	size_t		end;
+	size_t		places;			/* between products, that are left */
+} coming;
+
+/* Lines of a step that make a line of each of its parts */
+#define STEP_LINES (PART_BYTES / LINE)
+
+/* Lines up to "end" */
+ALWAYS void
+unpack(coming *job, size_t end)
+{
+	for (; job->line < end; job->line++)
+	{
+		size_t		i = job->line / STEP_LINES * SLOT_BYTES +
+			job->line % STEP_LINES * LINE;
+		const uint8_t *from = job->from + i;
+
+		__builtin_prefetch(from + AHEAD, 0, 2);
+		__builtin_prefetch(from + PART_BYTES + AHEAD, 0, 2);
+		unpack_line(from, job->to + i);
 	}
 }
 
@@ -160,12 +241,20 @@ mb_prepare_split_amx(const float *x, size_t rows, size_t k, void *operand)
 typedef struct chunk_job
 {
 	const uint8_t *x;			/* the group's rows */
-	const uint8_t *w;			/* the panel */
+	size_t		tile;			/* bytes to the second tile of them */
+	const uint8_t *w;			/* the chunk's weights */
 	size_t		steps;
 	sums_block *sums;			/* to make */
-	const uint8_t *ahead;		/* what to ask for meanwhile, as large as the
-								 * chunk's weights; NULL: nothing */
+	coming		share;			/* of this job, but for its places; not used where
+								 * FLOAT_SPLIT has one group of rows */
+	/* FLOAT_SPLIT: */
+	uint8_t    *slots;			/* of the chunk; with one group: the two */
+	size_t		slot;			/* one group: number of the first step */
+	const uint8_t *next;		/* one group: the step behind the last, or NULL */
 } chunk_job;
+
+/* Calls of meanwhile() in small_products() */
+#define SMALL_PLACES(parts) ((parts) == 1 ? 2 : (parts) + 2)
 
 /* What becomes of a chunk's sums: added to totals, and those finished */
 typedef struct total_job
@@ -197,8 +286,7 @@ static inline void
 hand_over(const finish_job *job, size_t r, size_t end)
 {
 	const mb_product *p = job->p;
-	uint8_t    *step = rows_of(p->next, job->row, p->n) +
-		job->column / MB_PANEL * ROWS_STEP;
+	size_t		step = job->column / MB_PANEL;
 	bool		relu = p->activation == MB_ACT_RELU;
 	vf			bias_a = v_set1(0.0f);
 	vf			bias_b = bias_a;
@@ -220,7 +308,7 @@ hand_over(const finish_job *job, size_t r, size_t end)
 			a = v_relu(a);
 			b = v_relu(b);
 		}
-		split_line(a, b, step + r * LINE);
+		split_line(a, b, row_of(p->next, job->row + r, p->n) + step * ROWS_STEP);
 	}
 }
 
@@ -238,98 +326,134 @@ total_rows(const total_job *job, size_t r, size_t end)
 		finish_rows(&job->finish, r, end);
 }
 
-/* Tile number i from "ahead" on, unless NULL, into the second level */
-ALWAYS void
-ask_tile(const uint8_t *ahead, size_t i)
-{
-	if (ahead != NULL)
-		ask_ahead(ahead + i * AMX_BYTES, AMX_BYTES, 1);
-}
-
 /* Part "part" of a step of rows (two: more than a tile of them) */
 ALWAYS void
-load_rows(const uint8_t *x, int part, bool two)
+load_rows(const uint8_t *x, size_t tile, int part, bool two)
 {
-	LOAD(4, x + part * PART_BYTES);
+	LOAD(4, x + part * AMX_BYTES);
 	if (two)
-		LOAD(5, x + part * PART_BYTES + AMX_BYTES);
+		LOAD(5, x + tile + part * AMX_BYTES);
 }
 
-/* The same of weights */
+/* A part of a step of weights */
 ALWAYS void
-load_weights(const uint8_t *w, int part)
+load_weights(const uint8_t *w)
 {
-	LOAD(6, w + part * PART_BYTES);
-	LOAD(7, w + part * PART_BYTES + AMX_BYTES);
+	LOAD(6, w);
+	LOAD(7, w + AMX_BYTES);
+}
+
+/* What is due of it at one place */
+ALWAYS void
+meanwhile(coming *job, int parts)
+{
+	size_t		end = job->line + (job->end - job->line) / job->places--;
+
+	if (parts == 3)
+		unpack(job, end);
+	else if (end > job->line)
+	{
+		ask_ahead(job->from + AHEAD + job->line * LINE,
+				  (end - job->line) * LINE, 1);
+		job->line = end;
+	}
 }
 
 /*
- * All products of a step but the largest; between them a tile each of what lies
- * ahead, rather than all at once, which would stop the products.
+ * All products of a step but the largest.  high, middle: parts of the weights,
+ * low ones behind the middle
  */
 ALWAYS void
-small_products(const uint8_t *x, const uint8_t *w, int parts, bool two,
-			   const uint8_t *ahead)
+small_products(const uint8_t *x, size_t tile, const uint8_t *high,
+			   const uint8_t *middle, int parts, bool two, coming *job)
 {
-	load_rows(x, 0, two);
+	load_rows(x, tile, 0, two);
 	if (parts > 1)
 	{
-		load_weights(w, 1);
+		load_weights(middle);
 		MULTIPLY(_tile_dpbf16ps);
-		ask_tile(ahead, 1);
+		meanwhile(job, parts);
 	}
 	if (parts > 2)
 	{
-		load_weights(w, 2);
+		load_weights(middle + PART_BYTES);
 		MULTIPLY(_tile_dpbf16ps);
-		ask_tile(ahead, 2);
-		ask_tile(ahead, 3);
+		meanwhile(job, parts);
 	}
-	load_rows(x, 1, two);
+	load_rows(x, tile, 1, two);
 	if (parts > 1)
 	{
-		load_weights(w, 1);
+		load_weights(middle);
 		MULTIPLY(_tile_dpbf16ps);
-		ask_tile(ahead, parts == 2 ? 2 : 4);
+		meanwhile(job, parts);
 	}
-	load_weights(w, 0);
+	load_weights(high);
 	MULTIPLY(_tile_dpbf16ps);
-	ask_tile(ahead, 0);
-	load_rows(x, 2, two);
+	meanwhile(job, parts);
+	load_rows(x, tile, 2, two);
 	MULTIPLY(_tile_dpbf16ps);
+	meanwhile(job, parts);
 }
 
 /*
  * One chunk_job; between its steps the job before: the tiles' unit and the
- * vectors' work at the same time.
+ * vectors' work at the same time.  alone: there is one group of rows.
  */
 ALWAYS void
-multiply_chunk(const chunk_job *now, int parts, bool two,
+multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 			   const total_job *before)
 {
 	size_t		rows = before == NULL ? 0 : before->finish.rows;
-	size_t		step = (size_t) parts * PART_BYTES;
+	size_t		step = kept_bytes(parts);
+	coming		job = now->share;
 	size_t		s;
 
+	job.places = now->steps * (SMALL_PLACES(parts) + 1);
 	clear_sums();
 	for (s = 0; s < now->steps; s++)
 	{
-		small_products(now->x + s * ROWS_STEP, now->w + s * step, parts, two,
-					   now->ahead == NULL ? NULL : now->ahead + s * step);
+		const uint8_t *w = now->w + s * step;
+		const uint8_t *middle = w + PART_BYTES;
+
+		if (parts == 3)
+		{
+			size_t		slot = alone ? now->slot + s : s;
+
+			middle = now->slots + (alone ? slot % 2 : slot) * SLOT_BYTES;
+			if (alone)
+			{
+				bool		last = s + 1 == now->steps;
+
+				job.from = last ? now->next : w + step;
+				job.to = now->slots + (slot + 1) % 2 * SLOT_BYTES;
+				job.line = 0;
+				job.end = job.from == NULL ? 0 : STEP_LINES;
+				job.places = SMALL_PLACES(parts) + (last ? now->steps : 0);
+			}
+			BARRIER;
+		}
+		small_products(now->x + s * ROWS_STEP, now->tile, w, middle, parts, two,
+					   &job);
 		if (before != NULL)
 			total_rows(before, rows * s / now->steps,
 					   rows * (s + 1) / now->steps);
 	}
 	for (s = 0; s < now->steps; s++)
 	{
-		load_rows(now->x + s * ROWS_STEP, 0, two);
-		load_weights(now->w + s * step, 0);
+		load_rows(now->x + s * ROWS_STEP, now->tile, 0, two);
+		load_weights(now->w + s * step);
 		MULTIPLY(_tile_dpbf16ps);
-		if (now->ahead != NULL)
-			ask_tile(now->ahead + (s + 1) * step - AMX_BYTES, 0);
+		meanwhile(&job, parts);
 	}
 	store_sums(now->sums, two);
 	BARRIER;
+}
+
+/* Steps of the chunk that begins with a step */
+static inline size_t
+chunk_steps(size_t steps, size_t first)
+{
+	return steps - first < CHUNK ? steps - first : CHUNK;
 }
 
 /*
@@ -338,13 +462,18 @@ multiply_chunk(const chunk_job *now, int parts, bool two,
  * the next.
  */
 ALWAYS void
-linear_amx(const mb_product *p, int parts)
+linear_groups(const mb_product *p, int parts, bool alone)
 {
 	split_operand *operand = p->operand;
 	sums_block *totals = totals_of(operand, p->rows, p->k);
-	size_t		step = (size_t) parts * PART_BYTES;
+	size_t		step = kept_bytes(parts);
 	size_t		steps = steps_of(p->k);
 	size_t		end = p->first + p->width;
+	const uint8_t *w = (const uint8_t *) p->map->panels +
+		p->first / MB_PANEL * steps * step;
+	size_t		groups = (p->rows + GROUP - 1) / GROUP;
+	size_t		slot = 0;
+	int			turn = 0;		/* which half of the slots the chunk has */
 	total_job	jobs[2];
 	const total_job *before = NULL;
 	int			now = 0;
@@ -352,41 +481,80 @@ linear_amx(const mb_product *p, int parts)
 	size_t		chunk;
 	size_t		row;
 
+	if (parts == 3)
+	{
+		coming		first = {w, operand->slots[0], 0, 0, 0};
+
+		unpack(&first, (alone ? 1 : chunk_steps(steps, 0)) * STEP_LINES);
+	}
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		const uint8_t *panel = (const uint8_t *) p->map->panels +
-			column / MB_PANEL * steps * step;
-
-		for (chunk = 0; chunk < steps; chunk += CHUNK)
+		for (chunk = 0; chunk < steps; chunk += CHUNK, turn ^= 1)
 		{
+			size_t		some = chunk_steps(steps, chunk);
+			bool		last = chunk + some == steps;
+			const uint8_t *next = last && column + MB_PANEL >= end ? NULL :
+				w + some * step;
+			size_t		lines = next == NULL ? 0 :
+				chunk_steps(steps, last ? 0 : chunk + some) * STEP_LINES;
+
 			for (row = 0; row < p->rows; row += GROUP)
 			{
 				size_t		group = row / GROUP;
 				total_job  *job = &jobs[now];
-				const uint8_t *w = panel + chunk * step;
 				chunk_job	multiply = {
-					rows_of(operand, row, p->k) + chunk * ROWS_STEP,
-					w,
-					steps - chunk < CHUNK ? steps - chunk : CHUNK,
-					chunk == 0 ? &totals[group] : &operand->sums[now],
-					row == 0 ? w + AHEAD : NULL
+					.x = row_of(operand, row, p->k) + chunk * ROWS_STEP,
+					.tile = tile_bytes(p->k),
+					.w = w,
+					.steps = some,
+					.sums = chunk == 0 ? &totals[group] : &operand->sums[now],
+					.slots = operand->slots[alone ? 0 : turn * CHUNK],
+					.slot = slot,
+					.next = next
 				};
 
+				if (parts < 3)
+				{
+					multiply.share.from = w;
+					multiply.share.end = row == 0 ? some * step / LINE : 0;
+				}
+				else if (!alone)
+				{
+					multiply.share.from = next;
+					multiply.share.to = operand->slots[(turn ^ 1) * CHUNK];
+					multiply.share.line = lines * group / groups;
+					multiply.share.end = lines * (group + 1) / groups;
+				}
 				job->finish = finish_job_make(p, NULL, &totals[group], row,
 											  column);
 				job->sums = chunk == 0 ? NULL : multiply.sums;
-				job->last = chunk + CHUNK >= steps;
+				job->last = last;
 				if (job->finish.rows > TILE)
-					multiply_chunk(&multiply, parts, true, before);
+					multiply_chunk(&multiply, parts, true, alone, before);
 				else
-					multiply_chunk(&multiply, parts, false, before);
+					multiply_chunk(&multiply, parts, false, alone, before);
 				before = job;
 				now ^= 1;
 			}
+			w += some * step;
+			slot += some;
 		}
 	}
 	if (before != NULL)
 		total_rows(before, 0, before->finish.rows);
+}
+
+ALWAYS void
+linear_amx(const mb_product *p, int parts)
+{
+	if (p->rows < TILE)
+		set_tiles(p->rows);
+	if (p->rows <= GROUP)
+		linear_groups(p, parts, true);
+	else
+		linear_groups(p, parts, false);
+	if (p->rows < TILE)
+		set_tiles(TILE);
 }
 
 void
