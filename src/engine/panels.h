@@ -18,7 +18,7 @@
  *
  * HALF and BFLOAT, and their split kin, are for tensors that were stored in 16
  * bits: widening is exact, and the result has the bits of FLOAT at half the
- * memory traffic (BFLOAT_SPLIT as well; HALF_SPLIT saves work alone).
+ * memory traffic (of FLOAT_SPLIT at five eighths and at half).
  *
  * Depends on safetensors.h (types of stored numbers), status.h.
  *

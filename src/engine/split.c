@@ -12,13 +12,17 @@
 #include "arena.h"
 #include "reduced_layout.h"
 
+#include <math.h>
 #include <string.h>
 
-/* Bytes of a step: for each part, two tiles */
+/* Bytes of a step: high parts, and what lies behind them */
 static size_t
 step_size(mb_format format)
 {
-	return mb_split_parts(format) * (MB_PANEL / TILE) * AMX_BYTES;
+	size_t		high = MB_PANEL / TILE * AMX_BYTES;
+
+	return format == MB_FORMAT_FLOAT_SPLIT ? 2 * high :
+		format == MB_FORMAT_HALF_SPLIT ? high + high / 4 : high;
 }
 
 /* Bytes of a panel */
@@ -26,20 +30,6 @@ static size_t
 panel_bytes(mb_format format, size_t k)
 {
 	return depth(format, k) * step_size(format);
-}
-
-/*
- * Where in a panel a part of the weight of input i and output c is, in bytes.
- * Inputs i and i + 16 are a pair: two vectors of activations are laced together
- * with two instructions.
- */
-static size_t
-split_at(mb_format format, size_t part, size_t i, size_t c)
-{
-	return i / BF16_DEEP * step_size(format) +
-		(part * (MB_PANEL / TILE) + c / TILE) * AMX_BYTES +
-		i % TILE * LINE +
-		(c % TILE * BF16_STEP + i / TILE % BF16_STEP) * sizeof(uint16_t);
 }
 
 bool
@@ -54,70 +44,116 @@ mb_split_size(mb_format format, size_t k, size_t n, size_t *size)
 /* Half of what a bfloat16's last bit is worth in the bits of a float */
 #define HALF_STEP UINT32_C(0x8000)
 
-static uint32_t
-bits_of(float x)
+/*
+ * Where the weight of input i and output c is.  Inputs i and i + 16 are a pair:
+ * two vectors of activations are laced together with two instructions.
+ */
+typedef struct place
+{
+	uint8_t    *high;			/* 16 bits */
+	uint8_t    *low;			/* the 16 bits of FLOAT_SPLIT */
+	uint8_t    *rest;			/* the 4 bits of HALF_SPLIT */
+	int			shift;
+} place;
+
+static inline place
+place_of(mb_format format, const uint8_t *panel, size_t i, size_t c)
+{
+	size_t		line = c / TILE * TILE + i % TILE;
+	size_t		word = c % TILE * BF16_STEP + i / TILE % BF16_STEP;
+	uint8_t    *step = (uint8_t *) panel + i / BF16_DEEP * step_size(format);
+	uint8_t    *behind = step + MB_PANEL / TILE * AMX_BYTES;
+	size_t		at = line * LINE + word * sizeof(uint16_t);
+	place		p = {
+		step + at, behind + at,
+		behind + line / 2 * (LINE / 2) + word, line % 2 * 4
+	};
+
+	return p;
+}
+
+/* The unit of HALF_SPLIT's 4 bits */
+static float
+unit_of(float high)
 {
 	uint32_t	bits;
 
-	memcpy(&bits, &x, sizeof(bits));
-	return bits;
+	memcpy(&bits, &high, sizeof(bits));
+	bits &= 0x7f800000;
+	memcpy(&high, &bits, sizeof(high));
+	return high * 0x1p-11f;
 }
 
-static float
-float_of(uint32_t bits)
-{
-	float		x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
-
-/* The numbers that a format keeps of a weight; see split.h */
 static void
-take_apart(mb_format format, float x, uint16_t *number)
+put(mb_format format, uint8_t *panel, size_t i, size_t c, float x)
 {
-	uint32_t	bits = bits_of(x) + HALF_STEP;
+	place		p = place_of(format, panel, i, c);
+	uint32_t	bits;
+	uint16_t	half;
+	float		high;
 
-	number[0] = (uint16_t) (bits >> 16);
-	number[1] = (uint16_t) bits;
+	memcpy(&bits, &x, sizeof(bits));
+	bits += HALF_STEP;
+	half = (uint16_t) (bits >> 16);
+	memcpy(p.high, &half, sizeof(half));
+	high = bf16_to_float(half);
+	half = (uint16_t) bits;
+	if (format == MB_FORMAT_FLOAT_SPLIT)
+		memcpy(p.low, &half, sizeof(half));
 	if (format == MB_FORMAT_HALF_SPLIT)
-		number[1] = bf16_from_float(x - bf16_to_float(number[0]));
+	{
+		int			rest = high == 0.0f || !isfinite(x) ? 0 :
+			(int) ((fabsf(x) - fabsf(high)) / unit_of(high));
+
+		*p.rest = (uint8_t) ((*p.rest & (0xf0 >> p.shift)) |
+							 (rest & 15) << p.shift);
+	}
 }
 
 static float
-put_together(mb_format format, const uint16_t *number)
+get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 {
+	place		p = place_of(format, panel, i, c);
+	uint16_t	half;
+	uint32_t	bits;
+	float		x;
+	int			rest;
+
+	memcpy(&half, p.high, sizeof(half));
+	x = bf16_to_float(half);
 	if (format == MB_FORMAT_FLOAT_SPLIT)
-		return float_of(((uint32_t) number[0] << 16 | number[1]) - HALF_STEP);
+	{
+		bits = (uint32_t) half << 16;
+		memcpy(&half, p.low, sizeof(half));
+		bits = (bits | half) - HALF_STEP;
+		memcpy(&x, &bits, sizeof(x));
+	}
 	if (format == MB_FORMAT_HALF_SPLIT)
-		return bf16_to_float(number[0]) + bf16_to_float(number[1]);
-	return bf16_to_float(number[0]);
+	{
+		rest = *p.rest >> p.shift & 15;
+		rest -= rest >= 8 ? 16 : 0;
+		if (rest != 0)
+			x += copysignf((float) rest * unit_of(x), rest < 0 ? -x : x);
+	}
+	return x;
 }
 
 void
 mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
 			  void *panels)
 {
-	size_t		parts = mb_split_parts(format);
 	size_t		inputs = depth(format, k) * BF16_DEEP;
 	size_t		c;
 	size_t		i;
-	size_t		part;
 
 	for (c = 0; c < padded(n); c++)
 	{
-		uint8_t    *to = (uint8_t *) panels +
+		uint8_t    *panel = (uint8_t *) panels +
 			c / MB_PANEL * panel_bytes(format, k);
 
 		for (i = 0; i < inputs; i++)
-		{
-			uint16_t	number[2];
-
-			take_apart(format, c < n && i < k ? w[c * k + i] : 0.0f, number);
-			for (part = 0; part < parts; part++)
-				memcpy(to + split_at(format, part, i, c % MB_PANEL),
-					   &number[part], sizeof(uint16_t));
-		}
+			put(format, panel, i, c % MB_PANEL,
+				c < n && i < k ? w[c * k + i] : 0.0f);
 	}
 }
 
@@ -127,20 +163,10 @@ mb_split_widen(mb_format format, const void *panels, size_t k, size_t p,
 {
 	const uint8_t *panel = (const uint8_t *) panels +
 		p * panel_bytes(format, k);
-	size_t		part;
 	size_t		c;
 	size_t		i;
 
 	for (i = first; i < first + count; i++)
-	{
-		for (c = 0; c < MB_PANEL; c++, out++)
-		{
-			uint16_t	number[2];
-
-			for (part = 0; part < mb_split_parts(format); part++)
-				memcpy(&number[part], panel + split_at(format, part, i, c),
-					   sizeof(uint16_t));
-			*out = put_together(format, number);
-		}
-	}
+		for (c = 0; c < MB_PANEL; c++)
+			*out++ = get(format, panel, i, c);
 }

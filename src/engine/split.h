@@ -10,16 +10,21 @@
  * plain C for these formats: models get them only where the table in use asks
  * for them (mb_kernels.split).
  *
- * HALF_SPLIT and BFLOAT_SPLIT keep the parts, two and one, as tiles take them.
- * FLOAT_SPLIT keeps 32 bits a float, in halves.  With 0x8000 added to a float's
- * bits the upper half is the nearest bfloat16, the high part, which tiles take
- * as it lies there; the lower half has what is needed to put the float together
- * again, of which the kernel makes the other parts on the way.
+ * All keep the high part, the nearest bfloat16, as tiles take it.  The others
+ * are made by the kernel on the way, of what lies behind a step's high parts:
+ *
+ *	FLOAT_SPLIT		with 0x8000 added to a float's bits the upper half is the high
+ *					part; the lower half, 16 bits
+ *	HALF_SPLIT		how much further from zero the number is than its high part,
+ *					in units of 2^-11 of the high part's power of two: -8 to 7,
+ *					in two's complement, 4 bits
+ *	BFLOAT_SPLIT	nothing
  *
  * Panels.  A panel is a sequence of steps along k of 32 inputs, filled up with
- * zeros; a step has, for each part or half, high first, two AMX tiles of 16
- * outputs; a tile has a line for each pair of inputs, number i and number i + 16
- * of the step, with the 16 outputs' pairs side by side.
+ * zeros; a step has two AMX tiles of 16 outputs of high parts; a tile has a line
+ * for each pair of inputs, number i and number i + 16 of the step, with the 16
+ * outputs' pairs side by side.  Lower halves are tiles alike.  Of 4 bits there are
+ * 32 bytes for each two lines: those of the first below, of the second above.
  *
  * Depends on kernels.h, panels.h.
  *
@@ -31,11 +36,12 @@
 #include "kernels.h"
 #include "panels.h"
 
-/* Numbers of 16 bits for each weight, parts or halves; 0: another format */
+/* bfloat16 for each number of a format: 3, 2, 1; 0: not one of these */
 static inline size_t
 mb_split_parts(mb_format format)
 {
-	return format == MB_FORMAT_FLOAT_SPLIT || format == MB_FORMAT_HALF_SPLIT ? 2 :
+	return format == MB_FORMAT_FLOAT_SPLIT ? 3 :
+		format == MB_FORMAT_HALF_SPLIT ? 2 :
 		format == MB_FORMAT_BFLOAT_SPLIT ? 1 : 0;
 }
 

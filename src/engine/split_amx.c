@@ -9,7 +9,7 @@
  *	ah wm + ah wl + am wm + am wh + al wh	and then ah wh
  *
  * each exact, and added up in float.  The three that are left out are less than
- * 2^-22 of the whole product, and 2^-24 on average.  As small ones are added up
+ * 2^-21 of the whole product, and 2^-24 on average.  As small ones are added up
  * first, what rounds is mostly the sum of ah wh: tiles add up 32 inputs from
  * zero in two chains of 16, then CHUNK of these, and vectors add up the chunks.
  * Errors are less than those of kernels that multiply floats and add up one
@@ -45,16 +45,16 @@
 #define PART_BYTES ((size_t) 2 * AMX_BYTES)
 
 /*
- * How far ahead weights are asked for, in bytes, each line of them.  Maps lie in
- * the order of use, so that behind the last panel comes the next map.
+ * Weights are asked for so many steps ahead, each line of them.  Maps lie in the
+ * order of use, so that behind the last panel comes the next map.
  */
-#define AHEAD ((size_t) 8 * 1024)
+#define AHEAD(parts) ((parts) == 3 ? (size_t) 2 : (size_t) 4)
 
 /*
- * FLOAT_SPLIT: middle and low parts of a step of weights, as large as what they
- * are made of.  One group of rows has two such slots, for the step in work and
- * the one behind it: more would not stay in the first level beside all else.
- * More groups have the chunk in work and the one behind it.
+ * What is made of a step of weights: middle parts, and low ones behind them.
+ * One group of rows has two such slots, for the step in work and the one behind
+ * it: more would not stay in the first level beside all else.  More groups have
+ * the chunk in work and the one behind it.
  */
 #define SLOT_BYTES (2 * PART_BYTES)
 #define SLOTS (2 * CHUNK)
@@ -80,7 +80,8 @@ typedef struct split_operand
 static inline size_t
 kept_bytes(int parts)
 {
-	return (parts == 1 ? 1 : 2) * PART_BYTES;
+	return parts == 3 ? 2 * PART_BYTES : parts == 2 ? PART_BYTES / 4 * 5 :
+		PART_BYTES;
 }
 
 static inline size_t
@@ -206,6 +207,37 @@ unpack_line(const uint8_t *from, uint8_t *to)
 }
 
 /*
+ * By the 4 bits of HALF_SPLIT: what makes the middle part of the high one's sign
+ * and exponent when it is added: exponent and mantissa of the number as a
+ * bfloat16, and the sign bit for a negative one.  Twice, as indices have five bits.
+ */
+#define MIDDLE_PARTS \
+	0, 0xfa80, 0xfb00, 0xfb40, 0xfb80, 0xfba0, 0xfbc0, 0xfbe0, \
+	0x7c00, 0x7be0, 0x7bc0, 0x7ba0, 0x7b80, 0x7b40, 0x7b00, 0x7a80
+
+static const uint16_t middle_parts[] __attribute__((aligned(LINE))) = {
+	MIDDLE_PARTS, MIDDLE_PARTS
+};
+
+/* A line of middle parts: of high parts, and 4 bits of each byte of rest */
+ALWAYS void
+unpack_half_line(const uint8_t *from, const uint8_t *rest, bool upper,
+				 uint8_t *to)
+{
+	const __m512i table = _mm512_load_si512((const void *) middle_parts);
+	const __m512i power = _mm512_set1_epi16((short) 0xff80);
+	__m256i		bytes = _mm256_load_si256((const void *) rest);
+	__m512i		i = _mm512_srl_epi16(_mm512_cvtepu8_epi16(bytes),
+									 _mm_cvtsi32_si128(upper ? 4 : 0));
+	__mmask32	some = _mm512_test_epi16_mask(i, _mm512_set1_epi16(15));
+	__m512i		high = _mm512_load_si512((const void *) from);
+	__m512i		part = _mm512_permutexvar_epi16(i, table);
+
+	high = _mm512_and_si512(high, power);
+	_mm512_store_si512((void *) to, _mm512_maskz_add_epi16(some, high, part));
+}
+
+/*
  * What is done with weights to come, between the products of others: lines are
  * unpacked and those AHEAD of them asked for, or this only.
  */
@@ -223,17 +255,27 @@ typedef struct coming
 
 /* Lines up to "end" */
 ALWAYS void
-unpack(coming *job, size_t end)
+unpack(coming *job, int parts, size_t end)
 {
+	const size_t ahead = AHEAD(parts) * kept_bytes(parts);
+
 	for (; job->line < end; job->line++)
 	{
-		size_t		i = job->line / STEP_LINES * SLOT_BYTES +
-			job->line % STEP_LINES * LINE;
-		const uint8_t *from = job->from + i;
+		size_t		step = job->line / STEP_LINES;
+		size_t		line = job->line % STEP_LINES;
+		const uint8_t *from = job->from + step * kept_bytes(parts);
+		const uint8_t *behind = from + PART_BYTES;
+		uint8_t    *to = job->to + step * SLOT_BYTES + line * LINE;
 
-		__builtin_prefetch(from + AHEAD, 0, 2);
-		__builtin_prefetch(from + PART_BYTES + AHEAD, 0, 2);
-		unpack_line(from, job->to + i);
+		from += line * LINE;
+		behind += line * LINE / (parts == 3 ? 1 : 4);
+		__builtin_prefetch(from + ahead, 0, 2);
+		if (parts == 3 || line % 4 == 0)
+			__builtin_prefetch(behind + ahead, 0, 2);
+		if (parts == 3)
+			unpack_line(from, to);
+		else
+			unpack_half_line(from, behind - line % 2 * (LINE / 4), line % 2, to);
 	}
 }
 
@@ -246,8 +288,8 @@ typedef struct chunk_job
 	size_t		steps;
 	sums_block *sums;			/* to make */
 	coming		share;			/* of this job, but for its places; not used where
-								 * FLOAT_SPLIT has one group of rows */
-	/* FLOAT_SPLIT: */
+								 * one group's weights are unpacked */
+	/* Where weights are unpacked: */
 	uint8_t    *slots;			/* of the chunk; with one group: the two */
 	size_t		slot;			/* one group: number of the first step */
 	const uint8_t *next;		/* one group: the step behind the last, or NULL */
@@ -349,11 +391,11 @@ meanwhile(coming *job, int parts)
 {
 	size_t		end = job->line + (job->end - job->line) / job->places--;
 
-	if (parts == 3)
-		unpack(job, end);
+	if (parts > 1)
+		unpack(job, parts, end);
 	else if (end > job->line)
 	{
-		ask_ahead(job->from + AHEAD + job->line * LINE,
+		ask_ahead(job->from + AHEAD(1) * kept_bytes(1) + job->line * LINE,
 				  (end - job->line) * LINE, 1);
 		job->line = end;
 	}
@@ -413,9 +455,9 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 	for (s = 0; s < now->steps; s++)
 	{
 		const uint8_t *w = now->w + s * step;
-		const uint8_t *middle = w + PART_BYTES;
+		const uint8_t *middle = NULL;
 
-		if (parts == 3)
+		if (parts > 1)
 		{
 			size_t		slot = alone ? now->slot + s : s;
 
@@ -481,11 +523,12 @@ linear_groups(const mb_product *p, int parts, bool alone)
 	size_t		chunk;
 	size_t		row;
 
-	if (parts == 3)
+	if (parts > 1)
 	{
 		coming		first = {w, operand->slots[0], 0, 0, 0};
 
-		unpack(&first, (alone ? 1 : chunk_steps(steps, 0)) * STEP_LINES);
+		unpack(&first, parts,
+			   (alone ? 1 : chunk_steps(steps, 0)) * STEP_LINES);
 	}
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
@@ -513,7 +556,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 					.next = next
 				};
 
-				if (parts < 3)
+				if (parts == 1)
 				{
 					multiply.share.from = w;
 					multiply.share.end = row == 0 ? some * step / LINE : 0;
