@@ -3,7 +3,7 @@
  * amx.h
  *	  The tile registers of AMX, for the files that multiply with them.
  *
- * Eight registers of 16 lines of 64 bytes, as mb_begin_amx() sets them up: four
+ * Eight registers of 16 lines of 64 bytes, as set_tiles() sets them up: four
  * of sums (two of rows by two of columns), two of activations and two of
  * weights.  A product takes 16 cycles and is ready after 52: four sums in turn
  * keep the unit busy.

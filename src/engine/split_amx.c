@@ -57,6 +57,7 @@
  * the chunk in work and the one behind it.
  */
 #define SLOT_BYTES (2 * PART_BYTES)
+#define FEW_SLOTS ((size_t) 2)
 #define SLOTS (2 * CHUNK)
 
 /*
@@ -72,9 +73,15 @@
 typedef struct split_operand
 {
 	sums_block	sums[2];		/* of the chunk in work and of the one before */
-	uint8_t		slots[SLOTS][SLOT_BYTES];
-	uint8_t		rest[];
+	uint8_t		slots[][SLOT_BYTES];
 } split_operand;
+
+/* How many slots are there for so many rows? */
+static inline size_t
+slots_of(size_t rows)
+{
+	return rows > GROUP ? SLOTS : FEW_SLOTS;
+}
 
 /* Bytes that are kept of a step of weights of so many parts */
 static inline size_t
@@ -97,21 +104,21 @@ tile_bytes(size_t k)
 	return steps_of(k) * ROWS_STEP;
 }
 
-/* A row's line of the first part of the first step */
+/* The line of a row, one of so many, of the first part of the first step */
 static inline uint8_t *
-row_of(void *operand, size_t row, size_t k)
+row_of(void *operand, size_t rows, size_t row, size_t k)
 {
-	return ((split_operand *) operand)->rest + row / TILE * tile_bytes(k) +
-		row % TILE * LINE;
+	return ((split_operand *) operand)->slots[slots_of(rows)] +
+		row / TILE * tile_bytes(k) + row % TILE * LINE;
 }
 
 /* The sums so far, a block for each group */
 static inline sums_block *
 totals_of(split_operand *operand, size_t rows, size_t k)
 {
-	return (sums_block *) (operand->rest +
-						   (rows + GROUP - 1) / GROUP * (GROUP / TILE) *
-						   tile_bytes(k));
+	size_t		groups = (rows + GROUP - 1) / GROUP;
+
+	return (sums_block *) row_of(operand, rows, groups * GROUP, k);
 }
 
 size_t
@@ -122,7 +129,7 @@ mb_operand_size_split_amx(size_t rows, size_t k)
 	if (k > SIZE_MAX / (16 * GROUP) ||
 		!mb_size_add(mb_groups_size(rows, GROUP / TILE * tile_bytes(k) +
 									sizeof(sums_block)),
-					 sizeof(split_operand), &size))
+					 sizeof(split_operand) + slots_of(rows) * SLOT_BYTES, &size))
 		return SIZE_MAX;
 	return size;
 }
@@ -174,7 +181,7 @@ mb_prepare_split_amx(const float *x, size_t rows, size_t k, void *operand)
 
 	for (r = 0; r < rows; r++, x += k)
 	{
-		uint8_t    *line = row_of(operand, r, k);
+		uint8_t    *line = row_of(operand, rows, r, k);
 
 		for (i = 0; i < k; i += BF16_DEEP, line += ROWS_STEP)
 			split_line(row_lanes(x, k, i), row_lanes(x, k, i + VW), line);
@@ -350,7 +357,8 @@ hand_over(const finish_job *job, size_t r, size_t end)
 			a = v_relu(a);
 			b = v_relu(b);
 		}
-		split_line(a, b, row_of(p->next, job->row + r, p->n) + step * ROWS_STEP);
+		split_line(a, b, row_of(p->next, p->rows, job->row + r, p->n) +
+				   step * ROWS_STEP);
 	}
 }
 
@@ -546,7 +554,8 @@ linear_groups(const mb_product *p, int parts, bool alone)
 				size_t		group = row / GROUP;
 				total_job  *job = &jobs[now];
 				chunk_job	multiply = {
-					.x = row_of(operand, row, p->k) + chunk * ROWS_STEP,
+					.x = row_of(operand, p->rows, row, p->k) +
+						chunk * ROWS_STEP,
 					.tile = tile_bytes(p->k),
 					.w = w,
 					.steps = some,
@@ -590,6 +599,8 @@ linear_groups(const mb_product *p, int parts, bool alone)
 ALWAYS void
 linear_amx(const mb_product *p, int parts)
 {
+	if (p->rows == 0 || p->width == 0)
+		return;					/* tiles without lines are no tiles */
 	if (p->rows < TILE)
 		set_tiles(p->rows);
 	if (p->rows <= GROUP)
