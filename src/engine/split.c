@@ -72,16 +72,11 @@ place_of(mb_format format, const uint8_t *panel, size_t i, size_t c)
 	return p;
 }
 
-/* The unit of HALF_SPLIT's 4 bits */
+/* The unit of HALF_SPLIT's 4 bits, with the sign of the high part */
 static float
-unit_of(float high)
+unit_of(uint16_t high)
 {
-	uint32_t	bits;
-
-	memcpy(&bits, &high, sizeof(bits));
-	bits &= 0x7f800000;
-	memcpy(&high, &bits, sizeof(high));
-	return high * 0x1p-11f;
+	return bf16_to_float(high & 0xff80) * 0x1p-11f;
 }
 
 static void
@@ -89,21 +84,20 @@ put(mb_format format, uint8_t *panel, size_t i, size_t c, float x)
 {
 	place		p = place_of(format, panel, i, c);
 	uint32_t	bits;
-	uint16_t	half;
-	float		high;
+	uint16_t	high;
+	uint16_t	low;
 
 	memcpy(&bits, &x, sizeof(bits));
 	bits += HALF_STEP;
-	half = (uint16_t) (bits >> 16);
-	memcpy(p.high, &half, sizeof(half));
-	high = bf16_to_float(half);
-	half = (uint16_t) bits;
+	high = (uint16_t) (bits >> 16);
+	low = (uint16_t) bits;
+	memcpy(p.high, &high, sizeof(high));
 	if (format == MB_FORMAT_FLOAT_SPLIT)
-		memcpy(p.low, &half, sizeof(half));
+		memcpy(p.low, &low, sizeof(low));
 	if (format == MB_FORMAT_HALF_SPLIT)
 	{
-		int			rest = high == 0.0f || !isfinite(x) ? 0 :
-			(int) ((fabsf(x) - fabsf(high)) / unit_of(high));
+		int			rest = x == 0.0f || !isfinite(x) ? 0 :
+			(int) ((x - bf16_to_float(high)) / unit_of(high));
 
 		*p.rest = (uint8_t) ((*p.rest & (0xf0 >> p.shift)) |
 							 (rest & 15) << p.shift);
@@ -114,18 +108,18 @@ static float
 get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 {
 	place		p = place_of(format, panel, i, c);
-	uint16_t	half;
+	uint16_t	high;
+	uint16_t	low;
 	uint32_t	bits;
 	float		x;
 	int			rest;
 
-	memcpy(&half, p.high, sizeof(half));
-	x = bf16_to_float(half);
+	memcpy(&high, p.high, sizeof(high));
+	x = bf16_to_float(high);
 	if (format == MB_FORMAT_FLOAT_SPLIT)
 	{
-		bits = (uint32_t) half << 16;
-		memcpy(&half, p.low, sizeof(half));
-		bits = (bits | half) - HALF_STEP;
+		memcpy(&low, p.low, sizeof(low));
+		bits = ((uint32_t) high << 16 | low) - HALF_STEP;
 		memcpy(&x, &bits, sizeof(x));
 	}
 	if (format == MB_FORMAT_HALF_SPLIT)
@@ -133,7 +127,7 @@ get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 		rest = *p.rest >> p.shift & 15;
 		rest -= rest >= 8 ? 16 : 0;
 		if (rest != 0)
-			x += copysignf((float) rest * unit_of(x), rest < 0 ? -x : x);
+			x += (float) rest * unit_of(high);
 	}
 	return x;
 }
