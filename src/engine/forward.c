@@ -14,6 +14,12 @@
  * When the first token of each sequence is all that is wanted, the last layer
  * makes keys and values of all rows but goes on with those tokens alone.
  *
+ * What is between two attentions is linear maps, each with what follows it.
+ * They are written down once, as steps: which buffer a map reads, which it
+ * writes (embedding_steps(), project_steps(), finish_steps()).  A pass runs the
+ * steps; the workspace is laid out by walking over the same steps, so that no
+ * width can be forgotten.
+ *
  * Only h, the residual R, Q, K and V exist for all rows; everything between is
  * as large as one sweep.  The context overwrites Q, head by head, once the
  * scores of those queries are known.
@@ -64,23 +70,223 @@
 /* Workspace regions start at cache lines. */
 #define LINE_FLOATS 16
 
-/* Regions of the workspace, all float. */
+/* ----------
+ * Steps: the linear maps of a pass
+ * ----------
+ */
+
+/* Rows of activations that steps read and write. */
+typedef enum buffer
+{
+	BUFFER_STATES,				/* h [rows, H] */
+	BUFFER_RESIDUAL,			/* R [rows, T]; without bottleneck h is R */
+	BUFFER_QUERY,				/* Q [rows, A]; then the context */
+	BUFFER_KEY,					/* K [rows, A] */
+	BUFFER_VALUE,				/* V [rows, A] */
+	BUFFER_WIDE,				/* [sweep, 3E, E or I] */
+	BUFFER_NARROW,				/* [sweep, T] */
+	BUFFERS,
+	BUFFER_NONE = BUFFERS
+} buffer;
+
+/* Those before this one have all rows of the batch, the others a sweep. */
+#define FIRST_OF_SWEEP BUFFER_WIDE
+
+/*
+ * y = Norm(act(x * map) + residual).  residual may be y.  NoNorm goes with the
+ * product, LayerNorm waits for the whole row.
+ */
+typedef struct step
+{
+	const mb_linear *map;
+	buffer		x;
+	buffer		y;
+	mb_activation activation;	/* MB_ACT_LINEAR: none */
+	buffer		residual;		/* BUFFER_NONE: none */
+	const mb_norm *norm;		/* NULL: none */
+	float		epsilon;
+	const mb_linear *next;		/* the map of the next step, when it alone reads
+								 * y; else NULL */
+} step;
+
+/* What is done with each step of a walk, in order; an error ends the walk. */
+typedef struct visitor
+{
+	mb_status	(*visit) (void *context, const step *s);
+	void	   *context;
+} visitor;
+
+static mb_status
+visit_map(const visitor *v, const mb_linear *map, buffer x, buffer y)
+{
+	step		s = {map, x, y, MB_ACT_LINEAR, BUFFER_NONE, NULL, 0.0f, NULL};
+
+	return v->visit(v->context, &s);
+}
+
+static mb_status
+visit_normed(const visitor *v, const mb_linear *map, buffer x, buffer y,
+			 buffer residual, const mb_norm *norm, float epsilon)
+{
+	step		s = {map, x, y, MB_ACT_LINEAR, residual, norm, epsilon, NULL};
+
+	return v->visit(v->context, &s);
+}
+
+/* Is the embedding transformation applied? (model.md 2.1) */
+static bool
+transforms_embedding(const mb_config *config)
+{
+	return config->trigram_input ||
+		config->embedding_size != config->hidden_size;
+}
+
+static mb_status
+embedding_steps(const mb_model *model, const visitor *v)
+{
+	if (!transforms_embedding(&model->config))
+		return MB_OK;
+	return visit_map(v, &model->embedding_transformation, BUFFER_WIDE,
+					 BUFFER_STATES);
+}
+
+/* What of a layer's first sweep is wanted. */
+#define PROJECT_QUERIES 1		/* Q, and R */
+#define PROJECT_KEYS 2			/* K and V */
+
+/* What attention reads (model.md 3.1) */
+static mb_status
+project_steps(const mb_model *model, const mb_layer *layer, int parts,
+			  const visitor *v)
+{
+	const mb_config *c = &model->config;
+	buffer		query_input = BUFFER_STATES;
+	buffer		value_input = BUFFER_STATES;
+	mb_status	status = MB_OK;
+
+	/* all that reads h first: an operand is prepared once */
+	if (c->use_bottleneck &&
+		(parts & PROJECT_QUERIES || c->use_bottleneck_attention))
+		status = visit_normed(v, &layer->bottleneck_input, BUFFER_STATES,
+							  BUFFER_RESIDUAL, BUFFER_NONE,
+							  &layer->bottleneck_input_norm,
+							  c->layer_norm_eps);
+	if (c->use_bottleneck && c->use_bottleneck_attention)
+		query_input = value_input = BUFFER_RESIDUAL;
+	else if (c->use_bottleneck && c->key_query_shared_bottleneck)
+	{
+		query_input = BUFFER_NARROW;
+		if (status == MB_OK)
+			status = visit_normed(v, &layer->bottleneck_attention,
+								  BUFFER_STATES, query_input, BUFFER_NONE,
+								  &layer->bottleneck_attention_norm,
+								  c->layer_norm_eps);
+	}
+	if (status == MB_OK && parts & PROJECT_KEYS)
+		status = visit_map(v, &layer->value, value_input, BUFFER_VALUE);
+	if (status == MB_OK && parts & PROJECT_QUERIES)
+		status = visit_map(v, &layer->query, query_input, BUFFER_QUERY);
+	if (status == MB_OK && parts & PROJECT_KEYS)
+		status = visit_map(v, &layer->key, query_input, BUFFER_KEY);
+	return status;
+}
+
+/* y = Norm(lin(act(lin(a))) + a) (model.md 3.4) */
+static mb_status
+feedforward_steps(const mb_model *model, const mb_feedforward *net,
+				  float epsilon, buffer y, const visitor *v)
+{
+	step		s = {&net->intermediate, BUFFER_NARROW, BUFFER_WIDE,
+		(mb_activation) model->config.activation, BUFFER_NONE, NULL, 0.0f,
+	&net->output};
+	mb_status	status = v->visit(v->context, &s);
+
+	if (status != MB_OK)
+		return status;
+	return visit_normed(v, &net->output, BUFFER_WIDE, y, BUFFER_NARROW,
+						&net->norm, epsilon);
+}
+
+/* From the context to the layer's output (model.md 3.3 to 3.5) */
+static mb_status
+finish_steps(const mb_model *model, const mb_layer *layer, const visitor *v)
+{
+	const mb_config *c = &model->config;
+	size_t		last = c->feedforwards - 1;
+	mb_status	status;
+	size_t		j;
+
+	status = visit_normed(v, &layer->attention_output, BUFFER_QUERY,
+						  BUFFER_NARROW,
+						  c->use_bottleneck ? BUFFER_RESIDUAL : BUFFER_STATES,
+						  &layer->attention_norm, c->layer_norm_eps);
+	for (j = 0; j < last && status == MB_OK; j++)
+		status = feedforward_steps(model, &layer->feedforwards[j],
+								   c->layer_norm_eps, BUFFER_NARROW, v);
+	if (status == MB_OK)
+		status = feedforward_steps(model, &layer->feedforwards[last],
+								   DEFAULT_EPSILON,
+								   c->use_bottleneck ? BUFFER_NARROW :
+								   BUFFER_STATES, v);
+	if (status != MB_OK || !c->use_bottleneck)
+		return status;
+	return visit_normed(v, &layer->bottleneck_output, BUFFER_NARROW,
+						BUFFER_STATES, BUFFER_STATES,
+						&layer->bottleneck_output_norm, c->layer_norm_eps);
+}
+
+/* All steps of a pass; the layers are alike. */
+static void
+walk_model(const mb_model *model, const visitor *v)
+{
+	(void) embedding_steps(model, v);
+	if (model->config.layers == 0)
+		return;
+	(void) project_steps(model, &model->layers[0],
+						 PROJECT_QUERIES | PROJECT_KEYS, v);
+	(void) finish_steps(model, &model->layers[0], v);
+}
+
+/* ----------
+ * Workspace
+ * ----------
+ */
+
+/* Some memory of the workspace, in floats from a cache line on */
+typedef struct region
+{
+	float	   *start;
+	size_t		size;
+} region;
+
+/* Steps in a workspace: sizes in numbers, but scratch in bytes */
+typedef struct measures
+{
+	const mb_kernels *kernels;
+	size_t		sweep;
+	size_t		widths[BUFFERS];
+	size_t		widest;			/* input of a map */
+	size_t		operand;		/* scratch of the operand of a sweep */
+	size_t		next;			/* of one that the step before writes */
+} measures;
+
+/* Of one head of the longest sequence, and of a block of its queries */
+typedef struct attention_memory
+{
+	region		keys;			/* panels */
+	region		values;			/* likewise */
+	region		queries;		/* [BLOCK_ROWS, D], one block of Q */
+	region		context;		/* likewise */
+	region		scores;			/* [BLOCK_ROWS, L] */
+} attention_memory;
+
 typedef struct workspace
 {
-	float	   *states;			/* [rows, H] */
-	float	   *residual;		/* [rows, T]; is states without bottleneck */
-	float	   *query;			/* [rows, A]; then the context */
-	float	   *key;			/* [rows, A] */
-	float	   *value;			/* [rows, A] */
-	float	   *keys;			/* panels of one head of the longest sequence */
-	float	   *values;			/* likewise */
-	float	   *queries;		/* [query rows, D], one block of Q */
-	float	   *context;		/* likewise */
-	float	   *scores;			/* [query rows, L] of the longest sequence */
-	float	   *wide;			/* [sweep, max(trigram, I)] */
-	float	   *narrow;			/* [sweep, T] */
-	float	   *operand;		/* mb_operand.scratch of a sweep, or attend()'s */
-	float	   *next;			/* another, for what is in wide */
+	region		buffers[BUFFERS];
+	size_t		widths[BUFFERS];
+	attention_memory attention;
+	region		operand;		/* of a sweep's maps, or attend()'s scratch */
+	region		next;			/* another, for what the step before writes */
 } workspace;
 
 typedef struct pass
@@ -97,35 +303,83 @@ typedef struct pass
 	workspace	memory;
 } pass;
 
-/* Width of the embedding transformation's input; 0 when it is not applied. */
-static size_t
-transformation_width(const mb_config *config)
+static void
+widen(size_t *size, size_t wanted)
 {
-	if (config->trigram_input)
-		return 3 * (size_t) config->embedding_size;
-	if (config->embedding_size != config->hidden_size)
-		return config->embedding_size;
-	return 0;
+	if (*size < wanted)
+		*size = wanted;
 }
 
-/* Workspace */
+/* Can a step write the operand of the next? */
+static bool
+is_chained(const mb_kernels *kernels, const step *s)
+{
+	return s->next != NULL && s->next->format == s->map->format &&
+		kernels->chained[s->map->format];
+}
+
+static mb_status
+measure_widths(void *context, const step *s)
+{
+	measures   *m = context;
+
+	widen(&m->widths[s->x], s->map->k);
+	widen(&m->widths[s->y], s->map->n);
+	if (s->residual != BUFFER_NONE)
+		widen(&m->widths[s->residual], s->map->n);
+	widen(&m->widest, s->map->k);
+	return MB_OK;
+}
+
+static mb_status
+measure_operands(void *context, const step *s)
+{
+	measures   *m = context;
+
+	widen(&m->operand, mb_operand_memory(s->map->format, m->sweep, s->map->k));
+	if (is_chained(m->kernels, s))
+		widen(&m->next,
+			  mb_operand_memory(s->next->format, m->sweep, s->next->k));
+	return MB_OK;
+}
+
+/* Rows of a sweep, a whole number of blocks, when a pass has so many rows */
+static size_t
+sweep_size(const mb_model *model, size_t widest, size_t rows)
+{
+	size_t		sweep = SECOND_LEVEL / SWEEP_BYTES /
+		(widest > 0 ? widest : 1) / MB_ROW_BLOCK * MB_ROW_BLOCK;
+
+	if (sweep > SWEEP_MOST)
+		sweep = SWEEP_MOST;
+	if (sweep < SWEEP_LEAST || (model->config.layers > 0 &&
+								model->layers[0].query.format == MB_FORMAT_INT8))
+		sweep = SWEEP_LEAST;
+	return rows < sweep ? rows : sweep;
+}
 
 /*
- * Lay one region of rows * width floats behind *used; *region may be NULL to
- * count only.  False when that is beyond size_t.
+ * Lay one region of rows * width floats behind *used; with base NULL count
+ * only.  False when that is beyond size_t.
  */
 static bool
-carve(float *base, size_t *used, size_t rows, size_t width, float **region)
+carve(float *base, size_t *used, size_t rows, size_t width, region *r)
 {
-	size_t		count;
-
-	if (!mb_size_multiply(rows, width, &count) ||
-		!mb_size_add(count, LINE_FLOATS - 1, &count))
+	if (!mb_size_multiply(rows, width, &r->size) ||
+		!mb_size_add(r->size, LINE_FLOATS - 1, &r->size))
 		return false;
-	count = count / LINE_FLOATS * LINE_FLOATS;
-	if (base != NULL)
-		*region = base + *used;
-	return mb_size_add(*used, count, used);
+	r->size = r->size / LINE_FLOATS * LINE_FLOATS;
+	r->start = base == NULL ? NULL : base + *used;
+	return mb_size_add(*used, r->size, used);
+}
+
+/* Likewise, so many bytes */
+static bool
+carve_bytes(float *base, size_t *used, size_t size, region *r)
+{
+	return size != SIZE_MAX &&
+		carve(base, used, 1, size / sizeof(float) + (size % sizeof(float) > 0),
+			  r);
 }
 
 /* n rounded up to a multiple of step; false when that is beyond size_t. */
@@ -138,132 +392,93 @@ round_up(size_t n, size_t step, size_t *result)
 	return true;
 }
 
-/* The widest input of a map. */
-static size_t
-widest(const mb_config *config)
-{
-	size_t		width = transformation_width(config);
-
-	if (width < config->hidden_size)
-		width = config->hidden_size;
-	if (width < config->intermediate_size)
-		width = config->intermediate_size;
-	return width;
-}
-
-/* Rows of a sweep, a whole number of blocks */
-static size_t
-sweep_size(const mb_model *model)
-{
-	size_t		rows = SECOND_LEVEL / SWEEP_BYTES / widest(&model->config) /
-		MB_ROW_BLOCK * MB_ROW_BLOCK;
-
-	if (rows < SWEEP_LEAST || (model->config.layers > 0 &&
-							   model->layers[0].query.format == MB_FORMAT_INT8))
-		return SWEEP_LEAST;
-	return rows < SWEEP_MOST ? rows : SWEEP_MOST;
-}
-
-/* Do maps write the operands of others? */
-static bool
-is_chained(const mb_model *model)
-{
-	return model->config.layers > 0 &&
-		mb_kernels_current()->chained[model->layers[0].query.format];
-}
-
 /*
- * Floats that [n, k] takes in the panels that attention may ask for, with
- * "more" inputs where it is brief.
+ * Bytes that [n, k] takes in the panels that attention may ask for, with
+ * "more" inputs where it is brief; SIZE_MAX when that is beyond size_t.
  */
-static bool
-head_panels(size_t k, size_t n, size_t more, size_t *count)
+static size_t
+head_panels(const mb_kernels *kernels, size_t k, size_t n, size_t more)
 {
 	size_t		floats;
-	size_t		brief;
+	size_t		brief = 0;
 
 	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats))
-		return false;
-	if (mb_kernels_current()->attend == NULL)
-		brief = 0;
-	else if (!mb_format_size(mb_kernels_current()->attend_panels, k + more, n,
-							 &brief))
-		return false;
-	*count = (floats > brief ? floats : brief) / sizeof(float);
-	return true;
+		return SIZE_MAX;
+	if (kernels->attend != NULL &&
+		!mb_format_size(kernels->attend_panels, k + more, n, &brief))
+		return SIZE_MAX;
+	return floats > brief ? floats : brief;
 }
 
-/* Bytes of scratch for the operands of maps and of attention. */
-static size_t
-operand_memory(const mb_config *config, size_t sweep, size_t longest)
+/* What pack_head(), attend_float() and attend_brief() read and write. */
+static bool
+carve_attention(const mb_model *model, const mb_kernels *kernels,
+				size_t longest, float *base, size_t *used,
+				attention_memory *memory)
 {
-	const mb_kernels *kernels = mb_kernels_current();
-	size_t		maps = mb_operand_memory(sweep, widest(config));
-	size_t		attention = kernels->attend_memory == NULL ? 0 :
-		kernels->attend_memory(longest, config->head_size);
+	size_t		size = model->config.head_size;
 
-	return maps > attention ? maps : attention;
+	if (model->config.layers == 0)
+		return true;
+	return carve_bytes(base, used, head_panels(kernels, size, longest, 1),
+					   &memory->keys) &&
+		carve_bytes(base, used, head_panels(kernels, longest, size, 0),
+					&memory->values) &&
+		carve(base, used, BLOCK_ROWS, size, &memory->queries) &&
+		carve(base, used, BLOCK_ROWS, size, &memory->context) &&
+		carve(base, used, BLOCK_ROWS, longest, &memory->scores);
 }
 
 /*
- * Lay out the workspace in base, or count with base NULL.  *size gets bytes;
- * false when that is beyond size_t.
+ * Lay out the workspace in base, or count with base NULL.  *size gets bytes,
+ * *sweep the rows of a sweep; false when that is beyond size_t.
  */
 static bool
 lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
-		workspace *memory, size_t *size)
+		workspace *memory, size_t *sweep, size_t *size)
 {
-	const mb_config *config = &model->config;
-	size_t		inner = config->true_hidden_size;
-	size_t		attention = config->attention_size;
-	size_t		wide = widest(config);
+	const mb_kernels *kernels = mb_kernels_current();
+	measures	m = {kernels, 0, {0}, 0, 0, 0};
+	visitor		widths = {measure_widths, &m};
+	visitor		operands = {measure_operands, &m};
 	size_t		rows;
-	size_t		sweep = sweep_size(model);
-	size_t		keys;
-	size_t		values;
-	size_t		operand;
 	size_t		used = 0;
-	bool		fits;
+	int			i;
 
-	if (!round_up(tokens, MB_ROW_BLOCK, &rows) ||
-		!head_panels(config->head_size, longest, 1, &keys) ||
-		!head_panels(longest, config->head_size, 0, &values))
+	memset(memory, 0, sizeof(*memory));
+	if (!round_up(tokens, MB_ROW_BLOCK, &rows))
 		return false;
-	sweep = rows < sweep ? rows : sweep;
-	operand = operand_memory(config, sweep, longest);
-	if (operand == SIZE_MAX)
-		return false;
-	fits = carve(base, &used, rows, config->hidden_size, &memory->states) &&
-		carve(base, &used, config->use_bottleneck ? rows : 0, inner,
-			  &memory->residual) &&
-		carve(base, &used, rows, attention, &memory->query) &&
-		carve(base, &used, rows, attention, &memory->key) &&
-		carve(base, &used, rows, attention, &memory->value) &&
-		carve(base, &used, 1, keys, &memory->keys) &&
-		carve(base, &used, 1, values, &memory->values) &&
-		carve(base, &used, BLOCK_ROWS, config->head_size, &memory->queries) &&
-		carve(base, &used, BLOCK_ROWS, config->head_size, &memory->context) &&
-		carve(base, &used, BLOCK_ROWS, longest, &memory->scores) &&
-		carve(base, &used, sweep, wide, &memory->wide) &&
-		carve(base, &used, sweep, inner, &memory->narrow) &&
-		carve(base, &used, 1, operand / sizeof(float) + 1, &memory->operand) &&
-		carve(base, &used, is_chained(model) ? 1 : 0,
-			  operand / sizeof(float) + 1, &memory->next);
-	if (!config->use_bottleneck)
-		memory->residual = memory->states;
-	return fits && mb_size_multiply(used, sizeof(float), size);
+	/* what is not a map's: embeddings are added in place */
+	m.widths[BUFFER_STATES] = model->config.hidden_size;
+	walk_model(model, &widths);
+	m.sweep = sweep_size(model, m.widest, rows);
+	walk_model(model, &operands);
+	if (kernels->attend_memory != NULL && model->config.layers > 0)
+		widen(&m.operand,
+			  kernels->attend_memory(longest, model->config.head_size));
+
+	for (i = 0; i < BUFFERS; i++)
+		if (!carve(base, &used, i < FIRST_OF_SWEEP ? rows : m.sweep,
+				   m.widths[i], &memory->buffers[i]))
+			return false;
+	memcpy(memory->widths, m.widths, sizeof(m.widths));
+	*sweep = m.sweep;
+	return carve_attention(model, kernels, longest, base, &used,
+						   &memory->attention) &&
+		carve_bytes(base, &used, m.operand, &memory->operand) &&
+		carve_bytes(base, &used, m.next, &memory->next) &&
+		mb_size_multiply(used, sizeof(float), size);
 }
 
 size_t
 mb_forward_memory(const mb_model *model, size_t tokens, size_t longest)
 {
 	workspace	memory;
+	size_t		sweep;
 	size_t		size;
 
-	memset(&memory, 0, sizeof(memory));
-	if (longest == 0)
-		longest = 1;
-	if (!lay_out(model, tokens, longest, NULL, &memory, &size))
+	if (!lay_out(model, tokens, longest > 0 ? longest : 1, NULL, &memory,
+				 &sweep, &size))
 		return SIZE_MAX;
 	return size;
 }
@@ -362,7 +577,10 @@ check_batch(const mb_model *model, const mb_batch *batch, size_t layers,
 	return MB_OK;
 }
 
-/* Building blocks */
+/* ----------
+ * Running steps
+ * ----------
+ */
 
 /* Rows of the sweep that starts at row first of so many. */
 static size_t
@@ -371,20 +589,41 @@ sweep_rows(const pass *p, size_t rows, size_t first)
 	return rows - first < p->sweep ? rows - first : p->sweep;
 }
 
-/* Rows [rows, k] as the input of maps; one operand at a time. */
-static mb_operand
-operand(const pass *p, const float *x, size_t rows, size_t k)
+/* Some rows on their way through steps */
+typedef struct sweep
 {
-	mb_operand	input = {x, rows, k, p->memory.operand, MB_FORMAT_ROWS};
+	const pass *p;
+	size_t		first;
+	size_t		rows;
+	buffer		source;			/* whose rows are in operand; or BUFFER_NONE */
+	mb_operand	operand;		/* kept while steps read the same rows */
+} sweep;
 
-	return input;
+/* Rows of a buffer, each as wide as its map has them */
+static float *
+buffer_rows(const sweep *w, buffer b, size_t width)
+{
+	const workspace *memory = &w->p->memory;
+	size_t		first = b < FIRST_OF_SWEEP ? w->first : 0;
+
+	MB_ASSERT(b < FIRST_OF_SWEEP ? width == memory->widths[b] :
+			  width <= memory->widths[b]);
+	MB_ASSERT((first + (w->rows + MB_ROW_BLOCK - 1) / MB_ROW_BLOCK *
+			   MB_ROW_BLOCK) * width <= memory->buffers[b].size);
+	return memory->buffers[b].start + first * width;
 }
 
-/* y[rows, n] = x * map */
-static mb_status
-dense(const pass *p, const mb_linear *map, mb_operand *x, float *y, size_t n)
+/* An operand of these rows for maps of a format, nothing prepared */
+static mb_operand
+make_operand(const sweep *w, const float *x, size_t k, mb_format format,
+			 const region *scratch)
 {
-	return mb_dense(map, x, NULL, y, n, p->cancel, p->err);
+	mb_operand	operand = {x, w->rows, k, scratch->start, MB_FORMAT_ROWS};
+
+	MB_ASSERT(mb_operand_memory(format, w->rows, k) <=
+			  scratch->size * sizeof(float));
+	(void) format;
+	return operand;
 }
 
 /* LayerNorm of each row in place. */
@@ -399,25 +638,47 @@ layer_norm(const pass *p, const mb_norm *norm, float epsilon, float *y,
 							   epsilon, y + i * width, width);
 }
 
-/*
- * y[rows, n] = Norm(x * map + residual); residual may be NULL, or y.  NoNorm
- * goes with the product, LayerNorm waits for the whole row.
- */
 static mb_status
-dense_norm(const pass *p, const mb_linear *map, mb_operand *x,
-		   const float *residual, const mb_norm *norm, float epsilon,
-		   float *y, size_t n)
+run_step(void *context, const step *s)
 {
-	bool		whole = p->config->layer_norm;
-	mb_epilogue epilogue = {MB_ACT_LINEAR, residual, whole ? NULL : norm, NULL};
-	mb_status	status = mb_dense(map, x, &epilogue, y, n, p->cancel, p->err);
+	sweep	   *w = context;
+	const pass *p = w->p;
+	size_t		k = s->map->k;
+	size_t		n = s->map->n;
+	bool		whole = s->norm != NULL && p->config->layer_norm;
+	bool		chained = is_chained(p->kernels, s);
+	float	   *x = buffer_rows(w, s->x, k);
+	float	   *y = buffer_rows(w, s->y, n);
+	mb_operand	next;
+	mb_epilogue epilogue = {s->activation, NULL, whole ? NULL : s->norm,
+	chained ? &next : NULL};
+	mb_status	status;
 
+	if (w->source != s->x)
+		w->operand = make_operand(w, x, k, s->map->format,
+								  &p->memory.operand);
+	w->source = s->x;
+	if (chained)
+		next = make_operand(w, y, n, s->next->format, &p->memory.next);
+	if (s->residual != BUFFER_NONE)
+		epilogue.residual = buffer_rows(w, s->residual, n);
+	status = mb_dense(s->map, &w->operand, &epilogue, y, p->cancel, p->err);
 	if (status == MB_OK && whole)
-		layer_norm(p, norm, epsilon, y, x->rows, n);
+		layer_norm(p, s->norm, s->epsilon, y, w->rows, n);
+	if (chained)
+	{
+		w->operand = next;
+		w->source = s->y;
+	}
+	else if (w->source == s->y)
+		w->source = BUFFER_NONE;
 	return status;
 }
 
-/* Embeddings (model.md 2.1) */
+/* ----------
+ * Embeddings (model.md 2.1)
+ * ----------
+ */
 
 static const float *
 word_row(const pass *p, int32_t id)
@@ -505,22 +766,24 @@ static mb_status
 embed_rows(const pass *p, size_t first, size_t *sequence)
 {
 	size_t		hidden = p->config->hidden_size;
-	size_t		width = transformation_width(p->config);
 	size_t		rows = sweep_rows(p, p->tokens, first);
+	sweep		w = {p, first, rows, BUFFER_NONE, {0}};
+	visitor		run = {run_step, &w};
 	const mb_norm *norm = &p->model->embedding_norm;
-	float	   *output = p->memory.states + first * hidden;
-	mb_operand	input = operand(p, p->memory.wide, rows, width);
-	mb_status	status = MB_OK;
+	float	   *output = buffer_rows(&w, BUFFER_STATES, hidden);
+	mb_status	status;
 	size_t		i;
 
-	if (width == 0)
-		gather_words(p, first, rows, *sequence, output, hidden);
-	else
+	if (transforms_embedding(p->config))
 	{
-		gather_words(p, first, rows, *sequence, p->memory.wide, width);
-		status = dense(p, &p->model->embedding_transformation, &input, output,
-					   hidden);
+		size_t		width = p->model->embedding_transformation.k;
+
+		gather_words(p, first, rows, *sequence,
+					 buffer_rows(&w, BUFFER_WIDE, width), width);
 	}
+	else
+		gather_words(p, first, rows, *sequence, output, hidden);
+	status = embedding_steps(p->model, &run);
 	if (status != MB_OK)
 		return status;
 	for (i = 0; i < rows; i++)
@@ -559,73 +822,31 @@ embed(const pass *p)
 	return MB_OK;
 }
 
-/* Layer, first sweep: what attention reads (model.md 3.1) */
-
-/* What of a layer's first sweep is wanted. */
-#define PROJECT_QUERIES 1		/* Q, and R */
-#define PROJECT_KEYS 2			/* K and V */
-
-static mb_status
-project(const pass *p, const mb_layer *layer, size_t first, size_t rows,
-		int parts)
-{
-	const mb_config *config = p->config;
-	const workspace *memory = &p->memory;
-	size_t		inner = config->true_hidden_size;
-	size_t		wide = config->attention_size;
-	mb_operand	h = operand(p, memory->states + first * config->hidden_size,
-							rows, config->hidden_size);
-	float	   *query_input = NULL;
-	float	   *b = memory->residual + first * inner;
-	mb_operand	narrow;
-	mb_status	status = MB_OK;
-
-	/* all that reads h first: an operand is prepared once */
-	if (config->use_bottleneck &&
-		(parts & PROJECT_QUERIES || config->use_bottleneck_attention))
-		status = dense_norm(p, &layer->bottleneck_input, &h, NULL,
-							&layer->bottleneck_input_norm,
-							config->layer_norm_eps, b, inner);
-	if (config->use_bottleneck && config->use_bottleneck_attention)
-		query_input = b;
-	else if (config->use_bottleneck && config->key_query_shared_bottleneck &&
-			 status == MB_OK)
-	{
-		query_input = memory->narrow;
-		status = dense_norm(p, &layer->bottleneck_attention, &h, NULL,
-							&layer->bottleneck_attention_norm,
-							config->layer_norm_eps, query_input, inner);
-	}
-	if (status == MB_OK && parts & PROJECT_KEYS && query_input != b)
-		status = dense(p, &layer->value, &h, memory->value + first * wide,
-					   wide);
-	narrow = h;
-	if (query_input != NULL)
-		narrow = operand(p, query_input, rows, inner);
-	if (status == MB_OK && parts & PROJECT_KEYS && query_input == b)
-		status = dense(p, &layer->value, &narrow, memory->value + first * wide,
-					   wide);
-	if (status == MB_OK && parts & PROJECT_QUERIES)
-		status = dense(p, &layer->query, &narrow, memory->query + first * wide,
-					   wide);
-	if (status == MB_OK && parts & PROJECT_KEYS)
-		status = dense(p, &layer->key, &narrow, memory->key + first * wide,
-					   wide);
-	return status;
-}
+/* ----------
+ * Layer, first sweep: what attention reads
+ * ----------
+ */
 
 static mb_status
-project_all(const pass *p, const mb_layer *layer, size_t rows, int parts)
+project(const pass *p, const mb_layer *layer, size_t rows, int parts)
 {
 	mb_status	status = MB_OK;
 	size_t		first;
 
 	for (first = 0; first < rows && status == MB_OK; first += p->sweep)
-		status = project(p, layer, first, sweep_rows(p, rows, first), parts);
+	{
+		sweep		w = {p, first, sweep_rows(p, rows, first), BUFFER_NONE, {0}};
+		visitor		run = {run_step, &w};
+
+		status = project_steps(p->model, layer, parts, &run);
+	}
 	return status;
 }
 
-/* Second sweep: softmax(Q K' / root D) V, head by head (model.md 3.2) */
+/* ----------
+ * Second sweep: softmax(Q K' / root D) V, head by head (model.md 3.2)
+ * ----------
+ */
 
 /* One head of one sequence. */
 typedef struct attention
@@ -648,23 +869,49 @@ is_brief(const pass *p, const mb_layer *layer)
 	return p->kernels->brief[layer->query.format];
 }
 
+/* Where panels of a matrix [n, k] in a format go; the region is large enough. */
+static void *
+panels_in(const region *r, mb_format format, size_t k, size_t n)
+{
+	size_t		size = 0;
+
+	MB_ASSERT(mb_format_size(format, k, n, &size) &&
+			  size <= r->size * sizeof(float));
+	(void) format;
+	(void) k;
+	(void) n;
+	(void) size;
+	return r->start;
+}
+
 static void
 pack_head(const pass *p, const attention *a, const float *key,
 		  const float *value)
 {
+	const mb_kernels *kernels = p->kernels;
+	const attention_memory *memory = &p->memory.attention;
 	size_t		stride = p->config->attention_size;
 	size_t		size = p->config->head_size;
 
 	if (a->brief)
 	{
-		p->kernels->pack_keys(key, stride, a->length, size, p->memory.keys);
-		p->kernels->pack_values(value, stride, a->length, size,
-								p->memory.values);
+		mb_format	format = kernels->attend_panels;
+
+		kernels->pack_keys(key, stride, a->length, size,
+						   panels_in(&memory->keys, format, size + 1,
+									 a->length));
+		kernels->pack_values(value, stride, a->length, size,
+							 panels_in(&memory->values, format, a->length,
+									   size));
 	}
 	else
 	{
-		mb_pack_keys(key, stride, a->length, size, p->memory.keys);
-		mb_pack_values(value, stride, a->length, size, p->memory.values);
+		mb_pack_keys(key, stride, a->length, size,
+					 panels_in(&memory->keys, MB_FORMAT_FLOAT, size,
+							   a->length));
+		mb_pack_values(value, stride, a->length, size,
+					   panels_in(&memory->values, MB_FORMAT_FLOAT, a->length,
+								 size));
 	}
 }
 
@@ -681,12 +928,16 @@ observes_attention(const pass *p)
 static void
 attend_brief(const pass *p, const attention *a, size_t first, size_t rows)
 {
+	const attention_memory *memory = &p->memory.attention;
 	size_t		stride = p->config->attention_size;
+	size_t		size = p->config->head_size;
 	float	   *query = a->query + first * stride;
-	mb_attention block = {query, query, stride, rows, a->length,
-		p->config->head_size, p->memory.keys, p->memory.values, a->mask,
-	p->memory.operand, observes_attention(p) ? p->memory.scores : NULL};
+	mb_attention block = {query, query, stride, rows, a->length, size,
+		memory->keys.start, memory->values.start, a->mask,
+	p->memory.operand.start, observes_attention(p) ? memory->scores.start : NULL};
 
+	MB_ASSERT(p->kernels->attend_memory(a->length, size) <=
+			  p->memory.operand.size * sizeof(float));
 	p->kernels->attend(&block);
 }
 
@@ -694,24 +945,27 @@ static void
 attend_float(const pass *p, const attention *a, size_t first, size_t rows)
 {
 	const mb_kernels *kernels = p->kernels;
+	const attention_memory *memory = &p->memory.attention;
 	size_t		stride = p->config->attention_size;
 	size_t		size = p->config->head_size;
 	float	   *query = a->query + first * stride;
-	float	   *scores = p->memory.scores;
-	float	   *context = p->memory.context;
+	float	   *scores = memory->scores.start;
+	float	   *context = memory->context.start;
 	double		factors[BLOCK_ROWS];
 	size_t		i;
 
+	MB_ASSERT(BLOCK_ROWS * a->length <= memory->scores.size &&
+			  BLOCK_ROWS * size <= memory->context.size);
 	for (i = 0; i < rows; i++)
-		copy_row(p->memory.queries + i * size, query + i * stride, size);
-	kernels->matrix(p->memory.queries, size, p->memory.keys,
+		copy_row(memory->queries.start + i * size, query + i * stride, size);
+	kernels->matrix(memory->queries.start, size, memory->keys.start,
 					(float) (1.0 / sqrt((double) size)), scores, a->length,
 					rows, a->length, size);
 	for (i = 0; i < rows; i++)
 		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
 												 a->mask, a->length);
-	kernels->matrix(scores, a->length, p->memory.values, 1.0f, context, size,
-					rows, size, a->length);
+	kernels->matrix(scores, a->length, memory->values.start, 1.0f, context,
+					size, rows, size, a->length);
 	for (i = 0; i < rows; i++)
 	{
 		kernels->scale(context + i * size, factors[i], size);
@@ -731,7 +985,8 @@ attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 	if (!observes_attention(p))
 		return MB_OK;
 	return p->observer->attention(p->observer->context, a->layer, a->sequence,
-								  a->head, first, rows, p->memory.scores);
+								  a->head, first, rows,
+								  p->memory.attention.scores.start);
 }
 
 static mb_status
@@ -763,6 +1018,7 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 {
 	const mb_config *config = p->config;
 	const mb_batch *batch = p->batch;
+	const region *buffers = p->memory.buffers;
 	size_t		start = batch->starts[sequence];
 	size_t		stride = config->attention_size;
 	size_t		size = config->head_size;
@@ -779,88 +1035,51 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 	{
 		size_t		at = start * stride + a.head * size;
 
-		a.query = first_only ?
-			p->memory.query + sequence * stride + a.head * size :
-			p->memory.query + at;
-		pack_head(p, &a, p->memory.key + at, p->memory.value + at);
+		a.query = buffers[BUFFER_QUERY].start +
+			(first_only ? sequence * stride + a.head * size : at);
+		pack_head(p, &a, buffers[BUFFER_KEY].start + at,
+				  buffers[BUFFER_VALUE].start + at);
 		status = attend_head(p, &a);
 	}
 	return status;
 }
 
-/* Third sweep: from the context to the layer's output (model.md 3.3 to 3.5) */
-
-/* y = Norm(lin(act(lin(a))) + a); y may be a */
-static mb_status
-feed_forward(const pass *p, const mb_feedforward *net, float epsilon,
-			 const float *a, float *y, size_t rows)
-{
-	const mb_config *config = p->config;
-	size_t		inner = config->true_hidden_size;
-	size_t		wide = config->intermediate_size;
-	mb_operand	input = operand(p, a, rows, inner);
-	bool		chained = is_chained(p->model) &&
-		net->intermediate.format == net->output.format;
-	mb_operand	middle = {p->memory.wide, rows, wide,
-	chained ? p->memory.next : p->memory.operand, MB_FORMAT_ROWS};
-	mb_epilogue activation = {(mb_activation) config->activation, NULL, NULL,
-	chained ? &middle : NULL};
-	mb_status	status;
-
-	status = mb_dense(&net->intermediate, &input, &activation, p->memory.wide,
-					  wide, p->cancel, p->err);
-	if (status != MB_OK)
-		return status;
-	return dense_norm(p, &net->output, &middle, a, &net->norm, epsilon, y,
-					  inner);
-}
+/* ----------
+ * Third sweep: from the context to the layer's output
+ * ----------
+ */
 
 static mb_status
-finish(const pass *p, const mb_layer *layer, size_t first, size_t rows)
+finish(const pass *p, const mb_layer *layer, size_t rows)
 {
-	const mb_config *config = p->config;
-	const workspace *memory = &p->memory;
-	size_t		inner = config->true_hidden_size;
-	size_t		hidden = config->hidden_size;
-	size_t		last = config->feedforwards - 1;
-	float	   *a = memory->narrow;
-	float	   *h = memory->states + first * hidden;
-	mb_operand	context = operand(p, memory->query +
-								  first * config->attention_size, rows,
-								  config->attention_size);
-	mb_operand	output;
-	mb_status	status;
-	size_t		j;
+	mb_status	status = MB_OK;
+	size_t		first;
 
-	/* The context has width A = T. */
-	status = dense_norm(p, &layer->attention_output, &context,
-						memory->residual + first * inner,
-						&layer->attention_norm, config->layer_norm_eps, a,
-						inner);
-	for (j = 0; j < last && status == MB_OK; j++)
-		status = feed_forward(p, &layer->feedforwards[j],
-							  config->layer_norm_eps, a, a, rows);
-	if (status == MB_OK)
-		status = feed_forward(p, &layer->feedforwards[last], DEFAULT_EPSILON,
-							  a, config->use_bottleneck ? a : h, rows);
-	if (status != MB_OK || !config->use_bottleneck)
-		return status;
-	output = operand(p, a, rows, inner);
-	return dense_norm(p, &layer->bottleneck_output, &output, h,
-					  &layer->bottleneck_output_norm, config->layer_norm_eps,
-					  h, hidden);
+	for (first = 0; first < rows && status == MB_OK; first += p->sweep)
+	{
+		sweep		w = {p, first, sweep_rows(p, rows, first), BUFFER_NONE, {0}};
+		visitor		run = {run_step, &w};
+
+		status = finish_steps(p->model, layer, &run);
+	}
+	return status;
 }
+
+/* ----------
+ * The pass
+ * ----------
+ */
 
 /* The states of the first tokens, one behind the other. */
 static void
 keep_first(const pass *p)
 {
 	size_t		hidden = p->config->hidden_size;
+	float	   *states = p->memory.buffers[BUFFER_STATES].start;
 	size_t		i;
 
 	for (i = 1; i < p->batch->sequences; i++)
-		memcpy(p->memory.states + i * hidden,
-			   p->memory.states + p->batch->starts[i] * hidden,
+		memcpy(states + i * hidden, states + p->batch->starts[i] * hidden,
 			   hidden * sizeof(float));
 }
 
@@ -874,23 +1093,22 @@ run_layer(const pass *p, size_t number, bool first_only)
 	const mb_layer *layer = &p->model->layers[number];
 	size_t		rows = first_only ? p->batch->sequences : p->tokens;
 	mb_status	status;
-	size_t		first;
 	size_t		sequence;
 
 	if (!first_only)
-		status = project_all(p, layer, rows, PROJECT_QUERIES | PROJECT_KEYS);
+		status = project(p, layer, rows, PROJECT_QUERIES | PROJECT_KEYS);
 	else
 	{
-		status = project_all(p, layer, p->tokens, PROJECT_KEYS);
+		status = project(p, layer, p->tokens, PROJECT_KEYS);
 		keep_first(p);
 		if (status == MB_OK)
-			status = project_all(p, layer, rows, PROJECT_QUERIES);
+			status = project(p, layer, rows, PROJECT_QUERIES);
 	}
 	for (sequence = 0; sequence < p->batch->sequences && status == MB_OK;
 		 sequence++)
 		status = attend(p, number, sequence, first_only);
-	for (first = 0; first < rows && status == MB_OK; first += p->sweep)
-		status = finish(p, layer, first, sweep_rows(p, rows, first));
+	if (status == MB_OK)
+		status = finish(p, layer, rows);
 	return status;
 }
 
@@ -900,7 +1118,7 @@ show_states(const pass *p, size_t number)
 	if (p->observer == NULL || p->observer->hidden == NULL)
 		return MB_OK;
 	return p->observer->hidden(p->observer->context, number,
-							   p->memory.states);
+							   p->memory.buffers[BUFFER_STATES].start);
 }
 
 mb_status
@@ -927,7 +1145,6 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	p.kernels = mb_kernels_current();
 	p.err = err;
 	p.tokens = batch->starts[batch->sequences];
-	p.sweep = sweep_size(model);
 	size = mb_forward_memory(model, p.tokens, longest);
 	if (given == NULL || size == SIZE_MAX || given_size < size)
 		return mb_fail(err, MB_ERR_ARGUMENT, "workspace has %zu bytes, but %zu "
@@ -935,7 +1152,7 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	if ((uintptr_t) given % (LINE_FLOATS * sizeof(float)) != 0)
 		return mb_fail(err, MB_ERR_ARGUMENT,
 					   "workspace is not aligned to 64 bytes");
-	(void) lay_out(model, p.tokens, longest, given, &p.memory, &size);
+	(void) lay_out(model, p.tokens, longest, given, &p.memory, &p.sweep, &size);
 
 	if (p.kernels->begin != NULL)
 		p.kernels->begin();
@@ -954,6 +1171,6 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	if (p.kernels->end != NULL)
 		p.kernels->end();
 	if (status == MB_OK)
-		*states = p.memory.states;
+		*states = p.memory.buffers[BUFFER_STATES].start;
 	return status;
 }

@@ -51,35 +51,30 @@ part_width(size_t rows, size_t k)
 }
 
 size_t
-mb_operand_memory(size_t rows, size_t k)
+mb_operand_memory(mb_format format, size_t rows, size_t k)
 {
 	const mb_kernels *kernels = mb_kernels_current();
-	size_t		most = 0;
-	int			i;
 
-	for (i = 0; i < MB_FORMATS; i++)
-	{
-		size_t		size = kernels->operand_size[i] == NULL ? 0 :
-			kernels->operand_size[i] (rows, k);
-
-		if (size > most)
-			most = size;
-	}
-	return most;
+	return kernels->operand_size[format] == NULL ? 0 :
+		kernels->operand_size[format] (rows, k);
 }
 
 mb_status
 mb_dense(const mb_linear *map, mb_operand *operand,
-		 const mb_epilogue *epilogue, float *y, size_t n,
-		 const mb_cancel *cancel, mb_error *err)
+		 const mb_epilogue *epilogue, float *y, const mb_cancel *cancel,
+		 mb_error *err)
 {
 	const mb_kernels *kernels = mb_kernels_current();
+	size_t		n = map->n;
 	size_t		step = part_width(operand->rows, operand->k);
 	mb_product	p = {operand->x, operand->scratch, operand->rows, operand->k,
 	n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
 
 	if (map->panels == NULL)
 		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
+	if (operand->k != map->k)
+		return mb_fail(err, MB_ERR_ARGUMENT, "rows of %zu numbers are no input "
+					   "for weights of %zu inputs", operand->k, map->k);
 	if (kernels->linear[map->format] == NULL)
 		return mb_fail(err, MB_ERR_UNSUPPORTED,
 					   "instruction set \"%s\" cannot run weights of this "

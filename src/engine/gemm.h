@@ -25,12 +25,16 @@ typedef struct mb_operand
 	const float *x;				/* [rows, k] */
 	size_t		rows;
 	size_t		k;
-	void	   *scratch;		/* mb_operand_memory() bytes, aligned to 64 */
+	void	   *scratch;		/* mb_operand_memory() bytes for each of the maps,
+								 * aligned to 64 */
 	mb_format	prepared;		/* for which scratch is filled; ROWS: none */
 } mb_operand;
 
-/* Bytes of scratch for any format of the table in use; SIZE_MAX: too many. */
-extern size_t mb_operand_memory(size_t rows, size_t k);
+/*
+ * Bytes of scratch for maps of a format with the table in use; SIZE_MAX: too
+ * many.
+ */
+extern size_t mb_operand_memory(mb_format format, size_t rows, size_t k);
 
 /* What follows the sums of a map; as in mb_product. */
 typedef struct mb_epilogue
@@ -42,15 +46,15 @@ typedef struct mb_epilogue
 } mb_epilogue;
 
 /*
- * y = epilogue(x * map) with the table in use, in parts of some milliseconds
- * with a look at cancel before each.  epilogue NULL: sums and bias alone.  With
+ * y[rows, map->n] = epilogue(x * map) with the table in use, x as wide as
+ * map->k, in parts of some milliseconds with a look at cancel before each.  epilogue NULL: sums and bias alone.  With
  * its "next", whose x is y and which has its own scratch, the result may be in
  * next's scratch alone, prepared for maps of this map's format; not to be given
  * with residual or norm.  A map without panels is MB_ERR_ARGUMENT, one in a
  * format that this table has no kernel for MB_ERR_UNSUPPORTED.
  */
 extern mb_status mb_dense(const mb_linear *map, mb_operand *operand,
-						  const mb_epilogue *epilogue, float *y, size_t n,
+						  const mb_epilogue *epilogue, float *y,
 						  const mb_cancel *cancel, mb_error *err);
 
 /*

@@ -19,6 +19,7 @@
 
 typedef struct cursor
 {
+	const mb_config *config;
 	const void *const *tensors;
 	const uint8_t *formats;		/* NULL: rows */
 	size_t		at;				/* next slot */
@@ -44,6 +45,11 @@ take(cursor *from)
 static void
 take_linear(cursor *from, mb_linear *linear)
 {
+	uint64_t	shape[2];
+
+	(void) mb_slot_linear(from->config, from->at, shape);
+	linear->n = (size_t) shape[0];
+	linear->k = (size_t) shape[1];
 	linear->format = from->formats == NULL ? MB_FORMAT_ROWS :
 		(mb_format) from->formats[from->at];
 	if (linear->format == MB_FORMAT_ROWS)
@@ -81,8 +87,9 @@ take_embeddings(cursor *from, mb_model *model)
 }
 
 static void
-take_layer(cursor *from, const mb_config *config, mb_layer *layer)
+take_layer(cursor *from, mb_layer *layer)
 {
+	const mb_config *config = from->config;
 	uint32_t	i;
 
 	if (config->use_bottleneck)
@@ -168,7 +175,7 @@ mb_model_bind(const mb_config *config, uint32_t parts,
 			  const void *const *tensors, const uint8_t *formats,
 			  mb_arena *arena, mb_model *model, mb_error *err)
 {
-	cursor		from = {tensors, formats, 0, false};
+	cursor		from = {config, tensors, formats, 0, false};
 	mb_status	status;
 	uint32_t	i;
 
@@ -181,7 +188,7 @@ mb_model_bind(const mb_config *config, uint32_t parts,
 
 	take_embeddings(&from, model);
 	for (i = 0; i < config->layers; i++)
-		take_layer(&from, config, &model->layers[i]);
+		take_layer(&from, &model->layers[i]);
 	take_head(&from, parts, MB_PART_POOLER, &model->pooler);
 	take_mlm(&from, model);
 	take_head(&from, parts, MB_PART_NSP, &model->nsp);
@@ -205,14 +212,14 @@ typedef struct packer
 } packer;
 
 static void
-pack_linear(packer *p, mb_linear *linear, size_t k, size_t n)
+pack_linear(packer *p, mb_linear *linear)
 {
 	size_t		size;
 	uintptr_t	at;
 
 	if (p->status != MB_OK || linear->weight == NULL)
 		return;
-	if (!mb_format_size(p->format, k, n, &size))
+	if (!mb_format_size(p->format, linear->k, linear->n, &size))
 	{
 		p->status = mb_fail(p->err, MB_ERR_LIMIT, "the model is too large");
 		return;
@@ -225,7 +232,8 @@ pack_linear(packer *p, mb_linear *linear, size_t k, size_t n)
 		return;
 	}
 	at = (at + PANEL_ALIGN - 1) / PANEL_ALIGN * PANEL_ALIGN;
-	mb_format_pack(p->format, linear->weight, k, n, (void *) at);
+	mb_format_pack(p->format, linear->weight, linear->k, linear->n,
+				   (void *) at);
 	linear->panels = (const void *) at;
 	linear->format = p->format;
 }
@@ -233,24 +241,20 @@ pack_linear(packer *p, mb_linear *linear, size_t k, size_t n)
 static void
 pack_layer(packer *p, const mb_config *c, mb_layer *layer)
 {
-	size_t		inner = c->true_hidden_size;
-	size_t		hidden = c->hidden_size;
 	uint32_t	i;
 
-	pack_linear(p, &layer->bottleneck_input, hidden, inner);
-	pack_linear(p, &layer->bottleneck_attention, hidden, inner);
-	pack_linear(p, &layer->query, inner, c->attention_size);
-	pack_linear(p, &layer->key, inner, c->attention_size);
-	pack_linear(p, &layer->value, c->value_input_size, c->attention_size);
-	pack_linear(p, &layer->attention_output, c->attention_size, inner);
+	pack_linear(p, &layer->bottleneck_input);
+	pack_linear(p, &layer->bottleneck_attention);
+	pack_linear(p, &layer->query);
+	pack_linear(p, &layer->key);
+	pack_linear(p, &layer->value);
+	pack_linear(p, &layer->attention_output);
 	for (i = 0; i < c->feedforwards; i++)
 	{
-		mb_feedforward *net = &layer->feedforwards[i];
-
-		pack_linear(p, &net->intermediate, inner, c->intermediate_size);
-		pack_linear(p, &net->output, c->intermediate_size, inner);
+		pack_linear(p, &layer->feedforwards[i].intermediate);
+		pack_linear(p, &layer->feedforwards[i].output);
 	}
-	pack_linear(p, &layer->bottleneck_output, inner, hidden);
+	pack_linear(p, &layer->bottleneck_output);
 }
 
 mb_status
@@ -261,9 +265,7 @@ mb_model_pack(mb_model *model, mb_precision precision, mb_dtype dtype,
 	packer		p = {mb_format_choose(precision, dtype), arena, err, MB_OK};
 	uint32_t	i;
 
-	pack_linear(&p, &model->embedding_transformation,
-				c->embedding_size * (size_t) (c->trigram_input ? 3 : 1),
-				c->hidden_size);
+	pack_linear(&p, &model->embedding_transformation);
 	for (i = 0; i < c->layers; i++)
 		pack_layer(&p, c, &model->layers[i]);
 	return p.status;

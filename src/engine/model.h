@@ -21,13 +21,18 @@
 #include "config.h"
 #include "panels.h"
 
-/* A linear map.  The encoder's have panels, the heads' have rows. */
+/*
+ * A linear map.  The encoder's have panels, the heads' have rows.  It carries
+ * its shape: what runs it, and what sets memory aside for that, ask the map.
+ */
 typedef struct mb_linear
 {
-	const float *weight;		/* [out, in]; NULL: absent, or panels alone */
-	const float *bias;			/* [out]; NULL: absent, or zeros */
+	const float *weight;		/* [n, k]; NULL: absent, or panels alone */
+	const float *bias;			/* [n]; NULL: absent, or zeros */
 	const void *panels;			/* see panels.h; NULL: rows alone */
 	mb_format	format;			/* of panels */
+	size_t		k;				/* inputs */
+	size_t		n;				/* outputs */
 } mb_linear;
 
 /* NoNorm or LayerNorm, as the configuration says (model.md 2.2). */

@@ -24,6 +24,18 @@
 #define MB_PRINTF(fmt, args)
 #endif
 
+/*
+ * What holds unless the engine itself is wrong; never a check of what a caller
+ * or a file gave.  Builds for tests look (-DMB_ASSERTIONS), the library does
+ * not.
+ */
+#if defined(MB_ASSERTIONS)
+#include <assert.h>
+#define MB_ASSERT(condition) assert(condition)
+#else
+#define MB_ASSERT(condition) ((void) 0)
+#endif
+
 typedef enum mb_status
 {
 	MB_OK = 0,

@@ -234,13 +234,44 @@ typedef struct maps
 	void	   *scratch;
 } maps;
 
-static void
-run_map(const maps *m, const mb_linear *map, size_t k, size_t n)
-{
-	mb_operand	operand = {m->x, m->rows, k, m->scratch, MB_FORMAT_ROWS};
+/* What is done with each map of the encoder that is there */
+typedef void (*map_visitor) (void *context, const mb_linear *map);
 
-	if (map->panels != NULL &&
-		mb_dense(map, &operand, NULL, m->y, n, NULL, &error) != MB_OK)
+static void
+walk_maps(const mb_model *model, map_visitor visit, void *context)
+{
+	uint32_t	i;
+	uint32_t	j;
+
+	for (i = 0; i < model->config.layers; i++)
+	{
+		const mb_layer *layer = &model->layers[i];
+
+		if (model->config.use_bottleneck)
+			visit(context, &layer->bottleneck_input);
+		if (layer->bottleneck_attention.panels != NULL)
+			visit(context, &layer->bottleneck_attention);
+		visit(context, &layer->value);
+		visit(context, &layer->query);
+		visit(context, &layer->key);
+		visit(context, &layer->attention_output);
+		for (j = 0; j < model->config.feedforwards; j++)
+		{
+			visit(context, &layer->feedforwards[j].intermediate);
+			visit(context, &layer->feedforwards[j].output);
+		}
+		if (model->config.use_bottleneck)
+			visit(context, &layer->bottleneck_output);
+	}
+}
+
+static void
+run_map(void *context, const mb_linear *map)
+{
+	const maps *m = context;
+	mb_operand	operand = {m->x, m->rows, map->k, m->scratch, MB_FORMAT_ROWS};
+
+	if (mb_dense(map, &operand, NULL, m->y, NULL, &error) != MB_OK)
 		give_up("map");
 }
 
@@ -248,67 +279,57 @@ static void
 run_maps(void *context)
 {
 	const maps *m = context;
-	const mb_config *c = &m->model->config;
-	uint32_t	i;
-	uint32_t	j;
 
-	for (i = 0; i < c->layers; i++)
-	{
-		const mb_layer *layer = &m->model->layers[i];
-
-		run_map(m, &layer->bottleneck_input, c->hidden_size,
-				c->true_hidden_size);
-		run_map(m, &layer->bottleneck_attention, c->hidden_size,
-				c->true_hidden_size);
-		run_map(m, &layer->value, c->value_input_size, c->attention_size);
-		run_map(m, &layer->query, c->true_hidden_size, c->attention_size);
-		run_map(m, &layer->key, c->true_hidden_size, c->attention_size);
-		run_map(m, &layer->attention_output, c->attention_size,
-				c->true_hidden_size);
-		for (j = 0; j < c->feedforwards; j++)
-		{
-			run_map(m, &layer->feedforwards[j].intermediate,
-					c->true_hidden_size, c->intermediate_size);
-			run_map(m, &layer->feedforwards[j].output, c->intermediate_size,
-					c->true_hidden_size);
-		}
-		run_map(m, &layer->bottleneck_output, c->true_hidden_size,
-				c->hidden_size);
-	}
+	walk_maps(m->model, run_map, context);
 }
 
-/* Multiply-adds of all maps for one row. */
-static double
-map_work(const mb_config *c)
+/* Memory that any of the maps needs */
+typedef struct map_sizes
 {
-	double		t = c->true_hidden_size;
-	double		a = c->attention_size;
-	double		layer = 2.0 * t * a + c->value_input_size * a + a * t +
-		2.0 * c->feedforwards * t * c->intermediate_size;
+	size_t		rows;
+	size_t		width;
+	size_t		scratch;
+	double		work;			/* multiply-adds of all maps for one row */
+} map_sizes;
 
-	if (c->use_bottleneck)
-		layer += t * c->hidden_size *
-			(c->key_query_shared_bottleneck ? 3.0 : 2.0);
-	return layer * c->layers;
+static void
+add_map(void *context, const mb_linear *map)
+{
+	map_sizes  *s = context;
+	size_t		scratch = mb_operand_memory(map->format, s->rows, map->k);
+
+	s->width = map->k > s->width ? map->k : s->width;
+	s->width = map->n > s->width ? map->n : s->width;
+	s->scratch = scratch > s->scratch ? scratch : s->scratch;
+	s->work += (double) map->k * (double) map->n;
+}
+
+static map_sizes
+size_maps(const mb_model *model, size_t rows)
+{
+	map_sizes	s = {rows, 0, 0, 0.0};
+
+	walk_maps(model, add_map, &s);
+	return s;
 }
 
 static double
 time_maps(const mb_model *model, size_t tokens)
 {
 	maps		m;
+	map_sizes	sizes;
 	double		seconds;
-	size_t		width = model->config.intermediate_size;
+	size_t		bytes;
 
-	if (width < model->config.hidden_size)
-		width = model->config.hidden_size;
 	m.model = model;
 	m.rows = tokens < 192 ? tokens : 192;
-	if (posix_memalign((void **) &m.x, 64, (m.rows + 32) * width * 4) != 0 ||
-		posix_memalign((void **) &m.y, 64, (m.rows + 32) * width * 4) != 0 ||
-		posix_memalign(&m.scratch, 64,
-					   mb_operand_memory(m.rows, width) + 64) != 0)
+	sizes = size_maps(model, m.rows);
+	bytes = (m.rows + 32) * sizes.width * sizeof(float);
+	if (posix_memalign((void **) &m.x, 64, bytes) != 0 ||
+		posix_memalign((void **) &m.y, 64, bytes) != 0 ||
+		posix_memalign(&m.scratch, 64, sizes.scratch + 64) != 0)
 		give_up("memory");
-	memset(m.x, 0, (m.rows + 32) * width * 4);
+	memset(m.x, 0, bytes);
 	if (mb_kernels_current()->begin != NULL)
 		mb_kernels_current()->begin();
 	seconds = median_time(run_maps, &m);
@@ -351,12 +372,12 @@ peak_avx512(void)
 static void
 print_parts(const job *j, double whole)
 {
-	const mb_config *c = &j->model->config;
 	double		peak = 0.0;
 	double		maps = time_maps(j->model, j->tokens) * 1e6 *
 		(double) j->tokens / (double) j->texts;
 	double		tokens = (double) j->tokens / (double) j->texts;
-	double		speed = map_work(c) * tokens / maps * 2e-3;
+	double		speed = size_maps(j->model, 1).work * tokens / maps *
+		2e-3;
 
 #if defined(__x86_64__)
 	if (__builtin_cpu_supports("avx512f"))

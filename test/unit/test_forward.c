@@ -10,200 +10,12 @@
 #include "forward.h"
 #include "kernels.h"
 
+#include "fixture.h"
 #include "tap.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Models in memory: ForPreTraining with tied weights */
-
-#define MOST_TENSORS 400
-
-typedef struct tensor
-{
-	char		name[160];
-	size_t		count;
-	const float **target;		/* where the model wants it */
-	float	   *data;
-} tensor;
-
-typedef struct fixture
-{
-	mb_model	model;
-	mb_arena	panels;
-	size_t		count;
-	tensor		tensors[MOST_TENSORS];
-} fixture;
-
-static void __attribute__((format(printf, 4, 5)))
-add(fixture *f, const float **target, size_t count, const char *format,...)
-{
-	tensor	   *t = &f->tensors[f->count++];
-	va_list		args;
-
-	va_start(args, format);
-	vsnprintf(t->name, sizeof(t->name), format, args);
-	va_end(args);
-	t->count = count;
-	t->target = target;
-	t->data = malloc((count > 0 ? count : 1) * sizeof(float));
-	*target = t->data;
-}
-
-static void
-add_linear(fixture *f, mb_linear *linear, size_t out, size_t in,
-		   const char *name)
-{
-	add(f, &linear->weight, out * in, "%s.weight", name);
-	add(f, &linear->bias, out, "%s.bias", name);
-}
-
-static void
-add_norm(fixture *f, mb_norm *norm, size_t width, const char *name)
-{
-	add(f, &norm->weight, width, "%s.LayerNorm.weight", name);
-	add(f, &norm->bias, width, "%s.LayerNorm.bias", name);
-}
-
-/* "mobilebert.encoder.layer.<i>.<rest>"; good until the next call */
-static const char *
-in_layer(size_t i, const char *rest)
-{
-	static char name[128];
-
-	snprintf(name, sizeof(name), "mobilebert.encoder.layer.%zu.%s", i, rest);
-	return name;
-}
-
-static void
-add_feedforwards(fixture *f, mb_layer *layer, size_t i)
-{
-	const mb_config *c = &f->model.config;
-	size_t		j;
-
-	layer->feedforwards = calloc(c->feedforwards, sizeof(mb_feedforward));
-	for (j = 0; j < c->feedforwards; j++)
-	{
-		mb_feedforward *net = &layer->feedforwards[j];
-		char		at[24] = "";
-		char		rest[64];
-
-		if (j + 1 < c->feedforwards)
-			snprintf(at, sizeof(at), "ffn.%zu.", j);
-		snprintf(rest, sizeof(rest), "%sintermediate.dense", at);
-		add_linear(f, &net->intermediate, c->intermediate_size,
-				   c->true_hidden_size, in_layer(i, rest));
-		snprintf(rest, sizeof(rest), "%soutput.dense", at);
-		add_linear(f, &net->output, c->true_hidden_size, c->intermediate_size,
-				   in_layer(i, rest));
-		snprintf(rest, sizeof(rest), "%soutput", at);
-		add_norm(f, &net->norm, c->true_hidden_size, in_layer(i, rest));
-	}
-}
-
-static void
-add_layer(fixture *f, size_t i)
-{
-	const mb_config *c = &f->model.config;
-	mb_layer   *layer = &f->model.layers[i];
-	size_t		inner = c->true_hidden_size;
-	size_t		hidden = c->hidden_size;
-	size_t		wide = c->attention_size;
-
-	add_linear(f, &layer->query, wide, inner,
-			   in_layer(i, "attention.self.query"));
-	add_linear(f, &layer->key, wide, inner, in_layer(i, "attention.self.key"));
-	add_linear(f, &layer->value, wide, c->value_input_size,
-			   in_layer(i, "attention.self.value"));
-	add_linear(f, &layer->attention_output, inner, inner,
-			   in_layer(i, "attention.output.dense"));
-	add_norm(f, &layer->attention_norm, inner, in_layer(i, "attention.output"));
-	add_feedforwards(f, layer, i);
-	if (!c->use_bottleneck)
-		return;
-	add_linear(f, &layer->bottleneck_input, inner, hidden,
-			   in_layer(i, "bottleneck.input.dense"));
-	add_norm(f, &layer->bottleneck_input_norm, inner,
-			 in_layer(i, "bottleneck.input"));
-	add_linear(f, &layer->bottleneck_output, hidden, inner,
-			   in_layer(i, "output.bottleneck.dense"));
-	add_norm(f, &layer->bottleneck_output_norm, hidden,
-			 in_layer(i, "output.bottleneck"));
-	if (!c->key_query_shared_bottleneck)
-		return;
-	add_linear(f, &layer->bottleneck_attention, inner, hidden,
-			   in_layer(i, "bottleneck.attention.dense"));
-	add_norm(f, &layer->bottleneck_attention_norm, inner,
-			 in_layer(i, "bottleneck.attention"));
-}
-
-static void
-add_heads(fixture *f)
-{
-	mb_model   *m = &f->model;
-	size_t		hidden = m->config.hidden_size;
-	size_t		words = m->config.vocab_size;
-
-	add(f, &m->mlm_bias, words, "cls.predictions.bias");
-	add(f, &m->mlm_dense, (hidden - m->config.embedding_size) * words,
-		"cls.predictions.dense.weight");
-	add_linear(f, &m->mlm_transform, hidden, hidden,
-			   "cls.predictions.transform.dense");
-	add_norm(f, &m->mlm_norm, hidden, "cls.predictions.transform");
-	add_linear(f, &m->nsp, 2, hidden, "cls.seq_relationship");
-	if (m->config.classifier_activation)
-		add_linear(f, &m->pooler, hidden, hidden, "mobilebert.pooler.dense");
-}
-
-/* Derived sizes, and room for every tensor. */
-static fixture *
-make_fixture(const mb_config *config)
-{
-	fixture    *f = calloc(1, sizeof(fixture));
-	mb_model   *m = &f->model;
-	mb_config  *c = &m->config;
-	size_t		i;
-
-	mb_arena_init(&f->panels, &mb_libc_memory, SIZE_MAX);
-	*c = *config;
-	c->true_hidden_size = c->use_bottleneck ? c->intra_bottleneck_size :
-		c->hidden_size;
-	c->head_size = c->true_hidden_size / c->heads;
-	c->attention_size = c->heads * c->head_size;
-	c->value_input_size = c->use_bottleneck && c->use_bottleneck_attention ?
-		c->true_hidden_size : c->hidden_size;
-	add(f, &m->word_embeddings, (size_t) c->vocab_size * c->embedding_size,
-		"mobilebert.embeddings.word_embeddings.weight");
-	add(f, &m->position_embeddings, (size_t) c->max_positions * c->hidden_size,
-		"mobilebert.embeddings.position_embeddings.weight");
-	add(f, &m->type_embeddings, (size_t) c->type_vocab_size * c->hidden_size,
-		"mobilebert.embeddings.token_type_embeddings.weight");
-	add_linear(f, &m->embedding_transformation, c->hidden_size,
-			   c->embedding_size * (c->trigram_input ? 3 : 1),
-			   "mobilebert.embeddings.embedding_transformation");
-	add_norm(f, &m->embedding_norm, c->hidden_size, "mobilebert.embeddings");
-	m->layers = calloc(c->layers > 0 ? c->layers : 1, sizeof(mb_layer));
-	for (i = 0; i < c->layers; i++)
-		add_layer(f, i);
-	add_heads(f);
-	return f;
-}
-
-static void
-free_fixture(fixture *f)
-{
-	size_t		i;
-
-	for (i = 0; i < f->count; i++)
-		free(f->tensors[i].data);
-	for (i = 0; i < f->model.config.layers; i++)
-		free(f->model.layers[i].feedforwards);
-	free(f->model.layers);
-	mb_arena_free(&f->panels);
-	free(f);
-}
 
 /* Panels of the weights as they are now. */
 static void
@@ -223,14 +35,6 @@ static int
 by_name(const void *a, const void *b)
 {
 	return strcmp(((const tensor *) a)->name, ((const tensor *) b)->name);
-}
-
-static bool
-scales(const char *name)
-{
-	size_t		length = strlen(name);
-
-	return length >= 16 && strcmp(name + length - 16, "LayerNorm.weight") == 0;
 }
 
 /* The weights of model.md section 10. */
@@ -903,6 +707,132 @@ test_tables_agree(const char *table)
 	}
 }
 
+/* Widths */
+
+/*
+ * The pass of a model of random weights with a table, in a batch and for one
+ * sequence alone, against plain C.  Small weights keep the roundings of all
+ * precisions small; what reads or writes beyond its memory does not.
+ */
+static bool
+widths_agree(const mb_config *config, mb_precision precision,
+			 const char *table)
+{
+	static random_batch r;
+	fixture    *f = make_fixture(config);
+	double		worst = 0.0;
+	double		largest = 0.0;
+	bool		equal;
+	capture		a;
+	capture		b;
+	size_t		i;
+
+	fill_random(f);
+	for (i = 0; i < f->count; i++)
+	{
+		size_t		j;
+
+		for (j = 0; j < f->tensors[i].count && !scales(f->tensors[i].name); j++)
+			f->tensors[i].data[j] *= 0.25f;
+	}
+	make_batch(&r, config, 3);
+	mb_kernels_choose("ref");
+	pack_as(f, precision, MB_DTYPE_F32);
+	run(&f->model, &r.batch, config->layers, &a, NULL, NULL);
+	mb_kernels_choose(table);
+	pack_as(f, precision, MB_DTYPE_F32);
+	run(&f->model, &r.batch, config->layers, &b, NULL, NULL);
+	for (i = 0; i < (config->layers + 1) * r.starts[3] * config->hidden_size;
+		 i++)
+	{
+		double		difference = fabs(a.hidden[i] - b.hidden[i]);
+
+		worst = fmax(worst, isfinite(difference) ? difference : INFINITY);
+		largest = fmax(largest, fabs(a.hidden[i]));
+	}
+	equal = alone_is_equal(&f->model, &r, &b, 1);
+	free_capture(&a);
+	free_capture(&b);
+	free_fixture(f);
+	return equal && worst <= (precision == MB_PRECISION_INT8 ? 2e-2 :
+							  precision == MB_PRECISION_BF16 ? 2e-2 :
+							  precision == MB_PRECISION_BF16X3 ? 1e-4 :
+							  2e-5) * largest;
+}
+
+/* Which width is the larger must not matter: all orders of four. */
+static void
+test_width_orders(const char *table)
+{
+	static const uint32_t widths[] = {4, 20, 68, 132};
+	int			precision;
+	size_t		order;
+
+	for (precision = 0; precision < MB_PRECISIONS; precision++)
+	{
+		bool		agree = true;
+		size_t		orders = 0;
+
+		for (order = 0; order < 256; order++)
+		{
+			mb_config	config = variant(0);
+			size_t		e = order % 4;
+			size_t		h = order / 4 % 4;
+			size_t		t = order / 16 % 4;
+			size_t		i = order / 64 % 4;
+
+			if ((1 << e | 1 << h | 1 << t | 1 << i) != 15)
+				continue;
+			config.layers = 1;
+			config.heads = 4;
+			config.feedforwards = 2;
+			config.max_positions = 30;
+			config.trigram_input = h % 2;
+			config.embedding_size = widths[e];
+			config.hidden_size = widths[h];
+			config.intra_bottleneck_size = widths[t];
+			config.intermediate_size = widths[i];
+			orders++;
+			if (!widths_agree(&config, (mb_precision) precision, table))
+			{
+				agree = false;
+				printf("# embedding %u, hidden %u, bottleneck %u, "
+					   "intermediate %u\n", widths[e], widths[h], widths[t],
+					   widths[i]);
+			}
+		}
+		ok(agree, "%s %s: widths in %zu orders", table,
+		   mb_precision_name((mb_precision) precision), orders);
+	}
+}
+
+/* A bottleneck wider than all that is around it crashed servers. */
+static void
+test_wide_bottleneck(const char *table)
+{
+	static const uint32_t shapes[][2] = {{8, 512}, {8, 112}, {64, 96}};
+	int			precision;
+	size_t		i;
+
+	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		for (precision = 0; precision < MB_PRECISIONS; precision++)
+		{
+			mb_config	config = variant(0);
+
+			config.layers = 4;
+			config.heads = 8;
+			config.feedforwards = 1;
+			config.trigram_input = 0;
+			config.embedding_size = 4;
+			config.hidden_size = config.intermediate_size = shapes[i][0];
+			config.intra_bottleneck_size = shapes[i][1];
+			ok(widths_agree(&config, (mb_precision) precision, table),
+			   "%s %s: a bottleneck of %u between %u", table,
+			   mb_precision_name((mb_precision) precision), shapes[i][1],
+			   shapes[i][0]);
+		}
+}
+
 /* Early stop and no layers at all */
 
 static void
@@ -1291,6 +1221,8 @@ main(void)
 		test_batches(tables[i]);
 		test_stored_half(tables[i]);
 		test_tables_agree(tables[i]);
+		test_width_orders(tables[i]);
+		test_wide_bottleneck(tables[i]);
 		test_distances(tables[i]);
 	}
 	mb_kernels_choose("auto");

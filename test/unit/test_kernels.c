@@ -471,7 +471,7 @@ fill_exact(float *x, size_t count)
 static map
 make_map(mb_format format, const float *bias, size_t k, size_t n)
 {
-	map			m = {{NULL, bias, NULL, format}, NULL, NULL};
+	map			m = {{NULL, bias, NULL, format, k, n}, NULL, NULL};
 	size_t		size;
 
 	m.w = malloc(k * n * sizeof(float));
@@ -796,7 +796,8 @@ test_dense(const char *name)
 	float	   *y = malloc(BLOCK * n * sizeof(float));
 	map			m = make_map(MB_FORMAT_FLOAT, b, k, n);
 	mb_operand	operand = {x, BLOCK, k, NULL, MB_FORMAT_ROWS};
-	mb_linear	rows = {m.w, b, NULL, MB_FORMAT_ROWS};
+	mb_linear	rows = {m.w, b, NULL, MB_FORMAT_ROWS, k, n};
+	mb_operand	narrow = {x, BLOCK, k - 1, NULL, MB_FORMAT_ROWS};
 	double		worst = 0.0;
 	mb_status	status;
 	mb_error	err;
@@ -805,7 +806,7 @@ test_dense(const char *name)
 
 	fill(x, BLOCK * k, 1.0f);
 	fill(b, n, 1.0f);
-	status = mb_dense(&m.linear, &operand, NULL, y, n, NULL, NULL);
+	status = mb_dense(&m.linear, &operand, NULL, y, NULL, NULL);
 	for (j = 0; j < n; j += 7)
 	{
 		size_t		row = j % BLOCK;
@@ -817,8 +818,10 @@ test_dense(const char *name)
 	}
 	ok(status == MB_OK && worst < 1e-4, "%s: a map in parts within %.1e", name,
 	   worst);
-	ok(mb_dense(&rows, &operand, NULL, y, n, NULL, &err) == MB_ERR_ARGUMENT,
+	ok(mb_dense(&rows, &operand, NULL, y, NULL, &err) == MB_ERR_ARGUMENT,
 	   "%s: a map without panels is refused: %s", name, err.message);
+	ok(mb_dense(&m.linear, &narrow, NULL, y, NULL, &err) == MB_ERR_ARGUMENT,
+	   "%s: rows that are too narrow are refused: %s", name, err.message);
 	free(x);
 	free(b);
 	free(y);

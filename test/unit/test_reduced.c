@@ -155,6 +155,8 @@ trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
 	p->map.bias = p->bias;
 	p->map.panels = p->panels;
 	p->map.format = f->format;
+	p->map.k = k;
+	p->map.n = n;
 }
 
 static void
@@ -676,20 +678,20 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 		p[0].bias[n / 2] = 4e5f;
 	if (rows > 1)
 		p[0].x[(rows / 2) * 70 + 3] = NAN;
-	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, n, NULL, NULL);
+	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
 	for (i = 0; i < rows * n && rounded; i++)
 		p[0].y[i] = bf16_to_float(bf16_from_float(p[0].y[i]));
-	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, 45, NULL, NULL);
+	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, NULL, NULL);
 	size = rows * 45 * sizeof(float);
 	expected = malloc(size);
 	memcpy(expected, p[1].y, size);
 	memset(p[1].y, 0, size);
 	y.prepared = MB_FORMAT_ROWS;
 	epilogue.next = &y;
-	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, n, NULL, NULL);
+	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
 	ok((y.prepared == f->format) == chain, "%s %s: chained with %zu between",
 	   f->name, mb_kernels_current()->name, n);
-	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, 45, NULL, NULL);
+	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, NULL, NULL);
 	if (few_bits)
 		ok(difference(expected, p[1].y, rows * 45) < 0.2,
 		   "%s %s: two maps in a chain and a GELU of few bits, off by %.1e",
