@@ -7,6 +7,8 @@
 #	make -f test/engine.mk OUT=build/unit unit
 #	make -f test/engine.mk OUT=build/sanitized SANITIZE=address,undefined unit
 #	make -f test/engine.mk OUT=build/fuzz SANITIZE=address,undefined fuzz
+#	make -f test/engine.mk OUT=build/tiles SANITIZE=address,undefined \
+#		TILES=software unit
 #	make -f test/engine.mk OUT=build/unit bench
 #	make -f test/engine.mk OUT=build/libfuzzer CC=clang-14 LIBFUZZER=1 \
 #		SANITIZE=address,undefined fuzz
@@ -15,6 +17,10 @@
 # and test/fuzz.  Fuzz targets are linked with test/fuzz/driver.c, which runs
 # them over the corpus and random mutations of it, or with LIBFUZZER=1 with
 # clang's libFuzzer.  With SANITIZE the first finding ends the program.
+#
+# With TILES=software the kernels for AMX, "amx", run on every processor with
+# AVX-512, VNNI and bf16, on tiles of test/unit/software_tiles.h, so that
+# sanitizers see what tiles read and write; with SANITIZE or without.
 #
 # Other processors have plain C.  The engine cross-compiles for aarch64 with
 # Debian's gcc-aarch64-linux-gnu, given libopenblas-serial-dev and
@@ -30,6 +36,7 @@
 OUT ?= build/unit
 CC ?= gcc
 SANITIZE ?=
+TILES ?=
 LIBFUZZER ?=
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -46,6 +53,10 @@ CFLAGS = -std=gnu99 -O2 -g -fPIC -ffp-contract=off \
 CPPFLAGS = -Isrc/engine -Itest/unit $(BLAS_INC:%=-isystem %)
 LDFLAGS = $(BLAS_LIB:%=-L% -Wl,-rpath,%)
 LDLIBS = -lopenblas -lutf8proc -lm
+
+ifeq ($(TILES),software)
+CPPFLAGS += -include test/unit/software_tiles.h
+endif
 
 ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \

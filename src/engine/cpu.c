@@ -66,6 +66,17 @@ mb_cpu_has_vnni(void)
 	return mb_cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
+#if defined(MB_SOFTWARE_TILES)
+
+/* Tests bring tiles of their own: test/unit/software_tiles.h. */
+static bool
+has_tiles(void)
+{
+	return true;
+}
+
+#else
+
 /* What the operating system saves for each thread; OSXSAVE is known to be. */
 static uint32_t
 saved_state(void)
@@ -88,8 +99,8 @@ tiles_permitted(void)
 #endif
 }
 
-bool
-mb_cpu_has_amx(void)
+static bool
+has_tiles(void)
 {
 	const unsigned int wanted = AMX_BF16 | AMX_TILE | AMX_INT8;
 	unsigned int a;
@@ -97,9 +108,17 @@ mb_cpu_has_amx(void)
 	unsigned int c;
 	unsigned int d;
 
-	return mb_cpu_has_vnni() && __builtin_cpu_supports("avx512bf16") &&
-		__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & wanted) == wanted &&
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & wanted) == wanted &&
 		(saved_state() & TILE_STATE) == TILE_STATE && tiles_permitted();
+}
+
+#endif							/* MB_SOFTWARE_TILES */
+
+bool
+mb_cpu_has_amx(void)
+{
+	return mb_cpu_has_vnni() && __builtin_cpu_supports("avx512bf16") &&
+		has_tiles();
 }
 
 #else
