@@ -54,6 +54,11 @@ CPPFLAGS = -Isrc/engine -Itest/unit $(BLAS_INC:%=-isystem %)
 LDFLAGS = $(BLAS_LIB:%=-L% -Wl,-rpath,%)
 LDLIBS = -lopenblas -lutf8proc -lm
 
+# What must hold inside the engine is looked at where tests look closely.
+ifneq ($(SANITIZE)$(TILES),)
+CPPFLAGS += -DMB_ASSERTIONS
+endif
+
 ifeq ($(TILES),software)
 CPPFLAGS += -include test/unit/software_tiles.h
 endif

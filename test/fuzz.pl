@@ -20,7 +20,11 @@ my $program = shift @ARGV or die "usage: fuzz.pl PROGRAM\n";
 my $name = basename($program);
 my $target = $name =~ s/^fuzz_//r;
 my @seeds = sort glob "test/fuzz/corpus/$target/*";
-my $quoted = join ' ', map { "'$_'" } $program, @seeds;
+
+# Targets that take bytes as choices have random ones, for so many seconds.
+my %options = (forward => [qw(-random=16 -runs=1000000 -max_total_time=30)]);
+my $quoted = join ' ', map { "'$_'" } $program, @{ $options{$target} || [] },
+  @seeds;
 my $output = `$quoted 2>&1`;
 my $status = $?;
 

@@ -3,9 +3,11 @@
  * driver.c
  *	  A stand-in for libFuzzer: seeds, and random changes of them.
  *
- *	fuzz_json [-runs=N] [-seed=N] [file or folder ...]
+ *	fuzz_json [-runs=N] [-max_total_time=SECONDS] [-seed=N] [-random=N]
+ *		[file or folder ...]
  *
- * It has no notion of coverage, so it finds less; but it needs no particular
+ * With -random inputs are N random bytes instead of changed seeds, for targets
+ * that take bytes as choices.  It has no notion of coverage, so it finds less; but it needs no particular
  * compiler, and the same arguments give the same inputs on every machine.
  * Other options, which libFuzzer would know, are passed over.  On a failure the
  * input is kept in the file "crash-PROGRAM", which can be given as a seed.
@@ -16,6 +18,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <time.h>
 
 #define MAX_SEEDS 1000
 #define INPUT_LIMIT 100000
@@ -64,8 +67,7 @@ keep_input(void)
 static void
 on_abort(int signal_number)
 {
-	(void) signal_number;
-	signal(SIGABRT, SIG_DFL);
+	signal(signal_number, SIG_DFL);
 	keep_input();
 }
 
@@ -79,6 +81,8 @@ watch_failures(const char *program)
 	signal(SIGABRT, on_abort);
 	if (__sanitizer_set_death_callback != NULL)
 		__sanitizer_set_death_callback(keep_input);
+	else
+		signal(SIGSEGV, on_abort);
 }
 
 /* xorshift64*; 0 is never its state. */
@@ -206,11 +210,35 @@ run_input(const uint8_t *bytes, size_t size)
 	free(copy);
 }
 
+/* Changes of a seed, or so many random bytes */
+static size_t
+make_input(uint8_t *input, size_t random)
+{
+	const seed *from = &seeds[random_below(seed_count)];
+	size_t		size = from->size;
+	size_t		changes = 1 + random_below(6);
+	size_t		i;
+
+	if (random > 0)
+	{
+		for (i = 0; i < random; i++)
+			input[i] = (uint8_t) random_number();
+		return random;
+	}
+	memcpy(input, from->bytes, size);
+	while (changes-- > 0)
+		size = mutate(input, size);
+	return size;
+}
+
 int
 main(int argc, char **argv)
 {
 	static uint8_t input[INPUT_LIMIT];
 	long		runs = 5000;
+	long		seconds = 0;
+	size_t		random = 0;
+	time_t		start = time(NULL);
 	long		run;
 	size_t		i;
 	int			arg;
@@ -221,8 +249,12 @@ main(int argc, char **argv)
 	{
 		if (strncmp(argv[arg], "-runs=", 6) == 0)
 			runs = atol(argv[arg] + 6);
+		else if (strncmp(argv[arg], "-max_total_time=", 16) == 0)
+			seconds = atol(argv[arg] + 16);
 		else if (strncmp(argv[arg], "-seed=", 6) == 0)
 			state = (uint64_t) atol(argv[arg] + 6) * 2 + 1;
+		else if (strncmp(argv[arg], "-random=", 8) == 0)
+			random = (size_t) atol(argv[arg] + 8) % INPUT_LIMIT;
 		else if (argv[arg][0] != '-')
 			add_path(argv[arg]);
 	}
@@ -233,17 +265,13 @@ main(int argc, char **argv)
 		run_input(seeds[i].bytes, seeds[i].size);
 	for (run = 0; run < runs; run++)
 	{
-		const seed *from = &seeds[random_below(seed_count)];
-		size_t		size = from->size;
-		size_t		changes = 1 + random_below(6);
-
-		memcpy(input, from->bytes, size);
-		while (changes-- > 0)
-			size = mutate(input, size);
-		run_input(input, size);
+		if (seconds > 0 && time(NULL) - start >= seconds)
+			break;
+		run_input(input, make_input(input, random));
 	}
 	for (i = 0; i < seed_count; i++)
 		free(seeds[i].bytes);
-	printf("%zu seeds and %ld changes of them: no failure\n", seed_count, runs);
+	printf("%zu seeds and %ld %s: no failure\n", seed_count, run,
+		   random > 0 ? "random inputs" : "changes of them");
 	return 0;
 }
