@@ -28,6 +28,7 @@ struct MobilebertRunRow
 	size_t		n;				/* which of its sequences */
 	size_t		keep_from;
 	size_t		keep_to;
+	size_t		weight;
 };
 
 static void run_row(MobilebertRun *run, size_t row, const float *states);
@@ -64,6 +65,7 @@ run_add_row(MobilebertRun *run, MobilebertCall *call, size_t n,
 	row->n = n;
 	row->keep_from = sequence->keep_from;
 	row->keep_to = sequence->keep_to;
+	row->weight = sequence->weight;
 	mobilebert_pass_add(&run->pass, sequence);
 }
 
@@ -107,6 +109,7 @@ run_row(MobilebertRun *run, size_t row, const float *states)
 	sequence.pad_after = pass->pad_after[row] != 0;
 	sequence.keep_from = run->rows[row].keep_from;
 	sequence.keep_to = run->rows[row].keep_to;
+	sequence.weight = run->rows[row].weight;
 	call->take(call, run->rows[row].n, &sequence, states +
 			   (pass->first_only ? row : start) *
 			   pass->model->image.config.hidden_size);

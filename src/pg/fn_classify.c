@@ -6,7 +6,8 @@
  * One call for all three: the logits of the first token's state become scores
  * as the configuration's kind of problem asks for, and what is made of the
  * scores differs.  Of a text read in several windows the scores are the mean of
- * the windows' scores, weighted by the tokens that each window stands for.
+ * the windows' scores, weighted by the tokens that each window stands for, those
+ * of a second text aside.
  *
  * Source: transformers' MobileBertForSequenceClassification and
  * TextClassificationPipeline; spec pipelines.md section 2, model.md 5.6.
@@ -170,7 +171,7 @@ classify_take(MobilebertCall *call, size_t n,
 {
 	ClassifyCall *c = (ClassifyCall *) call;
 	size_t		outputs = c->labels->outputs;
-	size_t		weight = sequence->keep_to - sequence->keep_from;
+	size_t		weight = sequence->weight;
 	bool		last = n + 1 == call->sequences;
 	mb_error	err;
 	size_t		i;
@@ -181,11 +182,7 @@ classify_take(MobilebertCall *call, size_t n,
 					 &err);
 	apply_function(c->function, c->scores, outputs);
 	if (last)
-	{
-		/* The second text is in all windows: none stands for it alone. */
-		weight -= c->in.second.count;
 		mobilebert_input_free(&c->in);
-	}
 	if (c->sums == NULL)
 		return;
 	c->tokens += weight;

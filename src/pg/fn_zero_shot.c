@@ -385,15 +385,13 @@ zero_shot_take(MobilebertCall *call, size_t n,
 static void
 window_end(ZeroShotCall *z, const MobilebertSequence *sequence, bool last)
 {
-	size_t		weight = sequence->keep_to - sequence->keep_from;
+	size_t		weight = sequence->weight;
 	size_t		i;
 
 	mb_zero_shot_scores(z->entailed, z->alone ? z->contradicted : NULL,
 						z->count, z->scores);
 	if (z->sums != NULL)
 	{
-		if (last)
-			weight -= z->sentences[z->count - 1].count;
 		z->tokens += weight;
 		for (i = 0; i < z->count; i++)
 		{

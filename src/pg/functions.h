@@ -107,6 +107,9 @@ typedef struct MobilebertSequence
 	bool		pad_after;		/* as if padded (mb_batch.pad_after) */
 	size_t		keep_from;
 	size_t		keep_to;
+	size_t		weight;			/* of a window: tokens it stands for without
+								 * those of the second text, which is whole in
+								 * every window */
 } MobilebertSequence;
 
 /*

@@ -11,7 +11,9 @@
  * farther from the edge; at equal distance the earlier one.  With windows
  * [s0, e0) and [s1, e1), s0 < s1, that gives all pieces before
  * (e0 - 1 + s1) / 2 + 1 to the first.  The template's tokens count once: those
- * before the text in the first window, those after it in the last.
+ * before the text in the first window, those after it in the last.  So do those
+ * of a second text, which stands before or after the first as the template says;
+ * since every window has all of it, no window weighs more for it.
  *
  * Depends on pg.h, functions.h.
  *
@@ -218,6 +220,7 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	size_t		count;
 	size_t		start = 0;
 	size_t		lead;
+	size_t		i;
 
 	mb_arena_free(&in->window_arena);
 	mb_encode_defaults(tokenizer, &options);
@@ -255,6 +258,9 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 		lead + (window_keep_from(in, n) - start);
 	sequence->keep_to = n + 1 == in->windows ? encoding->length :
 		lead + (window_keep_from(in, n + 1) - start);
+	sequence->weight = 0;
+	for (i = sequence->keep_from; i < sequence->keep_to; i++)
+		sequence->weight += encoding->sequences[i] != 1;
 }
 
 size_t

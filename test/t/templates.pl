@@ -1,0 +1,578 @@
+#-------------------------------------------------------------------------
+#
+# templates.pl
+#		Texts and pairs in windows, with templates in every order.
+#
+# A tokenizer.json may lay a pair out as "[CLS] B [SEP] A [SEP]", give the
+# texts' types the other way round, put special tokens anywhere or nowhere.
+# For each such template, what the functions give for a text in several windows
+# is compared with a sum written out here: the windows are laid out token by
+# token from the template, each goes through the encoder as ids
+# (hidden_states), heads are applied with the checkpoint's own weights, and
+# each token of the text counts in the window in which it stands farthest
+# inside.
+#
+# Words are single letters, a token each, so that ids can be looked up here.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use List::Util qw(max min sum sum0);
+use Mobilebert;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('templates');
+my $place = PostgreSQL::Test::Utils::tempdir();
+my %special = ('[CLS]' => 101, '[SEP]' => 102, '[MASK]' => 103);
+
+# ---------------------------------------------------------------------------
+# Models: a checkpoint with another template
+# ---------------------------------------------------------------------------
+
+my %checkpoints = (
+	nli => 'nli-3-entail-first', qa => 'tok-no-cjk',
+	ner => 'tok-only-vocab', mlm => 'one-layer-one-head');
+my %vocabulary;
+my %weights;
+
+for my $kind (keys %checkpoints)
+{
+	my $path = golden($checkpoints{$kind});
+
+	if (-e "$path/tokenizer.json")
+	{
+		my $json =
+		  JSON::PP::decode_json(file_content("$path/tokenizer.json"));
+		$vocabulary{$kind} = $json->{model}{vocab};
+	}
+	else
+	{
+		my @lines = split(/\n/, file_content("$path/vocab.txt"));
+		$vocabulary{$kind} = { map { $lines[$_] => $_ } 0 .. $#lines };
+	}
+	my $tensors = read_weights($path);
+	for my $name (grep { !/encoder|embeddings/ } keys %$tensors)
+	{
+		$weights{$kind}{$name} = [ unpack('f<*', $tensors->{$name}{data}) ];
+	}
+}
+
+# "[CLS]:0 A:1" -> pairs of a name and a type
+sub template
+{
+	return map { [ split /:/ ] } split(' ', $_[0]);
+}
+
+sub json_template
+{
+	return [
+		map {
+			my ($name, $type) = @$_;
+			$name =~ /^[AB]$/
+			  ? { Sequence => { id => $name, type_id => $type + 0 } }
+			  : { SpecialToken => { id => $name, type_id => $type + 0 } }
+		} template($_[0])
+	];
+}
+
+# A directory with the checkpoint and these templates; none: no post-processor.
+sub make_model
+{
+	my ($kind, $name, $single, $pair, $side, $max_length) = @_;
+	my $path = copy_model(golden($checkpoints{$kind}), "$place/$name");
+
+	copy_tokenizer($path) unless -e "$path/tokenizer.json";
+	edit_json(
+		"$path/tokenizer.json",
+		sub {
+			my ($json) = @_;
+
+			$json->{model}{vocab} = $vocabulary{$kind};
+			$json->{post_processor} = defined $single
+			  ? {
+				type => 'TemplateProcessing',
+				single => json_template($single),
+				pair => json_template($pair),
+				special_tokens => {
+					map {
+						$_ => {
+							id => $_, ids => [ $special{$_} ],
+							tokens => [$_]
+						  }
+					  } keys %special
+				}
+			  }
+			  : undef;
+		});
+	edit_json(
+		"$path/tokenizer_config.json",
+		sub {
+			my ($json) = @_;
+
+			$json->{truncation_side} = $side || 'right';
+			$json->{model_max_length} = $max_length if $max_length;
+		});
+	return $path;
+}
+
+sub copy_tokenizer
+{
+	my ($path) = @_;
+
+	write_file("$path/tokenizer.json",
+		file_content(golden('nli-3-entail-first') . '/tokenizer.json'));
+	unlink "$path/vocab.txt";
+	return;
+}
+
+sub import_model
+{
+	my ($name, @arguments) = @_;
+	my $path = make_model($arguments[0], $name, @arguments[ 1 .. $#arguments ]);
+
+	value($node, "SELECT mobilebert.import_model('$name', '$path')");
+	return;
+}
+
+# ---------------------------------------------------------------------------
+# Windows by hand
+# ---------------------------------------------------------------------------
+
+sub letters
+{
+	my ($count, $first) = @_;
+
+	return [ map { chr(97 + ($_ * 7 + ($first || 0)) % 26) } 0 .. $count - 1 ];
+}
+
+# Windows [start, stop) of so many pieces, and the numbers of those that each
+# stands for: a piece counts where it is farthest from the window's edges, at
+# equal distance in the earlier window.
+sub windows
+{
+	my ($count, $room, $stride, $from_end) = @_;
+	my @windows;
+
+	for (my $at = 0; ; $at += $room - $stride)
+	{
+		my ($start, $stop) = ($at, min($at + $room, $count));
+
+		($start, $stop) = ($count - $stop, $count - $start) if $from_end;
+		push @windows, { start => $start, stop => $stop, keep => [] };
+		last if $at + $room >= $count;
+	}
+	# upstream's first is the one that its template gives the types of
+	$windows[0]{first} = 1;
+	@windows = reverse @windows if $from_end;
+	for my $piece (0 .. $count - 1)
+	{
+		my ($best, $distance);
+
+		for my $window (@windows)
+		{
+			my $inside = min($piece - $window->{start},
+				$window->{stop} - 1 - $piece);
+
+			next if $inside < 0 || defined $distance && $inside <= $distance;
+			($best, $distance) = ($window, $inside);
+		}
+		push @{ $best->{keep} }, $piece;
+	}
+	return @windows;
+}
+
+# The tokens of a window: [id, type, text (-1: template), piece's number].
+# later: a text whose types are not the template's.
+sub lay_out
+{
+	my ($kind, $template, $texts, $starts, $later) = @_;
+	my @tokens;
+
+	for my $part (template($template))
+	{
+		my ($name, $type) = @$part;
+
+		if ($name !~ /^[AB]$/)
+		{
+			push @tokens, [ $special{$name}, $type, -1, -1 ];
+			next;
+		}
+		my $text = $name eq 'A' ? 0 : 1;
+		my $words = $texts->[$text];
+
+		$type = $text if defined $later && $later == $text;
+		push @tokens,
+		  map {
+			[
+				$special{ $words->[$_] } // $vocabulary{$kind}{ $words->[$_] },
+				$type, $text, $_ + $starts->[$text]
+			]
+		  } 0 .. $#$words;
+	}
+	return @tokens;
+}
+
+# Numbers of template tokens before the first text, and after it.
+sub around
+{
+	my @parts = template($_[0]);
+	my ($at) = grep { $parts[$_][0] eq 'A' } 0 .. $#parts;
+
+	return (
+		scalar(grep { $_->[0] !~ /^[AB]$/ } @parts[ 0 .. $at - 1 ]),
+		scalar(grep { $_->[0] !~ /^[AB]$/ } @parts[ $at + 1 .. $#parts ]));
+}
+
+# The last hidden states of such tokens.
+sub states
+{
+	my ($model, @tokens) = @_;
+	my $ids = join(',', map { $_->[0] } @tokens);
+	my $types = join(',', map { $_->[1] } @tokens);
+	my $out = value($node,
+		"SELECT state FROM mobilebert.hidden_states('{$ids}'::int[], '$model', '{$types}', -1) ORDER BY token_no"
+	);
+
+	return map { [ /[-\d.e]+/g ] } split(/\n/, $out);
+}
+
+sub dense
+{
+	my ($kind, $name, $x) = @_;
+	my ($weight, $bias) = map { $weights{$kind}{"$name.$_"} } qw(weight bias);
+
+	return map {
+		my $row = $_;
+		$bias->[$row] +
+		  sum(map { $weight->[ $row * @$x + $_ ] * $x->[$_] } 0 .. $#$x)
+	} 0 .. $#$bias;
+}
+
+sub softmax
+{
+	my $top = max(@_);
+	my @e = map { exp($_ - $top) } @_;
+	my $sum = sum(@e);
+
+	return map { $_ / $sum } @e;
+}
+
+sub tanh
+{
+	return 1 - 2 / (exp(2 * $_[0]) + 1);
+}
+
+# logits of the classifier
+sub classified
+{
+	my ($first) = @_;
+
+	return dense('nli', 'classifier',
+		[ map { tanh($_) } dense('nli', 'mobilebert.pooler.dense', $first) ]);
+}
+
+# All numbers of two lists are near each other.
+sub near
+{
+	my ($got, $wanted, $name, $tolerance) = @_;
+	my $worst = @$got == @$wanted && @$got > 0 ? 0 : 9e9;
+
+	$worst = max(
+		$worst,
+		map {
+			abs($got->[$_] - $wanted->[$_]) / max(1, abs($wanted->[$_]))
+		} 0 .. $#$wanted) if $worst == 0;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	cmp_ok($worst, '<', $tolerance || 2e-5, $name)
+	  or diag("got @$got\nwanted @$wanted");
+	return;
+}
+
+# ---------------------------------------------------------------------------
+# Templates
+# ---------------------------------------------------------------------------
+
+my @templates = (
+	[ 'a_b', '[CLS]:0 A:0 [SEP]:0', '[CLS]:0 A:0 [SEP]:0 B:1 [SEP]:1' ],
+	[ 'b_a', '[CLS]:0 A:0 [SEP]:0', '[CLS]:0 B:0 [SEP]:0 A:1 [SEP]:1' ],
+	[
+		'types_swapped', '[CLS]:1 A:1 [SEP]:1',
+		'[CLS]:1 A:1 [SEP]:1 B:0 [SEP]:0'
+	],
+	[
+		'b_a_swapped', '[SEP]:0 A:1 [CLS]:0',
+		'[CLS]:1 B:1 [SEP]:1 A:0 [SEP]:0'
+	],
+	[ 'at_the_end', 'A:0 [SEP]:0 [CLS]:1', 'B:1 [SEP]:0 A:0 [SEP]:0 [CLS]:1' ],
+	[
+		'many', '[SEP]:0 [CLS]:1 A:1 [SEP]:0 [SEP]:1 [SEP]:0',
+		'[CLS]:0 [SEP]:1 B:1 [SEP]:0 [SEP]:0 [SEP]:1 A:0'
+	],
+	[ 'bare', 'A:0', 'A:0 B:1' ],
+	[ 'bare_b_a', 'A:1', 'B:1 A:1' ]);
+
+sub check_classify
+{
+	my ($model, $single, $pair) = @_;
+	my $text = letters(23);
+	my $second = letters(4, 3);
+	my ($t, $s) = ("@$text", "@$second");
+
+	for my $stride (0, 2)
+	{
+		for my $template ($single, $pair)
+		{
+			my @around = around($template);
+			my $room = 9 - $stride;
+			my $limit = $room + sum(@around) + ($template eq $pair ? 4 : 0);
+			my @windows = windows(23, $room, $stride);
+			my (@sum, $tokens);
+
+			for my $window (@windows)
+			{
+				my ($from, $to) = @$window{qw(start stop)};
+				my @tokens = lay_out('nli', $template,
+					[ [ @$text[ $from .. $to - 1 ] ], $second ],
+					[ $from, 0 ]);
+				my @scores = softmax(classified((states($model, @tokens))[0]));
+				my $weight = @{ $window->{keep} };
+
+				$weight += $around[0] if $window == $windows[0];
+				$weight += $around[1] if $window == $windows[-1];
+				$tokens += $weight;
+				$sum[$_] += $weight * $scores[$_] for 0 .. 2;
+			}
+			my $with = $template eq $pair ? "pair => '$s', " : '';
+			near(
+				[ split /\n/, value($node, qq{
+					SELECT score FROM mobilebert.classify('$t', '$model', $with
+						overflow => 'window', stride => $stride, max_length => $limit)
+					ORDER BY label <> 'ENTAILMENT', label <> 'neutral'})
+				],
+				[ map { $_ / $tokens } @sum ],
+				"$model: classify"
+				  . ($with ? ' a pair' : '')
+				  . ", stride $stride, " . @windows . ' windows');
+		}
+	}
+	return;
+}
+
+sub check_zero_shot
+{
+	my ($model, $pair) = @_;
+	my $text = letters(17);
+	my @labels = ([ 'b' ], [qw(c d e f g)], [qw(k l)]);
+	my @around = around($pair);
+	my $limit = 8 + 5 + sum(@around);
+	my @windows = windows(17, 8, 1);
+	my ($t, $l) = ("@$text", join(',', map { "@$_" } @labels));
+
+	for my $alone ('false', 'true')
+	{
+		my (@sum, $tokens);
+
+		for my $window (@windows)
+		{
+			my ($from, $to) = @$window{qw(start stop)};
+			my $weight = @{ $window->{keep} };
+			my @logits = map {
+				[
+					classified(
+						(
+							states(
+								$model,
+								lay_out(
+									'nli', $pair,
+									[ [ @$text[ $from .. $to - 1 ] ], $_ ],
+									[ 0, 0 ]))
+						)[0])
+				]
+			} @labels;
+			# the first output is entailment, the last contradiction
+			my @scores =
+			  $alone eq 'true'
+			  ? map { (softmax($_->[2], $_->[0]))[1] } @logits
+			  : softmax(map { $_->[0] } @logits);
+
+			$weight += $around[0] if $window == $windows[0];
+			$weight += $around[1] if $window == $windows[-1];
+			$tokens += $weight;
+			$sum[$_] += $weight * $scores[$_] for 0 .. 2;
+		}
+		near(
+			[ split /\n/, value($node, qq{
+				SELECT score FROM mobilebert.zero_shot('$t', '{$l}', '$model', '{}',
+					$alone, overflow => 'window', stride => 1, max_length => $limit)
+				ORDER BY array_position('{$l}'::text[], label)})
+			],
+			[ map { $_ / $tokens } @sum ],
+			"$model: zero_shot, multi_label $alone");
+	}
+	return;
+}
+
+# A window's tokens that count, of all its tokens, in order.
+sub kept
+{
+	my ($window, $windows, @tokens) = @_;
+	my ($first) = grep { $tokens[$_][2] == 0 } 0 .. $#tokens;
+	my %keep = map { $_ => 1 } @{ $window->{keep} };
+
+	return grep {
+			$tokens[$_][2] == 0 ? $keep{ $tokens[$_][3] }
+		  : $_ < $first ? $window == $windows->[0]
+		  : $window == $windows->[-1]
+	} 0 .. $#tokens;
+}
+
+sub check_states
+{
+	my ($model, $single, $pair) = @_;
+
+	# embed: the limit is the tokenizer's
+	my $text = letters(70);
+	my $t = "@$text";
+	my @windows = windows(70, 40 - sum(around($single)), 5);
+	my @states;
+	my ($n, $tokens) = (0, 0);
+	my (%pooled);
+
+	for my $window (@windows)
+	{
+		my ($from, $to) = @$window{qw(start stop)};
+		my @tokens = lay_out('nli', $single, [ [ @$text[ $from .. $to - 1 ] ] ],
+			[$from]);
+		my @all = states($model, @tokens);
+
+		push @states, @all[ kept($window, \@windows, @tokens) ];
+	}
+	is(scalar @states, 70 + sum(around($single)),
+		"$model: each token counts once");
+	$pooled{cls} = $states[0];
+	$pooled{lasttoken} = $states[-1];
+	for my $i (0 .. 31)
+	{
+		my @column = map { $_->[$i] } @states;
+
+		$pooled{max}[$i] = max(@column);
+		$pooled{mean}[$i] = sum(@column) / @column;
+		$pooled{mean_sqrt_len_tokens}[$i] = sum(@column) / sqrt(@column);
+		$pooled{weightedmean}[$i] =
+		  sum(map { $column[$_] * ($_ + 1) } 0 .. $#column) /
+		  sum(1 .. @column);
+	}
+	for my $pooling (sort keys %pooled)
+	{
+		near(
+			[ value($node, qq{
+				SELECT mobilebert.embed('$t', '$model', '$pooling', false,
+					overflow => 'window', stride => 5)}) =~ /[-\d.e]+/g
+			],
+			$pooled{$pooling}, "$model: embed, $pooling");
+	}
+
+	# hidden_states of a pair: the positions are the limit
+	my $second = letters(9, 4);
+	my (@wanted, @ids);
+
+	$text = letters(200);
+	@windows = windows(200, 128 - 9 - sum(around($pair)), 11);
+	for my $window (@windows)
+	{
+		my ($from, $to) = @$window{qw(start stop)};
+		my @tokens = lay_out('nli', $pair,
+			[ [ @$text[ $from .. $to - 1 ] ], $second ],
+			[ $from, 0 ]);
+		my @all = states($model, @tokens);
+
+		push @wanted, map { @{ $all[$_] } } kept($window, \@windows, @tokens);
+	}
+	my @whole = lay_out('nli', $pair, [ $text, $second ], [ 0, 0 ]);
+	is(scalar @wanted, 32 * @whole, "$model: each token of a pair counts once");
+	near(
+		[ value($node, qq{
+			SELECT state FROM mobilebert.hidden_states('@$text', '$model', '@$second',
+				-1, 'window', 11) ORDER BY token_no}) =~ /[-\d.e]+/g
+		],
+		\@wanted, "$model: hidden_states");
+	return;
+}
+
+sub check_fill_mask
+{
+	my ($model, $single) = @_;
+	my $text = letters(23);
+	my $limit = 9 + sum(around($single));
+	my $masks = 0;
+
+	$text->[$_] = '[MASK]' for 3, 8, 9, 22;
+	my $whole = value($node, qq{
+		SELECT mask_no, rank, token_id, score FROM mobilebert.fill_mask('@$text', '$model',
+			3, NULL, 'window', 2, $limit) ORDER BY mask_no, rank});
+	my $parts = '';
+
+	for my $window (windows(23, 9, 2))
+	{
+		my ($from, $to) = @$window{qw(start stop)};
+		my @part = @$text[ $from .. $to - 1 ];
+		my @where = grep { $text->[$_] eq '[MASK]' } $from .. $to - 1;
+
+		for my $n (0 .. $#where)
+		{
+			next unless grep { $_ == $where[$n] } @{ $window->{keep} };
+			$parts .= value($node, qq{
+				SELECT $masks, rank, token_id, score FROM mobilebert.fill_mask('@part', '$model', 3)
+				WHERE mask_no = $n ORDER BY rank}) . "\n";
+			$masks++;
+		}
+	}
+	is($masks, 4, "$model: each mask counts once");
+	is("$whole\n", $parts, "$model: fill_mask");
+	return;
+}
+
+for my $t (@templates)
+{
+	my ($name, $single, $pair) = @$t;
+
+	import_model("${_}_$name", $_, $single, $pair, 'right', 40)
+	  for sort keys %checkpoints;
+	check_classify("nli_$name", $single, $pair);
+	check_zero_shot("nli_$name", $pair);
+	check_states("nli_$name", $single, $pair);
+	check_fill_mask("mlm_$name", $single);
+}
+
+# No post-processor is as a template without special tokens.
+import_model('nli_none', 'nli', undef, undef, 'right', 40);
+check_classify('nli_none', 'A:0', 'A:0 B:1');
+check_zero_shot('nli_none', 'A:0 B:1');
+
+# ---------------------------------------------------------------------------
+# What is refused
+# ---------------------------------------------------------------------------
+
+my $count = 0;
+for my $bad (
+	[ 'A:0 A:1', 'A:0 B:1', 'single', 'the sequence A once and no other' ],
+	[ 'A:0 B:1', 'A:0 B:1', 'single', 'the sequence A once and no other' ],
+	[ '[CLS]:0', 'A:0 B:1', 'single', 'the sequence A once and no other' ],
+	map { [ 'A:0', $_, 'pair', 'each of the sequences A and B once' ] } 'A:0',
+	'B:0', 'A:0 B:1 A:0', 'B:0 A:1 B:0', '[CLS]:0')
+{
+	my ($single, $pair, $which, $must) = @$bad;
+	my $path = make_model('nli', 'bad' . $count++, $single, $pair);
+
+	fails_like($node, "SELECT mobilebert.import_model('bad', '$path')",
+		'0A000', qq{template "$which" in "tokenizer.json" must have $must},
+		"refused: $single, $pair");
+}
+
+unharmed($node);
+$node->stop;
+done_testing();
