@@ -341,6 +341,7 @@ static mb_status
 put_sequence(const encoding_job *job, mb_encoding *window, size_t *at,
 			 int text, size_t index, int32_t type)
 {
+	bool		later = index > 0 || job->options->later[text];
 	mb_status	status = MB_OK;
 	size_t		start;
 	size_t		stop;
@@ -351,7 +352,7 @@ put_sequence(const encoding_job *job, mb_encoding *window, size_t *at,
 		size_t		n = stop - start > POLL_TOKENS ? POLL_TOKENS : stop - start;
 
 		put_pieces(job->cuts[text].pieces, start, n, window, *at, text,
-				   index == 0 ? type : text);
+				   later ? text : type);
 		*at += n;
 		start += n;
 		if (start < stop)

@@ -129,6 +129,8 @@ typedef struct mb_encode_options
 	bool		overflow;		/* all windows, not only the first */
 	bool		truncate_left;
 	bool		pad_left;
+	bool		later[2];		/* first, second: is a later range of a longer
+								 * text, and gets an overflow part's type id */
 	mb_truncation truncation;
 	mb_padding	padding;
 	size_t		max_length;		/* SIZE_MAX: no limit */

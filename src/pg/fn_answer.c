@@ -259,6 +259,7 @@ answer_window(const AnswerCall *call, size_t n, mb_arena *arena)
 	part.words += start;
 
 	mb_encode_defaults(tokenizer, &options);
+	options.later[1] = n > 0;
 	mobilebert_check(mb_encode(tokenizer, call->question, &part, &options,
 							   arena, &mobilebert_cancel, &windows, &count,
 							   NULL, &err), &err);

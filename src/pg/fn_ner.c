@@ -274,6 +274,7 @@ ner_fit(NerCall *ner, FunctionCallInfo fcinfo, size_t max_length)
 						 mobilebert_overflow(ARG_TEXT(NER_OVERFLOW),
 											 OVERFLOW_WINDOW), stride);
 	ner->in.from_end = tokenizer->truncate_left;
+	ner->in.overflow_parts = true;
 }
 
 static void

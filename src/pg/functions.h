@@ -89,6 +89,8 @@ typedef struct MobilebertInput
 	size_t		windows;		/* >= 1 */
 	bool		from_end;		/* the first window is the one that may be
 								 * short, not the last; off unless set */
+	bool		overflow_parts; /* windows have the types of Hugging Face's,
+								 * not of texts by themselves; off unless set */
 	size_t		lead;			/* template tokens before the text, as the
 								 * last window that was made has them */
 } MobilebertInput;

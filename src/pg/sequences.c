@@ -237,6 +237,8 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 		pieces.ends += start;
 		pieces.words += start;
 		pieces.count = window_end(in, n) - start;
+		options.later[0] = in->overflow_parts &&
+			n != (in->from_end ? in->windows - 1 : 0);
 	}
 	mobilebert_check(mb_encode(tokenizer, &pieces,
 							   in->pair ? &in->second : NULL, &options,

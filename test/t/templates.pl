@@ -503,6 +503,111 @@ sub check_states
 	return;
 }
 
+# The windows of ner and answer are Hugging Face's: there a text that goes on
+# in a later window has type 0, or 1 if it is the second, whatever the template.
+sub check_ner
+{
+	my ($model, $single, $from_end) = @_;
+	my @around = around($single);
+	my $text = letters(23);
+	my @windows = windows(23, 9, 2, $from_end);
+	my $limit = 9 + sum(@around);
+	my @names = qw(O B-PER I-PER B-ORG I-ORG B-LOC I-LOC);
+	my (@wanted, @labels, @got);
+
+	for my $window (@windows)
+	{
+		my ($from, $to) = @$window{qw(start stop)};
+		my @tokens = lay_out('ner', $single, [ [ @$text[ $from .. $to - 1 ] ] ],
+			[$from], $window->{first} ? undef : 0);
+		my @all = states($model, @tokens);
+
+		for my $i (grep { $tokens[$_][2] == 0 }
+			kept($window, \@windows, @tokens))
+		{
+			my @scores = softmax(dense('ner', 'classifier', $all[$i]));
+			my ($best) = sort { $scores[$b] <=> $scores[$a] } 0 .. 6;
+
+			push @labels, join(' ', $tokens[$i][3] + $around[0], $names[$best]);
+			push @wanted, $scores[$best];
+		}
+	}
+	for my $row (
+		split /\n/,
+		value($node, qq{
+			SELECT token_no || ' ' || entity, score FROM mobilebert.ner('@$text', '$model', 'none', '{}', max_length => $limit)
+			ORDER BY token_no}))
+	{
+		push @got, [ split /\|/, $row ];
+	}
+	is(join(',', map { $_->[0] } @got), join(',', @labels),
+		"$model: labels of ner");
+	near([ map { $_->[1] } @got ], \@wanted, "$model: scores of ner");
+	return;
+}
+
+sub check_answer
+{
+	my ($model, $pair, $from_end) = @_;
+	my $question = letters(3, 5);
+	my $context = letters(25);
+	my $limit = 9 + 3 + sum(around($pair));
+	my $null = 1e6;
+	my (%answers, @order);
+
+	# windows in Hugging Face's order, which counts for equal scores alone
+	for my $window (windows(25, 9, 3, $from_end))
+	{
+		my ($from, $to) = @$window{qw(start stop)};
+		my @tokens = lay_out('qa', $pair,
+			[ $question, [ @$context[ $from .. $to - 1 ] ] ],
+			[ 0, $from ], $window->{first} ? undef : 1);
+		my @logits =
+		  map { [ dense('qa', 'qa_outputs', $_) ] } states($model, @tokens);
+		my @allowed =
+		  map { $_->[2] == 1 || $_->[0] == $special{'[CLS]'} } @tokens;
+		my ($start, $end) = map {
+			my $which = $_;
+			[
+				softmax(
+					map { $allowed[$_] ? $logits[$_][$which] : -10000 }
+					  0 .. $#tokens)
+			]
+		} 0, 1;
+
+		$null = min($null, $start->[0] * $end->[0]);
+		$start->[0] = $end->[0] = 0;
+		for my $i (grep { $allowed[$_] } 0 .. $#tokens)
+		{
+			for my $j (grep { $allowed[$_] } $i .. min($i + 1, $#tokens))
+			{
+				my $score = $start->[$i] * $end->[$j];
+				# from a [CLS] to a word is the text before the word
+				my $slice = $tokens[$j][2] < 0 ? ''
+				  : $tokens[$i][2] < 0 ? join(' ', @$context[ 0 .. $tokens[$j][3] ])
+				  : join(' ', @$context[ $tokens[$i][3] .. $tokens[$j][3] ]);
+
+				$answers{$slice} += $score if $score > 0;
+			}
+		}
+	}
+	@order = sort { $answers{$b} <=> $answers{$a} } keys %answers;
+	my %got = map { split /\|/ } split /\n/, value($node, qq{
+		SELECT answer, score FROM mobilebert.answer('@$question', '@$context', '$model',
+			1000, 3, 2, $limit)});
+	is(join(',', sort keys %got), join(',', sort @order), "$model: answers");
+	near([ map { $got{$_} // 9 } @order ],
+		[ @answers{@order} ], "$model: their scores");
+	near(
+		[ value($node, qq{
+			SELECT no_answer_score FROM mobilebert.answer('@$question', '@$context', '$model',
+				1, 3, 2, $limit, true)})
+		],
+		[$null],
+		"$model: the score of no answer");
+	return;
+}
+
 sub check_fill_mask
 {
 	my ($model, $single) = @_;
@@ -545,7 +650,13 @@ for my $t (@templates)
 	check_classify("nli_$name", $single, $pair);
 	check_zero_shot("nli_$name", $pair);
 	check_states("nli_$name", $single, $pair);
+	check_ner("ner_$name", $single);
+	check_answer("qa_$name", $pair);
 	check_fill_mask("mlm_$name", $single);
+	import_model("${_}_left_$name", $_, $single, $pair, 'left', 40)
+	  for qw(ner qa);
+	check_ner("ner_left_$name", $single, 1);
+	check_answer("qa_left_$name", $pair, 1);
 }
 
 # No post-processor is as a template without special tokens.

@@ -363,6 +363,300 @@ check_template_limit(void)
 }
 
 /*
+ * Templates in every order
+ */
+
+#define TEMPLATE_CASES 8
+
+/* What is encoded; room: tokens of a window beside the template's. */
+static const struct
+{
+	const char *first;
+	const char *second;			/* NULL: a single text */
+	mb_truncation truncation;
+	size_t		room;
+	size_t		stride;
+	bool		left;
+}			template_cases[TEMPLATE_CASES] = {
+	{"a b c d e f g", NULL, MB_TRUNCATE_LONGEST_FIRST, 3, 1, false},
+	{"a b c d e f g", NULL, MB_TRUNCATE_LONGEST_FIRST, 3, 0, true},
+	{"x y z", "a b c d e f g", MB_TRUNCATE_ONLY_SECOND, 6, 1, false},
+	{"a b c d e f g", "x y z", MB_TRUNCATE_ONLY_FIRST, 6, 1, true},
+	{"x y z", "a b c", MB_TRUNCATE_LONGEST_FIRST, 4, 0, false},
+	{"", NULL, MB_TRUNCATE_NONE, 0, 0, false},
+	{"", "a b", MB_TRUNCATE_NONE, 0, 0, false},
+	{"x y z", "", MB_TRUNCATE_NONE, 0, 0, false},
+};
+
+/*
+ * Windows of each case as tokenizers 0.22.2 gives them: a letter of a text, or
+ * C, S, M for a special token, and the type.
+ */
+static const struct
+{
+	const char *single;
+	const char *pair;
+	const char *windows[TEMPLATE_CASES];
+}			template_orders[] = {
+	{"C0 A0 S0", "C0 A0 S0 B1 S1", {
+		"C0 a0 b0 c0 S0 / C0 c0 d0 e0 S0 / C0 e0 f0 g0 S0",
+		"C0 e0 f0 g0 S0 / C0 b0 c0 d0 S0 / C0 a0 S0",
+		"C0 x0 y0 z0 S0 a1 b1 c1 S1 / C0 x0 y0 z0 S0 c1 d1 e1 S1 / C0 x0 y0 z0 S0 e1 f1 g1 S1",
+		"C0 e0 f0 g0 S0 x1 y1 z1 S1 / C0 c0 d0 e0 S0 x1 y1 z1 S1 / C0 a0 b0 c0 S0 x1 y1 z1 S1",
+		"C0 x0 y0 S0 a1 b1 S1 / C0 z0 S0 a1 b1 S1 / C0 z0 S0 c1 S1 / C0 x0 y0 S0 c1 S1",
+		"C0 S0",
+		"C0 S0 a1 b1 S1",
+		"C0 x0 y0 z0 S0 S1"
+	}},
+	{"C0 A0 S0", "C0 B0 S0 A1 S1", {
+		"C0 a0 b0 c0 S0 / C0 c0 d0 e0 S0 / C0 e0 f0 g0 S0",
+		"C0 e0 f0 g0 S0 / C0 b0 c0 d0 S0 / C0 a0 S0",
+		"C0 a0 b0 c0 S0 x1 y1 z1 S1 / C0 c1 d1 e1 S0 x1 y1 z1 S1 / C0 e1 f1 g1 S0 x1 y1 z1 S1",
+		"C0 x0 y0 z0 S0 e1 f1 g1 S1 / C0 x0 y0 z0 S0 c0 d0 e0 S1 / C0 x0 y0 z0 S0 a0 b0 c0 S1",
+		"C0 a0 b0 S0 x1 y1 S1 / C0 c1 S0 x1 y1 S1 / C0 c1 S0 z0 S1 / C0 a0 b0 S0 z0 S1",
+		"C0 S0",
+		"C0 a0 b0 S0 S1",
+		"C0 S0 x1 y1 z1 S1"
+	}},
+	{"C1 A1 S1", "C1 A1 S1 B0 S0", {
+		"C1 a1 b1 c1 S1 / C1 c0 d0 e0 S1 / C1 e0 f0 g0 S1",
+		"C1 e1 f1 g1 S1 / C1 b0 c0 d0 S1 / C1 a0 S1",
+		"C1 x1 y1 z1 S1 a0 b0 c0 S0 / C1 x1 y1 z1 S1 c1 d1 e1 S0 / C1 x1 y1 z1 S1 e1 f1 g1 S0",
+		"C1 e1 f1 g1 S1 x0 y0 z0 S0 / C1 c0 d0 e0 S1 x0 y0 z0 S0 / C1 a0 b0 c0 S1 x0 y0 z0 S0",
+		"C1 x1 y1 S1 a0 b0 S0 / C1 z0 S1 a0 b0 S0 / C1 z0 S1 c1 S0 / C1 x1 y1 S1 c1 S0",
+		"C1 S1",
+		"C1 S1 a0 b0 S0",
+		"C1 x1 y1 z1 S1 S0"
+	}},
+	{"S0 A1 C0", "C1 B1 S1 A0 S0", {
+		"S0 a1 b1 c1 C0 / S0 c0 d0 e0 C0 / S0 e0 f0 g0 C0",
+		"S0 e1 f1 g1 C0 / S0 b0 c0 d0 C0 / S0 a0 C0",
+		"C1 a1 b1 c1 S1 x0 y0 z0 S0 / C1 c1 d1 e1 S1 x0 y0 z0 S0 / C1 e1 f1 g1 S1 x0 y0 z0 S0",
+		"C1 x1 y1 z1 S1 e0 f0 g0 S0 / C1 x1 y1 z1 S1 c0 d0 e0 S0 / C1 x1 y1 z1 S1 a0 b0 c0 S0",
+		"C1 a1 b1 S1 x0 y0 S0 / C1 c1 S1 x0 y0 S0 / C1 c1 S1 z0 S0 / C1 a1 b1 S1 z0 S0",
+		"S0 C0",
+		"C1 a1 b1 S1 S0",
+		"C1 S1 x0 y0 z0 S0"
+	}},
+	{"A0 S0 C1", "B1 S0 A0 S0 C1", {
+		"a0 b0 c0 S0 C1 / c0 d0 e0 S0 C1 / e0 f0 g0 S0 C1",
+		"e0 f0 g0 S0 C1 / b0 c0 d0 S0 C1 / a0 S0 C1",
+		"a1 b1 c1 S0 x0 y0 z0 S0 C1 / c1 d1 e1 S0 x0 y0 z0 S0 C1 / e1 f1 g1 S0 x0 y0 z0 S0 C1",
+		"x1 y1 z1 S0 e0 f0 g0 S0 C1 / x1 y1 z1 S0 c0 d0 e0 S0 C1 / x1 y1 z1 S0 a0 b0 c0 S0 C1",
+		"a1 b1 S0 x0 y0 S0 C1 / c1 S0 x0 y0 S0 C1 / c1 S0 z0 S0 C1 / a1 b1 S0 z0 S0 C1",
+		"S0 C1",
+		"a1 b1 S0 S0 C1",
+		"S0 x0 y0 z0 S0 C1"
+	}},
+	{"S0 C1 A1 S0 S1 S0", "C0 S1 B1 S0 M0 S1 A0", {
+		"S0 C1 a1 b1 c1 S0 S1 S0 / S0 C1 c0 d0 e0 S0 S1 S0 / S0 C1 e0 f0 g0 S0 S1 S0",
+		"S0 C1 e1 f1 g1 S0 S1 S0 / S0 C1 b0 c0 d0 S0 S1 S0 / S0 C1 a0 S0 S1 S0",
+		"C0 S1 a1 b1 c1 S0 M0 S1 x0 y0 z0 / C0 S1 c1 d1 e1 S0 M0 S1 x0 y0 z0 / C0 S1 e1 f1 g1 S0 M0 S1 x0 y0 z0",
+		"C0 S1 x1 y1 z1 S0 M0 S1 e0 f0 g0 / C0 S1 x1 y1 z1 S0 M0 S1 c0 d0 e0 / C0 S1 x1 y1 z1 S0 M0 S1 a0 b0 c0",
+		"C0 S1 a1 b1 S0 M0 S1 x0 y0 / C0 S1 c1 S0 M0 S1 x0 y0 / C0 S1 c1 S0 M0 S1 z0 / C0 S1 a1 b1 S0 M0 S1 z0",
+		"S0 C1 S0 S1 S0",
+		"C0 S1 a1 b1 S0 M0 S1",
+		"C0 S1 S0 M0 S1 x0 y0 z0"
+	}},
+	{"A0", "A0 B1", {
+		"a0 b0 c0 / c0 d0 e0 / e0 f0 g0",
+		"e0 f0 g0 / b0 c0 d0 / a0",
+		"x0 y0 z0 a1 b1 c1 / x0 y0 z0 c1 d1 e1 / x0 y0 z0 e1 f1 g1",
+		"e0 f0 g0 x1 y1 z1 / c0 d0 e0 x1 y1 z1 / a0 b0 c0 x1 y1 z1",
+		"x0 y0 a1 b1 / z0 a1 b1 / z0 c1 / x0 y0 c1",
+		"",
+		"a1 b1",
+		"x0 y0 z0"
+	}},
+	{"A1", "B1 A1", {
+		"a1 b1 c1 / c0 d0 e0 / e0 f0 g0",
+		"e1 f1 g1 / b0 c0 d0 / a0",
+		"a1 b1 c1 x1 y1 z1 / c1 d1 e1 x1 y1 z1 / e1 f1 g1 x1 y1 z1",
+		"x1 y1 z1 e1 f1 g1 / x1 y1 z1 c0 d0 e0 / x1 y1 z1 a0 b0 c0",
+		"a1 b1 x1 y1 / c1 x1 y1 / c1 z0 / a1 b1 z0",
+		"",
+		"a1 b1",
+		"x1 y1 z1"
+	}},
+};
+
+/* Token i of the vocabulary below, as a letter. */
+static const char template_letters[] = "UCSMabcdefgxyz";
+
+static char *
+put_template(char *out, const char *template)
+{
+	for (; *template != '\0'; template += template[2] == ' ' ? 3 : 2)
+	{
+		const char *form = strchr("AB", template[0]) != NULL ?
+			"%s{\"Sequence\": {\"id\": \"%c\", \"type_id\": %c}}" :
+			"%s{\"SpecialToken\": {\"id\": \"%c\", \"type_id\": %c}}";
+
+		out += sprintf(out, form, out[-1] == '[' ? "" : ", ", template[0],
+					   template[1]);
+	}
+	return out;
+}
+
+/* A tokenizer of one-letter words with these templates. */
+static mb_status
+build_order(const char *single, const char *pair, mb_tokenizer *t)
+{
+	char		text[4096];
+	char	   *out = text;
+	int			i;
+
+	out += sprintf(out, "{\"model\": {\"type\": \"WordPiece\", "
+				   "\"unk_token\": \"U\", \"vocab\": {");
+	for (i = 0; template_letters[i] != '\0'; i++)
+		out += sprintf(out, "%s\"%c\": %d", i > 0 ? ", " : "",
+					   template_letters[i], i);
+	out += sprintf(out, "}}," PRE ", \"post_processor\": {\"type\": "
+				   "\"TemplateProcessing\", \"single\": [");
+	out = put_template(out, single);
+	out += sprintf(out, "], \"pair\": [");
+	out = put_template(out, pair);
+	sprintf(out, "], \"special_tokens\": {\"C\": {\"ids\": [1]}, "
+			"\"S\": {\"ids\": [2]}, \"M\": {\"ids\": [3]}}}}");
+	return build(text, NULL, NULL, NULL, NULL, t);
+}
+
+/* A window as in the table; '!' after a token of which more is wrong. */
+static char *
+put_order(char *out, const mb_encoding *window, const char *const *texts)
+{
+	size_t		i;
+
+	for (i = 0; i < window->length; i++)
+	{
+		char		letter = template_letters[window->ids[i]];
+		int			text = strchr("CSM", letter) != NULL ? -1 :
+			strchr(texts[0], letter) != NULL ? 0 : 1;
+		int32_t		start = text < 0 ? 0 :
+			(int32_t) (strchr(texts[text], letter) - texts[text]);
+
+		out += sprintf(out, "%s%c%d", i > 0 ? " " : "", letter,
+					   window->types[i]);
+		if (window->sequences[i] != text ||
+			window->special[i] != (text < 0) ||
+			window->starts[i] != start ||
+			window->ends[i] != (text < 0 ? 0 : start + 1) ||
+			window->words[i] != (text < 0 ? -1 : start / 2))
+			*out++ = '!';
+	}
+	*out = '\0';
+	return out;
+}
+
+/* The part of pieces that a window has of a text. */
+static mb_pieces
+part_of(const mb_pieces *pieces, const mb_encoding *window, int text)
+{
+	mb_pieces	part = *pieces;
+	size_t		start = 0;
+	size_t		i;
+
+	part.count = 0;
+	for (i = 0; i < window->length; i++)
+	{
+		if (window->sequences[i] == text && part.count++ == 0)
+			start = (size_t) window->words[i];
+	}
+	part.ids += start;
+	part.starts += start;
+	part.ends += start;
+	part.words += start;
+	return part;
+}
+
+/*
+ * A case with one template; and each of its windows laid out by itself, from
+ * the parts of the texts that it has.
+ */
+static bool
+check_order(const mb_tokenizer *t, int n, const char *expected)
+{
+	const char *texts[2] = {template_cases[n].first, template_cases[n].second};
+	size_t		added = texts[1] != NULL ? t->template_pair : t->template_single;
+	mb_encode_options options;
+	mb_encoding *windows;
+	mb_pieces	pieces[2];
+	const int32_t *begin[2] = {NULL, NULL};
+	char		got[1024] = "";
+	char		alone[1024] = "";
+	char	   *out = got;
+	char	   *out_alone = alone;
+	size_t		count;
+	size_t		i;
+	int			text;
+
+	for (text = 0; text < (texts[1] != NULL ? 2 : 1); text++)
+	{
+		if (mb_tokenize(t, texts[text], strlen(texts[text]), false, &arena,
+						NULL, &pieces[text], &err) != MB_OK)
+			return false;
+	}
+	mb_encode_defaults(t, &options);
+	options.truncation = template_cases[n].truncation;
+	options.stride = template_cases[n].stride;
+	options.truncate_left = template_cases[n].left;
+	options.overflow = true;
+	if (template_cases[n].room > 0)
+		options.max_length = template_cases[n].room + added;
+	if (mb_encode(t, &pieces[0], texts[1] != NULL ? &pieces[1] : NULL,
+				  &options, &arena, NULL, &windows, &count, NULL,
+				  &err) != MB_OK)
+		return false;
+	for (i = 0; i < count; i++)
+	{
+		mb_pieces	parts[2];
+		mb_encoding *window;
+		size_t		one;
+
+		out += sprintf(out, "%s", i > 0 ? " / " : "");
+		out = put_order(out, &windows[i], texts);
+
+		mb_encode_defaults(t, &options);
+		for (text = 0; text < (texts[1] != NULL ? 2 : 1); text++)
+		{
+			parts[text] = part_of(&pieces[text], &windows[i], text);
+			if (i == 0)
+				begin[text] = parts[text].ids;
+			options.later[text] = parts[text].ids != begin[text];
+		}
+		if (mb_encode(t, &parts[0], texts[1] != NULL ? &parts[1] : NULL,
+					  &options, &arena, NULL, &window, &one, NULL,
+					  &err) != MB_OK || one != 1)
+			return false;
+		out_alone += sprintf(out_alone, "%s", i > 0 ? " / " : "");
+		out_alone = put_order(out_alone, window, texts);
+	}
+	if (strcmp(got, expected) == 0 && strcmp(alone, expected) == 0)
+		return true;
+	printf("# %s\n# %s\n# not %s\n", got, alone, expected);
+	return false;
+}
+
+static void
+check_orders(void)
+{
+	size_t		i;
+	int			n;
+
+	for (i = 0; i < sizeof(template_orders) / sizeof(template_orders[0]); i++)
+	{
+		mb_tokenizer t;
+		bool		built = build_order(template_orders[i].single,
+										template_orders[i].pair, &t) == MB_OK;
+
+		for (n = 0; n < TEMPLATE_CASES; n++)
+			ok(built && check_order(&t, n, template_orders[i].windows[n]),
+			   "templates %s, %s: case %d", template_orders[i].single,
+			   template_orders[i].pair, n);
+	}
+}
+
+/*
  * Arguments of mb_encode that are refused, and text that is not UTF-8
  */
 static void
@@ -836,6 +1130,7 @@ main(void)
 	check_tokenizer_json();
 	check_bad_json();
 	check_template_limit();
+	check_orders();
 	check_arguments();
 	check_damage();
 	check_damaged_files();
