@@ -502,6 +502,21 @@ answer_tokens(LossCall *loss, const mb_encoding *encoding, text *context,
 	return loss->start >= 0 && loss->end >= 0;
 }
 
+/* The token that stands for "no answer" (run_qa.py): the first [CLS]. */
+static int64
+no_answer_token(const LossCall *loss, const mb_encoding *encoding)
+{
+	int32		cls_id = loss->call.model->image.tokenizer.cls_id;
+	size_t		i;
+
+	for (i = 0; i < encoding->length; i++)
+	{
+		if (cls_id >= 0 && encoding->ids[i] == cls_id)
+			return (int64) i;
+	}
+	return 0;
+}
+
 /*
  * loss(question text, context text, model text, answer text,
  * answer_start int)
@@ -521,9 +536,9 @@ mobilebert_loss_answer_begin(FunctionCallInfo fcinfo)
 	if (!answer_tokens(loss, encoding, PG_GETARG_TEXT_PP(1),
 					   PG_GETARG_TEXT_PP(3), PG_GETARG_INT32(4)))
 	{
-		/* no token holds it: the template's first, as for "no answer" */
-		loss->start = 0;
-		loss->end = 0;
+		/* no token holds it */
+		loss->start = no_answer_token(loss, encoding);
+		loss->end = loss->start;
 	}
 	loss_ready(loss);
 	return &loss->call;

@@ -605,6 +605,17 @@ sub check_answer
 		],
 		[$null],
 		"$model: the score of no answer");
+
+	# where no token holds the answer, the first [CLS] is right, as in run_qa.py
+	my @all = lay_out('qa', $pair, [ $question, ['a'] ], [ 0, 0 ]);
+	my ($cls) = grep { $all[$_][0] == $special{'[CLS]'} } 0 .. $#all;
+
+	$cls //= 0;
+	is( value($node, qq{
+			SELECT mobilebert.loss('@$question', 'a  ', '$model', ' '::text, 2)
+				= mobilebert.loss('@$question', 'a  ', '$model', $cls, $cls)}),
+		't',
+		"$model: loss of an answer that no token holds");
 	return;
 }
 
