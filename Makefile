@@ -18,10 +18,10 @@ EXTENSION = mobilebert
 EXTVERSION = 1.0
 MODULE_big = mobilebert
 
-ENGINE = $(basename $(notdir $(wildcard src/engine/*.c)))
-ADAPTER = $(basename $(notdir $(wildcard src/pg/*.c)))
+ENGINE = $(patsubst %.c,%.o,$(wildcard src/engine/*/*.c))
+ADAPTER = $(patsubst %.c,%.o,$(wildcard src/pg/*.c src/pg/*/*.c))
 
-OBJS = $(ENGINE:%=src/engine/%.o) $(ADAPTER:%=src/pg/%.o)
+OBJS = $(ENGINE) $(ADAPTER)
 DATA = $(wildcard sql/mobilebert--*.sql)
 MODELS = minilm
 
@@ -63,29 +63,37 @@ endif
 
 .DEFAULT_GOAL := all
 
+# Each side includes its own headers by their path inside it; of the engine
+# the adapter includes engine/engine.h, which needs the engine's.
+$(ENGINE): override CPPFLAGS += -Isrc/engine
+$(ADAPTER): override CPPFLAGS += -Isrc/pg -Isrc -Isrc/engine
+
 # Same results from every compiler: no fused multiply-add unless written.
-$(ENGINE:%=src/engine/%.o): override CFLAGS += -ffp-contract=off
-src/engine/gemm.o src/engine/kernels_ref.o src/engine/pooling.o: override CFLAGS += -O3
-src/engine/gemm.o: override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
+$(ENGINE): override CFLAGS += -ffp-contract=off
+src/engine/kernels/gemm.o src/engine/kernels/kernels_ref.o \
+	src/engine/model/pooling.o: override CFLAGS += -O3
+src/engine/kernels/gemm.o: \
+	override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
 ifneq ($(filter x86_64%,$(MACHINE)),)
 # Each set includes those before it.  test/engine.mk has the same ones.
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 VNNI := $(AVX512) -mavx512vnni
 AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
-src/engine/kernels_avx2.o src/engine/reduced_avx2.o: override CFLAGS += -O3 $(AVX2)
-src/engine/kernels_avx512.o src/engine/quantise_avx512.o \
-	src/engine/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
-src/engine/attention_vnni.o src/engine/reduced_vnni.o: \
+src/engine/kernels/kernels_avx2.o src/engine/kernels/reduced_avx2.o: \
+	override CFLAGS += -O3 $(AVX2)
+src/engine/kernels/kernels_avx512.o src/engine/kernels/quantise_avx512.o \
+	src/engine/kernels/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
+src/engine/kernels/attention_vnni.o src/engine/kernels/reduced_vnni.o: \
 	override CFLAGS += -O3 $(VNNI)
-src/engine/attention_amx.o src/engine/reduced_amx.o src/engine/split_amx.o: \
-	override CFLAGS += -O3 $(AMX)
+src/engine/kernels/attention_amx.o src/engine/kernels/reduced_amx.o \
+	src/engine/kernels/split_amx.o: override CFLAGS += -O3 $(AMX)
 endif
 
 # The masked language model goes over the vocabulary in plain loops.
-src/engine/heads.o: override CFLAGS += -O3
+src/engine/model/heads.o: override CFLAGS += -O3
 
-$(OBJS): $(wildcard src/engine/*.h src/pg/*.h) Makefile
+$(OBJS): $(wildcard src/engine/*.h src/*/*/*.h) Makefile
 
 # Only what SQL calls is visible outside of the library.
 $(shlib): src/exports.map

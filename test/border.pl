@@ -9,9 +9,10 @@
 #
 # The engine knows the C library, processor intrinsics and itself; OpenBLAS
 # in gemm.c and utf8proc in text.c only.  The adapter knows the server, and of
-# the engine engine.h alone.  With a built module its exported symbols are
-# looked at as well.  LIST names the files under version control, for
-# a copy of the tree; without it git is asked.
+# the engine engine.h alone.  Each side includes its own headers by their path
+# inside it, and none of them has the path of a header of the server.  With
+# a built module its exported symbols are looked at as well.  LIST names the
+# files under version control, for a copy of the tree; without it git is asked.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -28,10 +29,12 @@ if (@ARGV && $ARGV[0] eq '--tracked')
 
 chdir dirname(__FILE__) . '/..' or die "cannot enter the top directory: $!";
 
-my @engine = glob 'src/engine/*.[ch]';
-my @adapter = glob 'src/pg/*.[ch]';
-my %own = map { basename($_) => 1 } @engine;
-my %adapters = map { basename($_) => 1 } @adapter;
+my @engine = glob 'src/engine/*.[ch] src/engine/*/*.[ch]';
+my @adapter = glob 'src/pg/*.[ch] src/pg/*/*.[ch]';
+# Names as in an include directive, and names that lack the path.
+my %own = map { m{^src/engine/(.*)} => 1 } @engine;
+my %adapters = map { m{^src/pg/(.*)} => 1 } @adapter;
+my %bare = map { basename($_) => 1 } @engine, @adapter;
 my %library = map { ("$_.h" => 1) } qw(assert ctype errno float inttypes limits
   math stdarg stdbool stddef stdint stdio stdlib string cpuid);
 
@@ -100,13 +103,13 @@ sub engine_may
 {
 	my ($file, $header) = @_;
 
-	return $file eq 'src/engine/gemm.c' if $header eq 'cblas.h';
+	return $file eq 'src/engine/kernels/gemm.c' if $header eq 'cblas.h';
 	# Linux is asked for the right to use AMX tiles
-	return $file eq 'src/engine/cpu.c'
+	return $file eq 'src/engine/base/cpu.c'
 	  if $header =~ m{^(?:sys/syscall|unistd)\.h$};
 	# and for memory in large pages
-	return $file eq 'src/engine/pages.c' if $header eq 'sys/mman.h';
-	return $file eq 'src/engine/text.c' if $header eq 'utf8proc.h';
+	return $file eq 'src/engine/base/pages.c' if $header eq 'sys/mman.h';
+	return $file eq 'src/engine/tokenizer/text.c' if $header eq 'utf8proc.h';
 	return $library{$header} || $own{$header} || $header =~ /^\w*intrin\.h$/;
 }
 
@@ -114,8 +117,9 @@ sub adapter_may
 {
 	my ($file, $header) = @_;
 
-	return 1 if $header =~ m{^(?:\.\./engine/|engine/)?engine\.h$};
-	return 0 if $header =~ m{engine/} || $header =~ /^(?:cblas|utf8proc)\.h$/;
+	return 1 if $header eq 'engine/engine.h';
+	return 0 if $header =~ m{^\.|engine/} || $bare{$header};
+	return 0 if $header =~ /^(?:cblas|utf8proc)\.h$/;
 	return $adapters{$header} || !$own{$header};
 }
 
@@ -124,6 +128,16 @@ none('the engine includes no header of the server or of another library',
 	includes_except(\&engine_may, @engine));
 none('of the engine, the adapter includes engine.h alone',
 	includes_except(\&adapter_may, @adapter));
+SKIP:
+{
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	chomp(my $server = `$config --includedir-server 2>/dev/null` // '');
+
+	skip 'no headers of the server', 1 unless $server && -d $server;
+	none('no header of ours has the path of one of the server',
+		grep { -e "$server/$_" } sort(keys %own, keys %adapters),
+		map { s{^src/}{}r } @engine, @adapter);
+}
 none('the engine neither ends the process nor writes messages',
 	places(qr/\b(?:exit|_exit|abort|raise|v?f?printf|puts|putchar|fputs
 				 |perror|setjmp|longjmp)\s*\(|\b(?:stdout|stderr)\b/x,

@@ -67,8 +67,9 @@ ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-var-tracking
 # Unrolled kernels with a check at each access take gcc minutes at -O2.
-$(OUT)/kernels_avx%.o $(OUT)/reduced_%.o $(OUT)/quantise_%.o $(OUT)/%_amx.o \
-	$(OUT)/%_vnni.o: CFLAGS += -O1
+$(OUT)/kernels/kernels_avx%.o $(OUT)/kernels/reduced_%.o \
+	$(OUT)/kernels/quantise_%.o $(OUT)/kernels/%_amx.o \
+	$(OUT)/kernels/%_vnni.o: CFLAGS += -O1
 endif
 
 # Instruction sets: only these files, and they run only where cpu.c says so.
@@ -78,14 +79,16 @@ AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 VNNI := $(AVX512) -mavx512vnni
 AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
-$(OUT)/kernels_avx2.o $(OUT)/reduced_avx2.o: CFLAGS += $(AVX2)
-$(OUT)/kernels_avx512.o $(OUT)/quantise_avx512.o $(OUT)/reduced_avx512.o: \
-	CFLAGS += $(AVX512)
-$(OUT)/attention_vnni.o $(OUT)/reduced_vnni.o: CFLAGS += $(VNNI)
-$(OUT)/attention_amx.o $(OUT)/reduced_amx.o $(OUT)/split_amx.o: CFLAGS += $(AMX)
+$(OUT)/kernels/kernels_avx2.o $(OUT)/kernels/reduced_avx2.o: CFLAGS += $(AVX2)
+$(OUT)/kernels/kernels_avx512.o $(OUT)/kernels/quantise_avx512.o \
+	$(OUT)/kernels/reduced_avx512.o: CFLAGS += $(AVX512)
+$(OUT)/kernels/attention_vnni.o $(OUT)/kernels/reduced_vnni.o: \
+	CFLAGS += $(VNNI)
+$(OUT)/kernels/attention_amx.o $(OUT)/kernels/reduced_amx.o \
+	$(OUT)/kernels/split_amx.o: CFLAGS += $(AMX)
 endif
 
-ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*.c))
+ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*/*.c))
 UNIT := $(patsubst test/unit/%.c,$(OUT)/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))
 
@@ -101,19 +104,20 @@ fuzz: $(FUZZ)
 bench: $(OUT)/bench
 
 $(OUT)/%.o: src/engine/%.c | $(OUT)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: test/fuzz/%.c | $(OUT)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: test/unit/%.c | $(OUT)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(UNIT): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a
 	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
 
 $(OUT)/%.o: test/bench/%.c | $(OUT)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -c $< -o $@
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/bench: $(OUT)/bench.o $(OUT)/libengine.a
 	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
@@ -124,6 +128,7 @@ $(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a \
 		-o $@
 
 $(OUT)/libengine.a: $(ENGINE)
+	rm -f $@
 	$(AR) rcs $@ $^
 
 $(OUT):
@@ -131,4 +136,4 @@ $(OUT):
 
 .PHONY: unit fuzz bench
 .SECONDARY:
--include $(wildcard $(OUT)/*.d)
+-include $(wildcard $(OUT)/*.d $(OUT)/*/*.d)

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "batch.h"
+#include "planner/batch.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "mobilebert",.version = MOBILEBERT_VERSION);

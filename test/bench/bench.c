@@ -26,10 +26,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "forward.h"
-#include "gemm.h"
-#include "kernels.h"
-#include "pages.h"
+#include "base/pages.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+#include "model/forward.h"
 
 #include "load.h"
 

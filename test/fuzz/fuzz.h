@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
+#include "base/arena.h"
 
 /* Memory that one input may take; more is refused, as in a backend. */
 #define FUZZ_MEMORY ((size_t) 256 * 1024 * 1024)

@@ -12,9 +12,9 @@
  */
 #include <math.h>
 
-#include "answers.h"
 #include "fuzz.h"
-#include "text.h"
+#include "tasks/answers.h"
+#include "tokenizer/text.h"
 
 #define TOKENS 64
 #define CLS 101

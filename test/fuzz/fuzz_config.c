@@ -6,10 +6,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "checkpoint.h"
-#include "config.h"
 #include "fuzz.h"
-#include "labels.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+#include "model/labels.h"
 
 /* A slot's name leads back to it. */
 static void

@@ -8,8 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "entities.h"
 #include "fuzz.h"
+#include "tasks/entities.h"
 
 #include <math.h>
 

@@ -19,15 +19,16 @@
  *	- pooling, the pooler and the masked language model's head write what they
  *	  are to, in bits that do not depend on where it lies
  *
- * Depends on forward.h, heads.h, kernels.h, ../unit/fixture.h, mmap.
+ * Depends on model/forward.h, model/heads.h, kernels/kernels.h, fixture.h and
+ * mmap().
  *
  *-------------------------------------------------------------------------
  */
 #include "fixture.h"
-#include "forward.h"
 #include "fuzz.h"
-#include "heads.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
+#include "model/forward.h"
+#include "model/heads.h"
 
 #include <float.h>
 #include <math.h>

@@ -10,9 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/json.h"
 #include "fuzz.h"
-#include "image.h"
-#include "json.h"
+#include "model/image.h"
 
 /* Where image.c keeps the checksum of the head. */
 #define HEAD_CRC_OFFSET 260

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/json.h"
 #include "fuzz.h"
-#include "json.h"
 
 /* Everything a tree promises; returns how deep it is. */
 static int

@@ -9,10 +9,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "checkpoint.h"
+#include "base/json.h"
 #include "fuzz.h"
-#include "json.h"
-#include "safetensors.h"
+#include "model/checkpoint.h"
+#include "model/safetensors.h"
 
 static void
 read_small_config(mb_config *config, mb_arena *arena)

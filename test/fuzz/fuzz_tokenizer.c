@@ -17,7 +17,7 @@
  *-------------------------------------------------------------------------
  */
 #include "fuzz.h"
-#include "tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 static const char vocabulary[] =
 "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nthe\nof\nun\n##a\n##b\n##s\n"

@@ -7,7 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include "fuzz.h"
-#include "zero_shot.h"
+#include "tasks/zero_shot.h"
 
 static size_t
 count(const char *text, size_t length, char c)

@@ -16,7 +16,7 @@ use Mobilebert;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# src/pg/image_file.c: how long an unknown file is left alone, in seconds
+# src/pg/models/image_file.c: how long an unknown file is left alone, in seconds
 my $grace = 60;
 
 my $node = new_server('image');
@@ -90,7 +90,7 @@ is(value($node, $large), $expected, 'a new session finds it');
 is( value($node, q{SELECT mobilebert.prewarm('minilm')}),
 	$large_size, 'prewarm tells its size');
 
-# src/engine/pages.c: where the system has large pages, maps can use them.
+# src/engine/base/pages.c: where the system has large pages, maps can use them.
 SKIP:
 {
 	skip 'this system has no /proc/PID/maps', 1 unless -r '/proc/self/maps';

@@ -17,7 +17,7 @@
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
-#include "model.h"
+#include "model/model.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -30,13 +30,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "forward.h"
-#include "heads.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
+#include "model/forward.h"
+#include "model/heads.h"
 
 #include "load.h"
-#include "scores.h"
 #include "tap.h"
+#include "tasks/scores.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -14,11 +14,11 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include "checkpoint.h"
-#include "config.h"
-#include "json.h"
-#include "model.h"
-#include "safetensors.h"
+#include "base/json.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+#include "model/model.h"
+#include "model/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,9 +9,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "answers.h"
-#include "scores.h"
 #include "tap.h"
+#include "tasks/answers.h"
+#include "tasks/scores.h"
 
 #include <ctype.h>
 #include <math.h>

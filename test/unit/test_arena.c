@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "arena.h"
+#include "base/arena.h"
 #include "tap.h"
 
 #include <stdlib.h>

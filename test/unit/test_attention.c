@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include "tap.h"
 

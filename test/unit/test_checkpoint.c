@@ -8,10 +8,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "checkpoint.h"
-#include "json.h"
-#include "model.h"
-#include "safetensors.h"
+#include "base/json.h"
+#include "model/checkpoint.h"
+#include "model/model.h"
+#include "model/safetensors.h"
 #include "tap.h"
 
 #include <dirent.h>

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "config.h"
+#include "model/config.h"
 #include "tap.h"
 
 #include <math.h>

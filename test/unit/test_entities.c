@@ -9,8 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "entities.h"
 #include "tap.h"
+#include "tasks/entities.h"
 
 #include <math.h>
 #include <stdlib.h>

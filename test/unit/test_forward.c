@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "forward.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
+#include "model/forward.h"
 
 #include "fixture.h"
 #include "tap.h"

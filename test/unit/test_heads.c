@@ -8,9 +8,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "forward.h"
-#include "heads.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
+#include "model/forward.h"
+#include "model/heads.h"
 
 #include "tap.h"
 

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "image.h"
-#include "json.h"
+#include "base/json.h"
+#include "model/image.h"
 #include "tap.h"
 
 #include <stdlib.h>

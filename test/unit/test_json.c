@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "json.h"
+#include "base/json.h"
 #include "tap.h"
 
 #include <math.h>

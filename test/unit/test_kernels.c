@@ -8,8 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "gemm.h"
-#include "kernels.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
 
 #include "tap.h"
 

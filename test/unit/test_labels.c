@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "labels.h"
+#include "model/labels.h"
 #include "tap.h"
 
 #include <string.h>

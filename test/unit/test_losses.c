@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "losses.h"
 #include "tap.h"
+#include "tasks/losses.h"
 
 #include <math.h>
 

@@ -7,7 +7,7 @@
  */
 #define _DEFAULT_SOURCE			/* MAP_ANONYMOUS */
 
-#include "pages.h"
+#include "base/pages.h"
 
 #include "tap.h"
 

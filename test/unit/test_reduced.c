@@ -11,9 +11,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "gemm.h"
-#include "reduced_layout.h"
-#include "split.h"
+#include "kernels/gemm.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/split.h"
 
 #include "tap.h"
 

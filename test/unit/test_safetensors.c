@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "safetensors.h"
+#include "model/safetensors.h"
 #include "tap.h"
 
 #include <math.h>

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "scores.h"
 #include "tap.h"
+#include "tasks/scores.h"
 
 #include <math.h>
 #include <stdint.h>

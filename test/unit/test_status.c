@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "status.h"
+#include "base/status.h"
 #include "tap.h"
 
 #include <string.h>

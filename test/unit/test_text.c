@@ -7,7 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include "tap.h"
-#include "text.h"
+#include "tokenizer/text.h"
 
 #include <stdlib.h>
 #include <string.h>

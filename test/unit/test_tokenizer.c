@@ -11,9 +11,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "json.h"
+#include "base/json.h"
 #include "tap.h"
-#include "tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,8 +10,8 @@
  *-------------------------------------------------------------------------
  */
 #include "tap.h"
-#include "tokenizer.h"
-#include "vocab.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/vocab.h"
 
 #include <stdlib.h>
 #include <string.h>

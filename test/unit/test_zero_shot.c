@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "zero_shot.h"
+#include "tasks/zero_shot.h"
 #include "tap.h"
 
 #include <math.h>

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * attention_avx512.h
+ *	  What attention in fewer bits needs of AVX-512 whatever its products are.
+ *
+ * Depends on kernels/kernels_isa.h, and on kernels/reduced_avx512.h, which
+ * those who include this have included.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_ATTENTION_AVX512_H
+#define MB_ATTENTION_AVX512_H
+
+#include "kernels/kernels_isa.h"
+
+/* A row of scores has this much more, so that rows begin in different sets. */
+#define APART VW
+
+/* Floats from a row of scores to the next */
+static inline size_t
+score_step(size_t length)
+{
+	return padded(length) + APART;
+}
+
+/* What scores are multiplied by to be powers of two: log2(e) / root of size */
+static inline float
+score_factor(size_t size)
+{
+	return (float) (1.44269504088896340736 / sqrt((double) size));
+}
+
+/* rows of 16 x 16 numbers of 32 bits become columns */
+ALWAYS void
+transpose(__m512i *r)
+{
+	__m512i		t[16];
+	int			i;
+
+	for (i = 0; i < 16; i += 2)
+	{
+		t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+		t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+	}
+	for (i = 0; i < 16; i += 4)
+	{
+		r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+		r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+		r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+		r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (i = 0; i < 4; i++)
+	{
+		t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+		t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+		t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+		t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+	}
+	for (i = 0; i < 8; i++)
+	{
+		r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+		r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+	}
+}
+
+/* The lanes from i on that are of this text and, with a mask, attended to */
+ALWAYS __mmask16
+attended(const mb_attention *a, size_t i)
+{
+	__mmask16	lanes = i + VW <= a->length ? (__mmask16) 0xffff :
+		i < a->length ? first_lanes(a->length - i) : (__mmask16) 0;
+
+	if (a->mask == NULL || lanes == 0)
+		return lanes;
+	return _mm_mask_test_epi8_mask(lanes,
+								   _mm_maskz_loadu_epi8(lanes, a->mask + i),
+								   _mm_set1_epi8(-1));
+}
+
+/*
+ * 2^t: 2^floor(t) times a polynomial in the rest (minimax, relative error
+ * 7.5e-5, a 26th of what rounding to bfloat16 may be).  0 where the power of e
+ * is less than SOFTMAX_LEAST: subnormal results take a hundred times as long.
+ * NaN stays.
+ */
+ALWAYS vf
+power_of_two(vf t)
+{
+	vf			f = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
+	vf			p = v_fma(v_set1(0.0780245215f), f, v_set1(0.226067171f));
+
+	p = v_fma(p, f, v_set1(0.695833504f));
+	p = v_fma(p, f, v_set1(0.999925196f));
+	return _mm512_maskz_scalef_ps(
+								  _mm512_cmp_ps_mask(t, v_set1(SOFTMAX_LEAST * 1.44269504f),
+													 _CMP_NLT_UQ), p, t);
+}
+
+/* Lanes of the largest score of a row that is attended to */
+ALWAYS vf
+largest_scores(const mb_attention *a, const float *scores, bool masked)
+{
+	vf			lowest = v_set1(-INFINITY);
+	vf			even = lowest;
+	vf			odd = lowest;
+	size_t		i = 0;
+
+	if (!masked)
+	{
+		for (; i + 2 * VW <= a->length; i += 2 * VW)
+		{
+			even = _mm512_max_ps(v_load(scores + i), even);
+			odd = _mm512_max_ps(v_load(scores + i + VW), odd);
+		}
+	}
+	for (; i < a->length; i += VW)
+		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
+								  even);
+	return _mm512_max_ps(even, odd);
+}
+
+#endif							/* MB_ATTENTION_AVX512_H */

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels.c
+ *	  Choosing the table of kernels.
+ *
+ * The pointer below, to a constant table, is set on first use (beside it the
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for
+ * tests, measurements and a user's wish.
+ *
+ * Depends on kernels/kernels_isa.h, base/cpu.h, kernels/gemm.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kernels/kernels.h"
+
+#include "base/cpu.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels_isa.h"
+
+#include <string.h>
+
+typedef struct kernel_choice
+{
+	const char *name;			/* as given to mb_kernels_choose() */
+	const mb_kernels *table;
+	bool		(*usable) (void);
+} kernel_choice;
+
+static const mb_kernels *current = NULL;
+
+static bool
+always(void)
+{
+	return true;
+}
+
+/*
+ * Best first: "auto" takes the first usable one.  Where none of our instruction
+ * sets is there, that is plain C with OpenBLAS's products.
+ */
+static const kernel_choice choices[] = {
+#if defined(__x86_64__)
+	{"amx", &mb_kernels_amx, mb_cpu_has_amx},
+	{"vnni", &mb_kernels_vnni, mb_cpu_has_vnni},
+	{"avx512", &mb_kernels_avx512, mb_cpu_has_avx512},
+	{"avx512/openblas", &mb_kernels_avx512_openblas, mb_cpu_has_avx512},
+	{"avx512/ref", &mb_kernels_avx512_plain, mb_cpu_has_avx512},
+	{"avx2", &mb_kernels_avx2, mb_cpu_has_avx2},
+	{"avx2/openblas", &mb_kernels_avx2_openblas, mb_cpu_has_avx2},
+	{"avx2/ref", &mb_kernels_avx2_plain, mb_cpu_has_avx2},
+#endif
+	{"ref/openblas", &mb_kernels_ref_openblas, always},
+	{"ref", &mb_kernels_ref, always},
+	{"ref/ref", &mb_kernels_ref, always},
+};
+
+#define CHOICES (sizeof(choices) / sizeof(choices[0]))
+
+/* The table of that name, if this machine has it, else NULL */
+static const mb_kernels *
+find_table(const char *name)
+{
+	size_t		i;
+
+	for (i = 0; name != NULL && i < CHOICES; i++)
+		if ((strcmp(name, "auto") == 0 ||
+			 strcmp(name, choices[i].name) == 0) && choices[i].usable())
+			return choices[i].table;
+	return NULL;
+}
+
+bool
+mb_kernels_known(const char *name)
+{
+	return find_table(name) != NULL;
+}
+
+bool
+mb_kernels_choose(const char *name)
+{
+	const mb_kernels *table = find_table(name);
+
+	if (table == NULL)
+		return false;
+	mb_gemm_prepare();
+	current = table;
+	return true;
+}
+
+const mb_kernels *
+mb_kernels_current(void)
+{
+	if (current == NULL)
+		(void) mb_kernels_choose("auto");
+	return current;
+}

@@ -1,0 +1,212 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels.h
+ *	  The table of functions that do the arithmetic, one per instruction set.
+ *
+ * Chosen once per process by mb_kernels_choose(); each function has a plain C
+ * twin in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback;
+ * that of attend() is attention in float.  Row-wise functions
+ * treat each row alone, in the same order of operations whatever the number of
+ * rows, so a row gives the same bits in any batch.
+ *
+ * Depends on model/model.h (linear maps), kernels/panels.h (how their weights
+ * lie).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_KERNELS_H
+#define MB_KERNELS_H
+
+#include "kernels/panels.h"
+#include "model/model.h"
+
+/*
+ * Buffers of activations have room for whole blocks of this many rows, so that
+ * a kernel may take full tiles, and a library's matrix product is always given
+ * as many rows: its choice of algorithm cannot depend on the batch.
+ */
+#define MB_ROW_BLOCK 32
+
+/*
+ * Query rows that attention takes together, so that their scores stay in the
+ * first level of the cache for texts of the usual lengths.
+ */
+#define MB_QUERY_ROWS 12
+
+/* Outputs that a product with "next" has at least */
+#define MB_CHAIN_LEAST (2 * MB_PANEL)
+
+/* Query rows of mb_attention */
+#define MB_ATTEND_ROWS 16
+
+/*
+ * One linear map over some rows, and what follows it while the sums are still
+ * in registers:
+ *
+ *	y = act(x W' + b)				then, where given,
+ *	y = y + residual				then
+ *	y = y * norm.weight + norm.bias	(NoNorm; LayerNorm needs the whole row)
+ *
+ * for the outputs [first, first + width) of n; first is a multiple of MB_PANEL.
+ */
+typedef struct mb_product
+{
+	const float *x;				/* [rows, k] */
+	void	   *operand;		/* operand_size() bytes, aligned to 64: what
+								 * prepare() made of x, or the kernel's own to
+								 * write */
+	size_t		rows;
+	size_t		k;
+	size_t		n;
+	const mb_linear *map;		/* bias [n] or NULL, panels */
+	size_t		first;
+	size_t		width;
+	mb_activation activation;	/* MB_ACT_LINEAR: none */
+	const float *residual;		/* [rows, n] or NULL; may be y */
+	const mb_norm *norm;		/* [n], or NULL */
+	float	   *y;				/* [rows, n]; must not overlap x */
+	void	   *next;			/* instead of y: operand_size(rows, n) bytes,
+								 * aligned to 64, which with the last columns become
+								 * what prepare() would make of y (INT8 on "amx": of
+								 * y rounded to bfloat16; GELU of INT8 and BF16: to
+								 * 14 bits), if the table has this (chained), n is
+								 * MB_CHAIN_LEAST or more and there is neither
+								 * residual nor norm; else NULL.  y is memory to
+								 * work in then, whole blocks of MB_ROW_BLOCK rows */
+} mb_product;
+
+/*
+ * Some query rows of a head of one sequence, in fewer bits than float:
+ *
+ *	context = softmax(query keys' / root of size, where mask is 1) values
+ */
+typedef struct mb_attention
+{
+	const float *query;			/* [rows, size] at distance ld */
+	float	   *context;		/* likewise; may be query */
+	size_t		ld;
+	size_t		rows;			/* MB_ATTEND_ROWS at most */
+	size_t		length;			/* keys and values */
+	size_t		size;			/* of the head */
+	const void *keys;			/* of pack_keys() and pack_values() */
+	const void *values;
+	const uint8_t *mask;		/* [length] with at least one 1, or NULL: all 1 */
+	void	   *scratch;		/* attend_memory() bytes, aligned to 64 */
+	float	   *weights;		/* [rows, length] or NULL: softmax's result */
+} mb_attention;
+
+typedef struct mb_kernels
+{
+	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
+	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512", "amx" */
+	bool		split;			/* float weights go into the formats of split.h */
+
+	/*
+	 * Before the first product and behind the last of a pass: processor state
+	 * that products need.  NULL: none.
+	 */
+	void		(*begin) (void);
+	void		(*end) (void);
+
+	/*
+	 * By format of the map's weights.  x and y have room for rows rounded up
+	 * to MB_ROW_BLOCK, and x numbers in them: the rows behind the last may be
+	 * read and written.  A row's bits depend on its row of x alone, not on
+	 * rows, first or width.  NULL for MB_FORMAT_ROWS.
+	 */
+	void		(*linear[MB_FORMATS]) (const mb_product *product);
+
+	/*
+	 * Formats whose products want x in another form (quantised, split) have
+	 * these: bytes for that many rows, SIZE_MAX if beyond size_t; and the work
+	 * itself, done once for all maps of one x.  NULL: products take x as it
+	 * is.  With a size alone, the memory is for linear() to write in.
+	 */
+	size_t		(*operand_size[MB_FORMATS]) (size_t rows, size_t k);
+	void		(*prepare[MB_FORMATS]) (const float *x, size_t rows, size_t k,
+										void *operand);
+
+	/* Products in this format can write the operand of the next ones. */
+	bool		chained[MB_FORMATS];
+
+	/*
+	 * y[m, n] = scale * a[m, k] * B, rows of a and y at distance lda and ldy,
+	 * B [k, n] in float panels (gemm.h): attention's two products.  a and y
+	 * have room for m rounded up to MB_QUERY_ROWS rows, which may be read and
+	 * written; a row's bits do not depend on m.
+	 */
+	void		(*matrix) (const float *a, size_t lda, const float *panels,
+						   float scale, float *y, size_t ldy,
+						   size_t m, size_t n, size_t k);
+
+	/*
+	 * For attention of maps in the formats that are "brief": a matrix [rows,
+	 * width] at distance ld, keys (an output each; with one number more for
+	 * itself) or values (turned: an input each), into the mb_format_size()
+	 * bytes of attend_panels, aligned to 64; the work itself; and the bytes of
+	 * its scratch, SIZE_MAX if beyond size_t.  NULL: attention is float in all
+	 * formats.
+	 */
+	bool		brief[MB_FORMATS];
+	mb_format	attend_panels;
+	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
+							  size_t width, void *panels);
+	void		(*pack_values) (const float *x, size_t ld, size_t rows,
+								size_t width, void *panels);
+	size_t		(*attend_memory) (size_t length, size_t size);
+	void		(*attend) (const mb_attention *attention);
+
+	/*
+	 * The two halves of softmax, x[width] in place.  First e^(x - largest),
+	 * exactly 0 where mask, as in mb_batch and with at least one 1, is 0; the
+	 * result is the sum.  Then x * factor, rounded once from double.  Attention
+	 * scales the context instead of the weights, which are many more.
+	 */
+	double		(*exponentials) (float *x, const uint8_t *mask, size_t width);
+	void		(*scale) (float *x, double factor, size_t width);
+
+	/* x[width] in place */
+	void		(*activation) (mb_activation kind, float *x, size_t width);
+
+	/* y = (x + r) normalised, a row; r may be NULL; y may be x or r */
+	void		(*no_norm) (const float *x, const float *r, const float *weight,
+							const float *bias, float *y, size_t width);
+	void		(*layer_norm) (const float *x, const float *r,
+							   const float *weight, const float *bias,
+							   float epsilon, float *y, size_t width);
+
+	/* Distances; float sums in several lanes. */
+	float		(*inner_product) (const float *a, const float *b, size_t count);
+	float		(*l2_squared) (const float *a, const float *b, size_t count);
+
+	/* a.b, a.a and b.b in one reading */
+	void		(*dot3) (const float *a, const float *b, size_t count,
+						 float out[3]);
+
+	/* inner product with double products and sums, for single rows */
+	double		(*dot_wide) (const float *a, const float *b, size_t count);
+} mb_kernels;
+
+extern const mb_kernels mb_kernels_ref;
+
+/* The table in use; chosen on first use for this CPU. */
+extern const mb_kernels *mb_kernels_current(void);
+
+/*
+ * "auto", "ref", "avx2", "avx512", "vnni" or "amx" (the last two are AVX-512
+ * with other products: for int8, and for all precisions), or, for tests and
+ * measurements, one of the first three with its matrix product named:
+ * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
+ * own product.  "auto" is the best of them, without vector instructions that
+ * is "ref/openblas".  False when this CPU (or build) has no such table, and then
+ * nothing changes.
+ */
+extern bool mb_kernels_choose(const char *name);
+
+/* Would that be true? */
+extern bool mb_kernels_known(const char *name);
+
+/* Name and version of the matrix library, for people to read. */
+extern const char *mb_gemm_library(void);
+
+#endif							/* MB_KERNELS_H */

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * panels.h
+ *	  How the weights of a linear map lie in memory for the kernels.
+ *
+ * A checkpoint stores W [n, k], a row for each output.  Kernels want the
+ * weights of neighbouring outputs side by side and in the order of use, so a
+ * weight image keeps them as panels of PANEL outputs:
+ *
+ *	panel p		for t in 0 .. k - 1: W[p * PANEL + c, t], c in 0 .. PANEL - 1
+ *
+ * one behind the other; outputs beyond n are zero.  That is FLOAT, HALF and
+ * BFLOAT, which differ in what one number is; in the other formats a panel is
+ * tiles, see reduced.h and split.h.  Which formats a model has follows from its
+ * precision, from how its tensors are stored and from the table of kernels;
+ * what runs on a format is the function of the table with that number.  The
+ * layout of a format is the same for every instruction set.
+ *
+ * HALF and BFLOAT, and their split kin, are for tensors that were stored in 16
+ * bits: widening is exact, and the result has the bits of FLOAT at half the
+ * memory traffic (of FLOAT_SPLIT at five eighths and at half).
+ *
+ * Depends on model/safetensors.h (types of stored numbers), base/status.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_PANELS_H
+#define MB_PANELS_H
+
+#include "base/status.h"
+#include "model/safetensors.h"
+
+#define MB_PANEL 32
+
+/* A property of a model, chosen when it is imported. */
+typedef enum mb_precision
+{
+	MB_PRECISION_FP32,			/* the default: exact weights, float sums */
+	MB_PRECISION_BF16X3,		/* 16 bits of mantissa, in two bfloat16 */
+	MB_PRECISION_BF16,			/* bfloat16, float sums */
+	MB_PRECISION_INT8,			/* 8 bits and scales, integer sums */
+	MB_PRECISIONS
+} mb_precision;
+
+typedef enum mb_format
+{
+	MB_FORMAT_ROWS,				/* float [n, k] as in a checkpoint, no panels:
+								 * all that is not a linear map of the encoder */
+	MB_FORMAT_FLOAT,
+	MB_FORMAT_HALF,				/* IEEE binary16 */
+	MB_FORMAT_BFLOAT,			/* bfloat16 */
+	MB_FORMAT_BF16X3,			/* these three: see reduced.h */
+	MB_FORMAT_BF16,
+	MB_FORMAT_INT8,
+	MB_FORMAT_FLOAT_SPLIT,		/* these three: FLOAT, HALF and BFLOAT for tiles
+								 * of bfloat16; see split.h */
+	MB_FORMAT_HALF_SPLIT,
+	MB_FORMAT_BFLOAT_SPLIT,
+	MB_FORMATS
+} mb_format;
+
+/* "fp32"; NULL beyond the last.  The other way round: false for no name. */
+extern const char *mb_precision_name(mb_precision precision);
+extern bool mb_precision_from_name(const char *name, mb_precision *precision);
+
+/*
+ * The format of a linear map whose weights a checkpoint stores as dtype, for
+ * the table of kernels in use.
+ */
+extern mb_format mb_format_choose(mb_precision precision, mb_dtype dtype);
+
+/* Bytes of W [n, k] in a format; false when that is beyond size_t. */
+extern bool mb_format_size(mb_format format, size_t k, size_t n, size_t *size);
+
+/*
+ * Write w [n, k] into panels, mb_format_size() bytes aligned to 64.  For HALF,
+ * BFLOAT and their split kin each number must be exact in 16 bits.
+ */
+extern void mb_format_pack(mb_format format, const float *w, size_t k,
+						   size_t n, void *panels);
+
+/*
+ * Panel number p of FLOAT, HALF or BFLOAT weights, split or not, inputs [first,
+ * first + count), as float [count, PANEL].
+ */
+extern void mb_format_widen(mb_format format, const void *panels, size_t k,
+							size_t p, size_t first, size_t count, float *out);
+
+#endif							/* MB_PANELS_H */

@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduced.h
+ *	  Linear maps with fewer bits: the formats INT8, BF16 and BF16X3.
+ *
+ *	INT8	Weights: a scale for each output, symmetric, -127 to 127.
+ *			Activations: a scale and a zero point for each row, 0 to 255.  Sums
+ *			are exact in 32 bits, so every instruction set finds the same
+ *			integers.  Values that stand so far above the others of their row
+ *			that those would vanish, as MobileBERT's states of -2.5e7 beside
+ *			values of 4, are left out of the integers: their products are added
+ *			in float.
+ *	BF16	Both operands rounded to bfloat16, sums in float.  Without AMX there
+ *			is nothing to win by rounding activations: they stay float.
+ *	BF16X3	Both operands as a sum of two bfloat16, 16 bits together; the
+ *			products high * high, high * low and low * high are added up in
+ *			float.  Without AMX activations stay float.
+ *
+ * A row's results depend on the row and the weights alone, never on the rows
+ * beside it; bits are the same in any batch on one instruction set.
+ *
+ * Panels.  A panel of MB_PANEL outputs is a pair of tiles of 16.  A tile is a
+ * sequence of lines of 64 bytes; a line has, for each of the 16 outputs, the
+ * next 4 (INT8) or 2 inputs: what VPDPBUSD and an AMX tile take as it is.
+ * Inputs are filled up with zeros to whole AMX tiles of 16 lines.  BF16X3 has
+ * the tile of low parts behind that of high parts.  Behind the panels of INT8
+ * come float scale[n], float sum[n], the sum of an output's integers, and all
+ * weights once more as bfloat16 [k, n] for values that are left out, each
+ * padded to whole panels.
+ *
+ * Attention of these formats, where a table has it (mb_attention of kernels.h),
+ * is in fewer bits as well: attention_amx.c, attention_vnni.c.
+ *
+ * Source: spec model.md section 8; the arithmetic of each format is this
+ * file's own.
+ * Depends on kernels/kernels.h, kernels/panels.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_REDUCED_H
+#define MB_REDUCED_H
+
+#include "kernels/kernels.h"
+#include "kernels/panels.h"
+
+/* INT8: inputs are as wide as this at most, so that no sum overflows. */
+#define MB_INT8_WIDTH_MAX 65536
+
+/* mb_format_size() and mb_format_pack() for these formats */
+extern bool mb_reduced_size(mb_format format, size_t k, size_t n,
+							size_t *size);
+extern void mb_reduced_pack(mb_format format, const float *w, size_t k,
+							size_t n, void *panels);
+
+/* Entries of mb_kernels, by instruction set */
+extern size_t mb_operand_size_int8(size_t rows, size_t k);
+extern void mb_prepare_int8_ref(const float *x, size_t rows, size_t k,
+								void *operand);
+extern void mb_linear_int8_ref(const mb_product *product);
+extern void mb_linear_bf16_ref(const mb_product *product);
+extern void mb_linear_bf16x3_ref(const mb_product *product);
+
+#if defined(__x86_64__)
+extern void mb_prepare_int8_avx2(const float *x, size_t rows, size_t k,
+								 void *operand);
+extern void mb_linear_int8_avx2(const mb_product *product);
+extern void mb_linear_bf16_avx2(const mb_product *product);
+extern void mb_linear_bf16x3_avx2(const mb_product *product);
+
+extern void mb_linear_bf16_avx512(const mb_product *product);
+extern void mb_linear_bf16x3_avx512(const mb_product *product);
+
+extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
+								   void *operand);
+extern void mb_linear_int8_vnni(const mb_product *product);
+extern void mb_pack_keys_vnni(const float *x, size_t ld, size_t rows,
+							  size_t width, void *panels);
+extern void mb_pack_values_vnni(const float *x, size_t ld, size_t rows,
+								size_t width, void *panels);
+extern size_t mb_attend_memory_vnni(size_t length, size_t size);
+extern void mb_attend_vnni(const mb_attention *attention);
+
+extern size_t mb_operand_size_bf16_amx(size_t rows, size_t k);
+extern size_t mb_operand_size_bf16x3_amx(size_t rows, size_t k);
+extern void mb_prepare_bf16_amx(const float *x, size_t rows, size_t k,
+								void *operand);
+extern void mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k,
+								  void *operand);
+extern void mb_linear_int8_amx(const mb_product *product);
+extern void mb_linear_bf16_amx(const mb_product *product);
+extern void mb_linear_bf16x3_amx(const mb_product *product);
+extern void mb_pack_keys_amx(const float *x, size_t ld, size_t rows,
+							 size_t width, void *panels);
+extern void mb_pack_values_amx(const float *x, size_t ld, size_t rows,
+							   size_t width, void *panels);
+extern size_t mb_attend_memory_amx(size_t length, size_t size);
+extern void mb_attend_amx(const mb_attention *attention);
+extern void mb_begin_amx(void);
+extern void mb_end_amx(void);
+#endif
+
+/* What a table has for these formats: int8 and bf16 of an instruction set */
+#define MB_REDUCED_INT8(set, prepared_by) \
+	.linear[MB_FORMAT_INT8] = mb_linear_int8_##set, \
+	.operand_size[MB_FORMAT_INT8] = mb_operand_size_int8, \
+	.prepare[MB_FORMAT_INT8] = mb_prepare_int8_##prepared_by
+
+#define MB_REDUCED_BF16(set) \
+	.linear[MB_FORMAT_BF16] = mb_linear_bf16_##set, \
+	.linear[MB_FORMAT_BF16X3] = mb_linear_bf16x3_##set
+
+#define MB_REDUCED_ATTENTION(set, panels) \
+	.attend_panels = panels, \
+	.pack_keys = mb_pack_keys_##set, \
+	.pack_values = mb_pack_values_##set, \
+	.attend_memory = mb_attend_memory_##set, \
+	.attend = mb_attend_##set
+
+#define MB_REDUCED_BF16_PREPARED(set) \
+	MB_REDUCED_BF16(set), \
+	.operand_size[MB_FORMAT_BF16] = mb_operand_size_bf16_##set, \
+	.operand_size[MB_FORMAT_BF16X3] = mb_operand_size_bf16x3_##set, \
+	.prepare[MB_FORMAT_BF16] = mb_prepare_bf16_##set, \
+	.prepare[MB_FORMAT_BF16X3] = mb_prepare_bf16x3_##set
+
+#endif							/* MB_REDUCED_H */

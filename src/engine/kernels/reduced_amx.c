@@ -1,0 +1,480 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduced_amx.c
+ *	  int8, bf16 and bf16x3 products for processors with AMX.
+ *
+ * The tiles' configuration is state of the thread, loaded before a pass and let
+ * go behind it, so that switching tasks need not save 8 kB outside of one.
+ *
+ * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
+ * are formed along k whatever the rows beside it.
+ *
+ * Depends on kernels/amx.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
+ * -mavx512bf16; nothing here may run before mb_cpu_has_amx() has said yes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#if defined(__x86_64__)
+
+#include "kernels/amx.h"
+
+void
+mb_begin_amx(void)
+{
+	set_tiles(TILE);
+}
+
+void
+mb_end_amx(void)
+{
+	_tile_release();
+}
+
+/* Where a step along k finds its tiles */
+typedef struct step_operands
+{
+	const uint8_t *x;			/* the group's rows */
+	const uint8_t *w;			/* the panel */
+	size_t		size;			/* of a tile of rows or outputs along k */
+} step_operands;
+
+ALWAYS void
+load_step(const step_operands *o, size_t at, bool two)
+{
+	LOAD(4, o->x + at);
+	LOAD(6, o->w + at);
+	LOAD(7, o->w + o->size + at);
+	if (two)
+		LOAD(5, o->x + o->size + at);
+}
+
+ALWAYS void
+step_int8(const step_operands *o, size_t at, bool two)
+{
+	load_step(o, at, two);
+	MULTIPLY(_tile_dpbusd);
+}
+
+ALWAYS void
+step_bf16(const step_operands *o, size_t at, bool two)
+{
+	load_step(o, at, two);
+	MULTIPLY(_tile_dpbf16ps);
+}
+
+/* low * high, high * high and high * low, activations first */
+ALWAYS void
+step_bf16x3(const step_operands *o, size_t at, bool two)
+{
+	const uint8_t *w_next = o->w + 2 * o->size;
+	const uint8_t *low = o->x + GROUP / TILE * o->size;
+
+	LOAD(4, low + at);
+	LOAD(6, o->w + at);
+	LOAD(7, w_next + at);
+	if (two)
+		LOAD(5, low + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+	LOAD(4, o->x + at);
+	if (two)
+		LOAD(5, o->x + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+	LOAD(6, o->w + o->size + at);
+	LOAD(7, w_next + o->size + at);
+	MULTIPLY(_tile_dpbf16ps);
+}
+
+/* Bytes of a group's rows in BF16 and BF16X3, low parts included */
+static size_t
+bf16_group_size(mb_format format, size_t k)
+{
+	return group_tiles(format, k,
+					   format == MB_FORMAT_BF16X3 ? 2 * GROUP : GROUP);
+}
+
+/* What rounding to bfloat16 left over */
+static inline vf
+rest(vf x, __m256i rounded)
+{
+	return x - _mm512_castsi512_ps(_mm512_slli_epi32(
+													 _mm512_cvtepu16_epi32(rounded), 16));
+}
+
+/* A line of 32 inputs, and with "parts" that of their low parts behind it */
+ALWAYS void
+store_line(uint8_t *line, vf a, vf b, bool parts, size_t low)
+{
+	__m512i		high = round_line(a, b);
+
+	_mm512_storeu_si512((void *) line, high);
+	if (!parts)
+		return;
+	a = rest(a, _mm512_castsi512_si256(high));
+	b = rest(b, _mm512_extracti64x4_epi64(high, 1));
+	_mm512_store_si512((void *) (line + low), round_line(a, b));
+}
+
+/* ----------
+ * Results that go into the next product's operand
+ * ----------
+ */
+
+/*
+ * Where the line of outputs from "column" on of a row goes: into the operand
+ * itself or, for INT8, which needs to know the whole row, into rows of bfloat16
+ * in the memory of y.
+ */
+static inline uint8_t *
+next_line(const mb_product *p, size_t row, size_t column)
+{
+	mb_format	format = p->map->format;
+	uint8_t    *group = p->next;
+
+	if (format == MB_FORMAT_INT8)
+		return (uint8_t *) p->y +
+			(row * padded(p->n) + column) * sizeof(uint16_t);
+	group += row / GROUP * bf16_group_size(format, p->n);
+	return rows_line(group, depth(format, p->n), row % GROUP,
+					 column / BF16_DEEP);
+}
+
+/* Activations on the way; with others the block has been through them. */
+typedef enum brief_activation
+{
+	BRIEF_NONE,
+	BRIEF_RELU,
+	BRIEF_GELU
+} brief_activation;
+
+ALWAYS vf
+activate_brief(vf x, brief_activation activation)
+{
+	return activation == BRIEF_RELU ? v_relu(x) :
+		activation == BRIEF_GELU ? gelu_brief(x) : x;
+}
+
+/* Lines of rows [r, end), which are in one tile */
+ALWAYS void
+hand_over_rows(const finish_job *job, bool floats, bool biased,
+			   brief_activation activation, bool parts, size_t r, size_t end)
+{
+	const mb_product *p = job->p;
+	size_t		n = job->width < VW ? job->width : VW;
+	size_t		m = job->width - n;
+	finish_vectors v = load_finish(p, job->column, n);
+	finish_vectors w = load_finish(p, job->column + n, m);
+	uint8_t    *line = next_line(p, job->row + r, job->column);
+	size_t		step = p->map->format == MB_FORMAT_INT8 ?
+		padded(p->n) * sizeof(uint16_t) : LINE;
+	size_t		low = GROUP / TILE * depth(p->map->format, p->n) * AMX_BYTES;
+
+	if (!biased)
+		v.bias = w.bias = v_set1(0.0f);
+	for (; r < end; r++, line += step)
+	{
+		vf			a = floats ? (vf) (v_load(job->block->f[r]) + v.bias) :
+			integers(job->group, job->block, r, 0, &v, v.bias);
+		vf			b = floats ? (vf) (v_load(job->block->f[r] + VW) + w.bias) :
+			integers(job->group, job->block, r, VW, &w, w.bias);
+
+		a = activate_brief(a, activation);
+		b = activate_brief(b, activation);
+		if (job->width < MB_PANEL)
+		{
+			a = _mm512_maskz_mov_ps(first_lanes(n), a);
+			b = _mm512_maskz_mov_ps(first_lanes(m), b);
+		}
+		store_line(line, a, b, parts, low);
+	}
+}
+
+#define HAND_OVER(activation, floats, parts) \
+	hand_over_rows(job, floats, biased, activation, parts, r, stop)
+
+/* The same for rows in any tiles; biased: the bias is still to be added */
+ALWAYS void
+hand_over_tiles(const finish_job *job, brief_activation activation,
+				bool biased, bool floats, size_t r, size_t end)
+{
+	size_t		stop;
+
+	for (; r < end; r = stop)
+	{
+		stop = (r / TILE + 1) * TILE;
+		stop = stop < end ? stop : end;
+		if (job->p->map->format == MB_FORMAT_BF16X3)
+			HAND_OVER(activation, true, true);
+		else if (floats)
+			HAND_OVER(activation, true, false);
+		else
+			HAND_OVER(activation, false, false);
+	}
+}
+
+/* Rows [r, end) of a block become inputs of the next product. */
+static void
+hand_over(const finish_job *job, size_t r, size_t end)
+{
+	mb_activation activation = job->p->activation;
+	bool		gelu = activation == MB_ACT_GELU &&
+		job->p->map->format != MB_FORMAT_BF16X3;
+	bool		elaborate = is_elaborate(activation) && !gelu;
+	bool		floats = settle(job, elaborate, r, end);
+	bool		biased = !floats || (!elaborate && job->group == NULL);
+
+	if (gelu)
+		hand_over_tiles(job, BRIEF_GELU, biased, floats, r, end);
+	else if (activation == MB_ACT_RELU)
+		hand_over_tiles(job, BRIEF_RELU, biased, floats, r, end);
+	else
+		hand_over_tiles(job, BRIEF_NONE, biased, floats, r, end);
+}
+
+/* ----------
+ * Products
+ * ----------
+ */
+
+/* Rows [r, end) of a block go where they should */
+ALWAYS void
+dispatch_rows(const finish_job *job, size_t r, size_t end)
+{
+	if (job->p->next == NULL)
+		finish_rows(job, r, end);
+	else
+		hand_over(job, r, end);
+}
+
+/* Rows finished at a time: few calls, and yet all of them between the steps */
+#define SHARE_LEAST 8
+
+ALWAYS size_t
+share_of(size_t rows, size_t steps)
+{
+	size_t		least = (rows + steps - 1) / (steps > 0 ? steps : 1);
+
+	return least > SHARE_LEAST ? least : SHARE_LEAST;
+}
+
+/*
+ * Of the lines of weights to come a group of rows asks for one in so many, when
+ * it has one tile and when it has two; what the processor reads by itself is
+ * enough for the others.  Further groups ask for what lies between, BF16X3's
+ * excepted, which have enough to wait for.
+ */
+#define ASKED_BY_FEW 8
+#define ASKED 4
+
+/*
+ * Sums of one block, and between their steps results of the block before: the
+ * tiles' unit and the vectors' work at the same time.  two: more than a tile
+ * of rows.  ahead: the panel to ask for meanwhile, or NULL.
+ */
+ALWAYS void
+multiply_block(mb_format format, const step_operands *o, bool two,
+			   const uint8_t *ahead, const finish_job *before,
+			   sums_block *block)
+{
+	size_t		share_of_panel = MB_PANEL / TILE * AMX_BYTES *
+		(format == MB_FORMAT_BF16X3 ? 2 : 1);
+	size_t		steps = o->size / AMX_BYTES;
+	size_t		rows = before == NULL ? 0 : before->rows;
+	size_t		share = share_of(rows, steps);
+	size_t		every = two && format != MB_FORMAT_BF16X3 ? ASKED :
+		ASKED_BY_FEW;
+	size_t		done = 0;
+	size_t		s;
+
+	clear_sums();
+	for (s = 0; s < steps; s++)
+	{
+		size_t		end = rows - done < share ? rows : done + share;
+
+		if (format == MB_FORMAT_INT8)
+			step_int8(o, s * AMX_BYTES, two);
+		else if (format == MB_FORMAT_BF16)
+			step_bf16(o, s * AMX_BYTES, two);
+		else
+			step_bf16x3(o, s * AMX_BYTES, two);
+		if (ahead != NULL)
+			ask_ahead(ahead + s * share_of_panel, share_of_panel, every);
+		if (end > done)
+			dispatch_rows(before, done, end);
+		done = end;
+	}
+	store_sums(block, two);
+	BARRIER;
+}
+
+/* The first line that the group that begins with "row" asks for, or NULL */
+ALWAYS const uint8_t *
+asked_from(const mb_product *p, mb_format format, size_t row, size_t column)
+{
+	size_t		group = row / GROUP;
+
+	if (group >= (format == MB_FORMAT_BF16X3 ? 1 : ASKED))
+		return NULL;
+	return panel_after(format, p, column) + group * LINE;
+}
+
+/* The group of rows of a product's operand that begins with "row" */
+ALWAYS const uint8_t *
+group_of(const mb_product *p, size_t row, size_t size)
+{
+	return (const uint8_t *) p->operand + row / GROUP * size;
+}
+
+/* Where the products of a group and the panel at "column" find their tiles */
+ALWAYS step_operands
+find_operands(const mb_product *p, mb_format format, const uint8_t *group,
+			  size_t column)
+{
+	step_operands o = {
+		format == MB_FORMAT_INT8 ? ((const int8_group *) group)->tiles : group,
+		panel_tile(format, p->map->panels, p->k, column),
+		depth(format, p->k) * AMX_BYTES
+	};
+
+	return o;
+}
+
+/* size: bytes of a group of rows */
+ALWAYS void
+linear_amx(const mb_product *p, mb_format format, size_t size)
+{
+	sums_block	blocks[2] __attribute__((aligned(64)));
+	finish_job	jobs[2];
+	const finish_job *before = NULL;
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
+	int			now = 0;
+
+	for (column = p->first; column < end; column += MB_PANEL)
+	{
+		for (row = 0; row < p->rows; row += GROUP)
+		{
+			const uint8_t *group = group_of(p, row, size);
+			step_operands o = find_operands(p, format, group, column);
+			const uint8_t *ahead = asked_from(p, format, row, column);
+
+			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
+										(const int8_group *) group : NULL,
+										&blocks[now], row, column);
+			if (jobs[now].rows > TILE)
+				multiply_block(format, &o, true, ahead, before, &blocks[now]);
+			else
+				multiply_block(format, &o, false, ahead, before,
+							   &blocks[now]);
+			before = &jobs[now];
+			now ^= 1;
+		}
+	}
+	if (before != NULL)
+		dispatch_rows(before, 0, before->rows);
+}
+
+/* ----------
+ * INT8
+ * ----------
+ */
+
+/*
+ * Rows of bfloat16 become the operand.  They take half of the memory of y,
+ * which has whole blocks of rows; behind them is room for a row of floats.
+ */
+static void
+quantise_next(const mb_product *p)
+{
+	const uint16_t *x = (const uint16_t *) p->y;
+	size_t		step = padded(p->n);
+	size_t		rows = (p->rows + GROUP - 1) / GROUP * GROUP;
+
+	mb_quantise_bf16_avx512(x, step, p->rows, p->n,
+							(float *) (x + step * rows), p->next);
+}
+
+void
+mb_linear_int8_amx(const mb_product *p)
+{
+	linear_amx(p, MB_FORMAT_INT8, int8_group_size(p->k));
+	if (p->next != NULL && p->first + p->width == p->n)
+		quantise_next(p);
+}
+
+/* ----------
+ * BF16 and BF16X3
+ * ----------
+ */
+
+static size_t
+operand_size_bf16(mb_format format, size_t rows, size_t k)
+{
+	return k > SIZE_MAX / (8 * GROUP) ? SIZE_MAX :
+		mb_groups_size(rows, bf16_group_size(format, k));
+}
+
+size_t
+mb_operand_size_bf16_amx(size_t rows, size_t k)
+{
+	return operand_size_bf16(MB_FORMAT_BF16, rows, k);
+}
+
+size_t
+mb_operand_size_bf16x3_amx(size_t rows, size_t k)
+{
+	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
+}
+
+/* Row r of a group's tiles */
+ALWAYS void
+round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
+{
+	size_t		deep = depth(format, k);
+	size_t		t;
+
+	for (t = 0; t < deep; t++)
+		store_line(rows_line(tiles, deep, r, t),
+				   row_lanes(x, k, t * BF16_DEEP),
+				   row_lanes(x, k, t * BF16_DEEP + VW),
+				   format == MB_FORMAT_BF16X3,
+				   GROUP / TILE * deep * AMX_BYTES);
+}
+
+ALWAYS void
+prepare_bf16(mb_format format, const float *x, size_t rows, size_t k,
+			 uint8_t *operand)
+{
+	size_t		r;
+
+	for (r = 0; r < rows; r++)
+		round_row(format, x + r * k, k,
+				  operand + r / GROUP * bf16_group_size(format, k),
+				  r % GROUP);
+}
+
+void
+mb_prepare_bf16_amx(const float *x, size_t rows, size_t k, void *operand)
+{
+	prepare_bf16(MB_FORMAT_BF16, x, rows, k, operand);
+}
+
+void
+mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k, void *operand)
+{
+	prepare_bf16(MB_FORMAT_BF16X3, x, rows, k, operand);
+}
+
+void
+mb_linear_bf16_amx(const mb_product *p)
+{
+	linear_amx(p, MB_FORMAT_BF16, bf16_group_size(MB_FORMAT_BF16, p->k));
+}
+
+void
+mb_linear_bf16x3_amx(const mb_product *p)
+{
+	linear_amx(p, MB_FORMAT_BF16X3, bf16_group_size(MB_FORMAT_BF16X3, p->k));
+}
+
+#endif							/* __x86_64__ */

@@ -1,0 +1,239 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduced_vnni.c
+ *	  int8 products for processors with AVX-512 VNNI.
+ *
+ * VPDPBUSD adds four products of a byte of activations and a byte of weights
+ * to each of 16 integers, without saturation.  A tile is up to eight rows by a
+ * pair of column tiles: sixteen sums, enough to hide the latency of five
+ * cycles on two ports.
+ *
+ * The instruction stands as inline assembly: given the intrinsic, GCC 12 keeps
+ * moving the sums between registers and the stack.
+ *
+ * Depends on kernels/reduced_avx512.h.  Compiled with -mavx512vnni; nothing
+ * here may run before mb_cpu_has_vnni() has said yes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#if defined(__x86_64__)
+
+#include "kernels/reduced_avx512.h"
+
+#define ADD(sum, x, w) \
+	__asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w))
+
+#define OPEN(r) \
+	const uint8_t *x##r = x + r * LINE; \
+	__m512i a##r = _mm512_setzero_si512(), b##r = a##r
+
+/* 4 bytes, whatever their alignment and type */
+static inline int32_t
+quad(const uint8_t *p)
+{
+	int32_t		v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+#define EACH(r) \
+	do { \
+		__m512i v = _mm512_set1_epi32(quad(x##r + at)); \
+		\
+		ADD(a##r, v, w0); \
+		ADD(b##r, v, w1); \
+	} while (0)
+
+#define CLOSE(r) \
+	do { \
+		_mm512_store_si512(sums[r], a##r); \
+		_mm512_store_si512(sums[r] + TILE, b##r); \
+	} while (0)
+
+/*
+ * What each pair of lines of weights asks for meanwhile: nothing, a pair of the
+ * next panel, or "share" bytes of it where several blocks of rows ask in turn.
+ * Places for lines on their way are few: asked for by the first eight rows of 32
+ * alone, the next panel stopped these.
+ */
+#define NONE
+#define PAIR \
+	__builtin_prefetch(ask, 0, 2); \
+	__builtin_prefetch(ask + LINE, 0, 2); \
+	ask += 2 * LINE
+#define SHARE \
+	__builtin_prefetch(ask, 0, 2); \
+	ask += share
+
+/*
+ * Rows from x on, "deep" tiles along k, with the tiles at w and behind them.
+ * ROWS_DO applies a macro to each row's number.
+ */
+#define BODY(ROWS_DO, FETCH) \
+	const uint8_t *w_next = w + deep * AMX_BYTES; \
+	size_t t; \
+	size_t i; \
+	ROWS_DO(OPEN); \
+	\
+	for (t = 0; t < deep; t++) \
+	{ \
+		for (i = 0; i < TILE; i++) \
+		{ \
+			size_t at = t * AMX_BYTES + i * INT8_STEP; \
+			__m512i w0 = _mm512_load_si512(w + t * AMX_BYTES + i * LINE); \
+			__m512i w1 = _mm512_load_si512(w_next + t * AMX_BYTES + \
+										   i * LINE); \
+			\
+			FETCH; \
+			ROWS_DO(EACH); \
+		} \
+	} \
+	ROWS_DO(CLOSE)
+
+#define ROWS(name, ROWS_DO) \
+static void \
+name(const uint8_t *x, const uint8_t *w, size_t deep, \
+	 int32_t (*sums)[MB_PANEL]) \
+{ \
+	BODY(ROWS_DO, NONE); \
+} \
+static void \
+name##_pair(const uint8_t *x, const uint8_t *w, size_t deep, \
+			int32_t (*sums)[MB_PANEL], const uint8_t *ask) \
+{ \
+	BODY(ROWS_DO, PAIR); \
+} \
+static void \
+name##_share(const uint8_t *x, const uint8_t *w, size_t deep, \
+			 int32_t (*sums)[MB_PANEL], const uint8_t *ask, size_t share) \
+{ \
+	BODY(ROWS_DO, SHARE); \
+}
+
+ROWS(rows_1, ONE)
+ROWS(rows_2, TWO)
+ROWS(rows_4, FOUR)
+ROWS(rows_8, EIGHT)
+
+#define SUMS(name) \
+	do { \
+		if (next == NULL) \
+			name(x, w, deep, sums); \
+		else if (share >= 2 * LINE) \
+			name##_pair(x, w, deep, sums, next); \
+		else \
+			name##_share(x, w, deep, sums, next, share); \
+	} while (0)
+
+/* Sums of a group's rows, which ask for the panel at next, unless NULL. */
+static void
+group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
+		   const uint8_t *next, sums_block *block)
+{
+	size_t		share = 2 * LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
+	size_t		r = 0;
+
+	/* eight rows at a multiple of eight lie in one tile; so do the parts */
+	while (r < rows)
+	{
+		const uint8_t *x = rows_line(group->tiles, deep, r, 0);
+		int32_t		(*sums)[MB_PANEL] = &block->i[r];
+		size_t		left = rows - r;
+
+		if (left >= 8)
+			SUMS(rows_8);
+		else if (left >= 4)
+			SUMS(rows_4);
+		else if (left >= 2)
+			SUMS(rows_2);
+		else
+			SUMS(rows_1);
+		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+		if (next != NULL)
+			next = share < 2 * LINE ? next + deep * TILE * share : NULL;
+	}
+}
+
+/* ----------
+ * Results that go into the next product's operand
+ * ----------
+ */
+
+/* GELU of few bits of n outputs of a block from lane i on, into y */
+ALWAYS void
+finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
+{
+	const mb_product *p = job->p;
+	finish_vectors v = load_finish(p, job->column + i, n);
+	float	   *y = p->y + job->row * p->n + job->column + i;
+	size_t		r;
+
+	for (r = 0; r < job->rows; r++, y += p->n)
+	{
+		vf			x = floats ? v_load(job->block->f[r] + i) :
+			integers(job->group, job->block, r, i, &v, v.bias);
+
+		v_store_part(y, gelu_brief(x), n);
+	}
+}
+
+/*
+ * Rows of a block become y, which is to be integers.  Without an instruction for
+ * it, rounding y to bfloat16 takes longer than half the memory saves.
+ */
+static void
+hand_over(const finish_job *job)
+{
+	size_t		i;
+
+	if (job->p->activation != MB_ACT_GELU)
+	{
+		finish_rows(job, 0, job->rows);
+		return;
+	}
+	if (settle(job, false, 0, job->rows))
+		for (i = 0; i < job->width; i += VW)
+			finish_gelu(job, true, i, STEP(job->width, i));
+	else
+		for (i = 0; i < job->width; i += VW)
+			finish_gelu(job, false, i, STEP(job->width, i));
+}
+
+/*
+ * As linear_int8(), but the first group of rows asks for the next panel
+ * meanwhile: with few rows there is little else to wait for.
+ */
+void
+mb_linear_int8_vnni(const mb_product *p)
+{
+	sums_block	block __attribute__((aligned(64)));
+	size_t		deep = depth(MB_FORMAT_INT8, p->k);
+	size_t		end = p->first + p->width;
+	size_t		column;
+	size_t		row;
+
+	for (column = p->first; column < end; column += MB_PANEL)
+	{
+		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
+									  column);
+		const uint8_t *next = panel_after(MB_FORMAT_INT8, p, column);
+
+		for (row = 0; row < p->rows; row += GROUP)
+		{
+			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
+			finish_job	job = finish_job_make(p, group, &block, row, column);
+
+			group_sums(group, job.rows, deep, w, row == 0 ? next : NULL,
+					   &block);
+			if (p->next == NULL)
+				finish_rows(&job, 0, job.rows);
+			else
+				hand_over(&job);
+		}
+	}
+	if (p->next != NULL && end == p->n)
+		mb_prepare_int8_avx512(p->y, p->rows, p->n, p->next);
+}
+
+#endif							/* __x86_64__ */

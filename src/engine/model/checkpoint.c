@@ -1,0 +1,807 @@
+/*-------------------------------------------------------------------------
+ *
+ * checkpoint.c
+ *	  The list of tensors of a configuration, and matching names against it.
+ *
+ * The list is never stored.  It is a few constant groups of tensors that
+ * repeat per layer and per feed-forward network, so a slot's number follows
+ * from its layer, its group and its place in the group by arithmetic, and back:
+ *
+ *	embeddings | layer 0 | layer 1 | ... | pooler, MLM, NSP, classifier, QA
+ *
+ *	a layer:  bottleneck.input		if use_bottleneck
+ *			  bottleneck.attention	if that and key_query_shared_bottleneck
+ *			  attention
+ *			  ffn.0 ... ffn.F-2
+ *			  the last feed-forward network
+ *			  output.bottleneck		if use_bottleneck
+ *
+ * model.c walks the slots in this order, and images store weights in it.
+ *
+ * Source: spec model.md sections 3.1, 5.2 and 9.
+ * Depends on model/checkpoint.h and libc.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ----------
+ * Groups of tensors
+ * ----------
+ */
+
+/* A size by its letter in model.md. */
+typedef enum dimension
+{
+	DIM_NONE,					/* no second dimension: rank 1 */
+	DIM_V,
+	DIM_H,
+	DIM_E,
+	DIM_T,
+	DIM_A,
+	DIM_I,
+	DIM_P,
+	DIM_Y,
+	DIM_K,
+	DIM_TWO,
+	DIM_TRANSFORMED,			/* 3E with trigram_input, else E */
+	DIM_VALUE,					/* H, or T with use_bottleneck_attention */
+	DIM_EXTRA,					/* H - E */
+	DIM_CHOICES					/* K, or 1 for multiple choice */
+} dimension;
+
+typedef struct tensor_spec
+{
+	const char *name;			/* behind the group's prefix */
+	uint8_t		rows;			/* dimension */
+	uint8_t		columns;		/* dimension */
+	uint8_t		part;			/* mb_part */
+} tensor_spec;
+
+#define DENSE(name, out, in, part) \
+	{name ".weight", out, in, part}, {name ".bias", out, DIM_NONE, part}
+#define NORM(name, width, part) \
+	{name ".weight", width, DIM_NONE, part}, \
+	{name ".bias", width, DIM_NONE, part}
+
+static const tensor_spec embeddings[] = {
+	{"embeddings.word_embeddings.weight", DIM_V, DIM_E, MB_PART_BASE},
+	{"embeddings.position_embeddings.weight", DIM_P, DIM_H, MB_PART_BASE},
+	{"embeddings.token_type_embeddings.weight", DIM_Y, DIM_H, MB_PART_BASE},
+	DENSE("embeddings.embedding_transformation", DIM_H, DIM_TRANSFORMED,
+		  MB_PART_BASE),
+	NORM("embeddings.LayerNorm", DIM_H, MB_PART_BASE)
+};
+
+/* The first of them are tables, not maps. */
+#define TABLES 3
+
+static const tensor_spec bottleneck_input[] = {
+	DENSE("bottleneck.input.dense", DIM_T, DIM_H, MB_PART_BASE),
+	NORM("bottleneck.input.LayerNorm", DIM_T, MB_PART_BASE)
+};
+
+static const tensor_spec bottleneck_attention[] = {
+	DENSE("bottleneck.attention.dense", DIM_T, DIM_H, MB_PART_BASE),
+	NORM("bottleneck.attention.LayerNorm", DIM_T, MB_PART_BASE)
+};
+
+static const tensor_spec attention[] = {
+	DENSE("attention.self.query", DIM_A, DIM_T, MB_PART_BASE),
+	DENSE("attention.self.key", DIM_A, DIM_T, MB_PART_BASE),
+	DENSE("attention.self.value", DIM_A, DIM_VALUE, MB_PART_BASE),
+	DENSE("attention.output.dense", DIM_T, DIM_T, MB_PART_BASE),
+	NORM("attention.output.LayerNorm", DIM_T, MB_PART_BASE)
+};
+
+/* Behind "ffn.j.", and for the last network without that. */
+static const tensor_spec feedforward[] = {
+	DENSE("intermediate.dense", DIM_I, DIM_T, MB_PART_BASE),
+	DENSE("output.dense", DIM_T, DIM_I, MB_PART_BASE),
+	NORM("output.LayerNorm", DIM_T, MB_PART_BASE)
+};
+
+static const tensor_spec bottleneck_output[] = {
+	DENSE("output.bottleneck.dense", DIM_H, DIM_T, MB_PART_BASE),
+	NORM("output.bottleneck.LayerNorm", DIM_H, MB_PART_BASE)
+};
+
+static const tensor_spec heads[] = {
+	DENSE("pooler.dense", DIM_H, DIM_H, MB_PART_POOLER),
+	DENSE("cls.predictions.transform.dense", DIM_H, DIM_H, MB_PART_MLM),
+	NORM("cls.predictions.transform.LayerNorm", DIM_H, MB_PART_MLM),
+	{"cls.predictions.decoder.weight", DIM_V, DIM_E, MB_PART_MLM_UNTIED},
+	{"cls.predictions.dense.weight", DIM_EXTRA, DIM_V, MB_PART_MLM},
+	{"cls.predictions.bias", DIM_V, DIM_NONE, MB_PART_MLM},
+	DENSE("cls.seq_relationship", DIM_TWO, DIM_H, MB_PART_NSP),
+	DENSE("classifier", DIM_CHOICES, DIM_H, MB_PART_CLASSIFIER),
+	DENSE("qa_outputs", DIM_K, DIM_H, MB_PART_QA)
+};
+
+/* Where the groups of one layer begin, from the layer's first slot. */
+typedef struct layer_layout
+{
+	size_t		bottleneck_attention;
+	size_t		attention;
+	size_t		feedforwards;	/* ffn.0 */
+	size_t		last;			/* the last feed-forward network */
+	size_t		bottleneck_output;
+	size_t		size;
+} layer_layout;
+
+static void
+lay_out(const mb_config *config, layer_layout *layout)
+{
+	size_t		at = 0;
+
+	if (config->use_bottleneck)
+		at += LENGTH(bottleneck_input);
+	layout->bottleneck_attention = at;
+	if (config->use_bottleneck && config->key_query_shared_bottleneck)
+		at += LENGTH(bottleneck_attention);
+	layout->attention = at;
+	at += LENGTH(attention);
+	layout->feedforwards = at;
+	at += (size_t) (config->feedforwards - 1) * LENGTH(feedforward);
+	layout->last = at;
+	at += LENGTH(feedforward);
+	layout->bottleneck_output = at;
+	if (config->use_bottleneck)
+		at += LENGTH(bottleneck_output);
+	layout->size = at;
+}
+
+static uint64_t
+dimension_size(const mb_config *config, uint8_t dim)
+{
+	switch ((dimension) dim)
+	{
+		case DIM_NONE:
+			break;
+		case DIM_V:
+			return config->vocab_size;
+		case DIM_H:
+			return config->hidden_size;
+		case DIM_E:
+			return config->embedding_size;
+		case DIM_T:
+			return config->true_hidden_size;
+		case DIM_A:
+			return config->attention_size;
+		case DIM_I:
+			return config->intermediate_size;
+		case DIM_P:
+			return config->max_positions;
+		case DIM_Y:
+			return config->type_vocab_size;
+		case DIM_K:
+			return config->num_labels;
+		case DIM_TWO:
+			return 2;
+		case DIM_TRANSFORMED:
+			return (uint64_t) config->embedding_size *
+				(config->trigram_input ? 3 : 1);
+		case DIM_VALUE:
+			return config->value_input_size;
+		case DIM_EXTRA:
+			return config->hidden_size > config->embedding_size ?
+				config->hidden_size - config->embedding_size : 0;
+		case DIM_CHOICES:
+			return config->architecture == MB_ARCH_MULTIPLE_CHOICE ?
+				1 : config->num_labels;
+	}
+	return 1;
+}
+
+/* ----------
+ * From numbers to tensors
+ * ----------
+ */
+
+/* A slot taken apart. */
+typedef struct slot_place
+{
+	const tensor_spec *spec;
+	ptrdiff_t	layer;			/* -1: not in a layer */
+	ptrdiff_t	ffn;			/* -1: not in an ffn.j */
+} slot_place;
+
+static void
+locate_in_layer(const layer_layout *layout, size_t index, slot_place *place)
+{
+	if (index >= layout->bottleneck_output)
+		place->spec = &bottleneck_output[index - layout->bottleneck_output];
+	else if (index >= layout->last)
+		place->spec = &feedforward[index - layout->last];
+	else if (index >= layout->feedforwards)
+	{
+		size_t		at = index - layout->feedforwards;
+
+		place->ffn = (ptrdiff_t) (at / LENGTH(feedforward));
+		place->spec = &feedforward[at % LENGTH(feedforward)];
+	}
+	else if (index >= layout->attention)
+		place->spec = &attention[index - layout->attention];
+	else if (index >= layout->bottleneck_attention)
+		place->spec = &bottleneck_attention[index -
+											layout->bottleneck_attention];
+	else
+		place->spec = &bottleneck_input[index];
+}
+
+static slot_place
+locate(const mb_config *config, size_t index)
+{
+	slot_place	place = {NULL, -1, -1};
+	layer_layout layout;
+
+	if (index < LENGTH(embeddings))
+	{
+		place.spec = &embeddings[index];
+		return place;
+	}
+	index -= LENGTH(embeddings);
+	lay_out(config, &layout);
+	if (index < config->layers * layout.size)
+	{
+		place.layer = (ptrdiff_t) (index / layout.size);
+		locate_in_layer(&layout, index % layout.size, &place);
+	}
+	else
+		place.spec = &heads[index - config->layers * layout.size];
+	return place;
+}
+
+static size_t
+first_head(const mb_config *config)
+{
+	layer_layout layout;
+
+	lay_out(config, &layout);
+	return LENGTH(embeddings) + config->layers * layout.size;
+}
+
+size_t
+mb_slot_count(const mb_config *config)
+{
+	return first_head(config) + LENGTH(heads);
+}
+
+void
+mb_slot_get(const mb_config *config, size_t index, mb_slot *slot)
+{
+	slot_place	place = locate(config, index);
+
+	if (place.layer < 0)
+		snprintf(slot->name, sizeof(slot->name), "%s", place.spec->name);
+	else if (place.ffn < 0)
+		snprintf(slot->name, sizeof(slot->name), "encoder.layer.%d.%s",
+				 (int) place.layer, place.spec->name);
+	else
+		snprintf(slot->name, sizeof(slot->name), "encoder.layer.%d.ffn.%d.%s",
+				 (int) place.layer, (int) place.ffn, place.spec->name);
+	slot->part = (mb_part) place.spec->part;
+	slot->rank = place.spec->columns == DIM_NONE ? 1 : 2;
+	slot->shape[0] = dimension_size(config, place.spec->rows);
+	slot->shape[1] = dimension_size(config, place.spec->columns);
+}
+
+mb_part
+mb_slot_part(const mb_config *config, size_t index)
+{
+	return (mb_part) locate(config, index).spec->part;
+}
+
+uint64_t
+mb_slot_size(const mb_config *config, size_t index)
+{
+	slot_place	place = locate(config, index);
+
+	return dimension_size(config, place.spec->rows) *
+		dimension_size(config, place.spec->columns);
+}
+
+bool
+mb_slot_linear(const mb_config *config, size_t index, uint64_t shape[2])
+{
+	slot_place	place = locate(config, index);
+
+	shape[0] = dimension_size(config, place.spec->rows);
+	shape[1] = dimension_size(config, place.spec->columns);
+	return place.spec->columns != DIM_NONE && index >= TABLES &&
+		index < first_head(config);
+}
+
+/* ----------
+ * From names to numbers
+ * ----------
+ */
+
+/* The place of a name in a group, or -1. */
+static ptrdiff_t
+find_spec(const tensor_spec *group, size_t count, const char *name)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (strcmp(group[i].name, name) == 0)
+			return (ptrdiff_t) i;
+	}
+	return -1;
+}
+
+/* Move *name behind prefix when it starts with that. */
+static bool
+skip_prefix(const char **name, const char *prefix)
+{
+	size_t		length = strlen(prefix);
+
+	if (strncmp(*name, prefix, length) != 0)
+		return false;
+	*name += length;
+	return true;
+}
+
+/*
+ * Move *name behind a decimal number below limit and the dot after it.  As the
+ * name has to be the one that we would write, leading zeros do not count.
+ */
+static bool
+skip_number(const char **name, size_t limit, size_t *number)
+{
+	const char *at = *name;
+	size_t		value = 0;
+
+	if (*at == '0' && at[1] != '.')
+		return false;
+	for (; *at >= '0' && *at <= '9'; at++)
+	{
+		value = value * 10 + (size_t) (*at - '0');
+		if (value >= limit)
+			return false;
+	}
+	if (at == *name || *at != '.' || value >= limit)
+		return false;
+	*name = at + 1;
+	*number = value;
+	return true;
+}
+
+/* The number of a name behind "encoder.layer.i." from the layer's start. */
+static ptrdiff_t
+index_in_layer(const mb_config *config, const layer_layout *layout,
+			   const char *name)
+{
+	ptrdiff_t	at;
+
+	if (skip_prefix(&name, "ffn."))
+	{
+		size_t		ffn;
+
+		if (!skip_number(&name, config->feedforwards - 1, &ffn))
+			return -1;
+		at = find_spec(feedforward, LENGTH(feedforward), name);
+		return at < 0 ? -1 : at +
+			(ptrdiff_t) (layout->feedforwards + ffn * LENGTH(feedforward));
+	}
+
+	at = find_spec(attention, LENGTH(attention), name);
+	if (at >= 0)
+		return at + (ptrdiff_t) layout->attention;
+	at = find_spec(feedforward, LENGTH(feedforward), name);
+	if (at >= 0)
+		return at + (ptrdiff_t) layout->last;
+	if (!config->use_bottleneck)
+		return -1;
+	at = find_spec(bottleneck_input, LENGTH(bottleneck_input), name);
+	if (at >= 0)
+		return at;
+	at = find_spec(bottleneck_output, LENGTH(bottleneck_output), name);
+	if (at >= 0)
+		return at + (ptrdiff_t) layout->bottleneck_output;
+	if (!config->key_query_shared_bottleneck)
+		return -1;
+	at = find_spec(bottleneck_attention, LENGTH(bottleneck_attention), name);
+	return at < 0 ? -1 : at + (ptrdiff_t) layout->bottleneck_attention;
+}
+
+ptrdiff_t
+mb_slot_index(const mb_config *config, const char *name)
+{
+	ptrdiff_t	at;
+
+	if (skip_prefix(&name, "encoder.layer."))
+	{
+		layer_layout layout;
+		size_t		layer;
+
+		if (!skip_number(&name, config->layers, &layer))
+			return -1;
+		lay_out(config, &layout);
+		at = index_in_layer(config, &layout, name);
+		return at < 0 ? -1 : at +
+			(ptrdiff_t) (LENGTH(embeddings) + layer * layout.size);
+	}
+	at = find_spec(embeddings, LENGTH(embeddings), name);
+	if (at >= 0)
+		return at;
+	at = find_spec(heads, LENGTH(heads), name);
+	return at < 0 ? -1 : at + (ptrdiff_t) first_head(config);
+}
+
+/* ----------
+ * Matching the names of a file
+ * ----------
+ */
+
+#define BASE_PREFIX "mobilebert."
+#define DECODER_WEIGHT "cls.predictions.decoder.weight"
+#define DECODER_BIAS "cls.predictions.decoder.bias"
+
+/* "LayerNorm.gamma" and "LayerNorm.beta" at the end are legacy names. */
+static void
+replace_legacy_ending(char *name, size_t length)
+{
+	static const char gamma[] = "LayerNorm.gamma";
+	static const char beta[] = "LayerNorm.beta";
+	size_t		norm = strlen("LayerNorm.");
+
+	if (length >= strlen(gamma) &&
+		strcmp(name + length - strlen(gamma), gamma) == 0)
+		strcpy(name + length - strlen(gamma) + norm, "weight");
+	else if (length >= strlen(beta) &&
+			 strcmp(name + length - strlen(beta), beta) == 0)
+		strcpy(name + length - strlen(beta) + norm, "bias");
+}
+
+/* The slot that a name of the file stands for by itself, or -1. */
+static ptrdiff_t
+find_slot(const mb_config *config, const char *name, bool bare)
+{
+	char		canonical[MB_SLOT_NAME_MAX + 4];
+	bool		base = bare || skip_prefix(&name, BASE_PREFIX);
+	size_t		length = strlen(name);
+	ptrdiff_t	index;
+	mb_part		part;
+
+	if (length >= MB_SLOT_NAME_MAX)
+		return -1;
+	memcpy(canonical, name, length + 1);
+	replace_legacy_ending(canonical, length);
+	index = mb_slot_index(config,
+						  strcmp(canonical, DECODER_BIAS) == 0 ?
+						  "cls.predictions.bias" : canonical);
+	if (index < 0)
+		return -1;
+
+	/*
+	 * The pooler belongs to the base model; heads are never under the prefix,
+	 * and a file without the prefix has none.
+	 */
+	part = mb_slot_part(config, (size_t) index);
+	if (base != (part == MB_PART_BASE || part == MB_PART_POOLER))
+		return -1;
+	/* Without the dense layer the pooler is the first state (model.md 4). */
+	if (part == MB_PART_POOLER && !config->classifier_activation)
+		return -1;
+	return index;
+}
+
+/*
+ * Let name number i fill a slot.  owner[slot] is the number of the name that
+ * fills it already, or -1.
+ */
+static mb_status
+fill_slot(const mb_config *config, const char *const *names, size_t i,
+		  ptrdiff_t index, int32_t *owner, int32_t *slots, mb_error *err)
+{
+	int32_t		other = owner[index];
+
+	if (other >= 0)
+	{
+		mb_slot		slot;
+
+		/* decoder.bias and bias are one parameter; the former wins. */
+		if (strcmp(names[other], DECODER_BIAS) == 0 &&
+			strcmp(names[i], DECODER_BIAS) != 0)
+			return MB_OK;
+		if (strcmp(names[i], DECODER_BIAS) != 0 ||
+			strcmp(names[other], DECODER_BIAS) == 0)
+		{
+			mb_slot_get(config, (size_t) index, &slot);
+			return mb_fail(err, MB_ERR_DATA,
+						   "tensors \"%.100s\" and \"%.100s\" both stand for "
+						   "\"%s\"", names[other], names[i], slot.name);
+		}
+		slots[other] = -1;
+	}
+	owner[index] = (int32_t) i;
+	slots[i] = (int32_t) index;
+	return MB_OK;
+}
+
+/*
+ * With tied embeddings the decoder's weight is a copy, and the embedding table
+ * counts; but if there is no such table, the copy takes its place
+ * (model.md 5.2).
+ */
+static void
+tie_decoder(const mb_config *config, const int32_t *owner, int32_t *slots)
+{
+	ptrdiff_t	decoder = mb_slot_index(config, DECODER_WEIGHT);
+	int32_t		name = owner[decoder];
+
+	if (!config->tie_word_embeddings || name < 0)
+		return;
+	if (owner[0] >= 0)
+		slots[name] = -1;
+	else
+		slots[name] = 0;
+}
+
+mb_status
+mb_checkpoint_match(const mb_config *config, const char *const *names,
+					size_t count, mb_arena *arena, int32_t *slots,
+					mb_error *err)
+{
+	size_t		slot_count = mb_slot_count(config);
+	int32_t    *owner;
+	bool		bare = true;
+	size_t		i;
+
+	if (count > INT32_MAX)
+		return mb_fail(err, MB_ERR_LIMIT, "too many tensors");
+	owner = mb_arena_alloc(arena, slot_count, sizeof(int32_t));
+	if (owner == NULL)
+		return mb_fail(err, MB_ERR_MEMORY,
+					   "not enough memory to match tensor names");
+	for (i = 0; i < slot_count; i++)
+		owner[i] = -1;
+
+	for (i = 0; i < count && bare; i++)
+		bare = strncmp(names[i], BASE_PREFIX, strlen(BASE_PREFIX)) != 0;
+	for (i = 0; i < count; i++)
+	{
+		ptrdiff_t	index = find_slot(config, names[i], bare);
+		mb_status	status;
+
+		slots[i] = -1;
+		if (index < 0)
+			continue;
+		status = fill_slot(config, names, i, index, owner, slots, err);
+		if (status != MB_OK)
+			return status;
+	}
+	tie_decoder(config, owner, slots);
+	return MB_OK;
+}
+
+/* ----------
+ * Shapes
+ * ----------
+ */
+
+/* "[2, 3]"; sizes beyond the eighth are not shown. */
+static void
+print_shape(uint32_t rank, const uint64_t *shape, char *text, size_t size)
+{
+	size_t		used;
+	uint32_t	i;
+
+	used = (size_t) snprintf(text, size, "[");
+	for (i = 0; i < rank && i < 8; i++)
+		used += (size_t) snprintf(text + used, size - used, "%s%llu",
+								  i > 0 ? ", " : "",
+								  (unsigned long long) shape[i]);
+	snprintf(text + used, size - used, "%s]", rank > 8 ? ", ..." : "");
+}
+
+mb_status
+mb_checkpoint_shape(const mb_slot *slot, const char *name, uint32_t rank,
+					const uint64_t *shape, mb_error *err)
+{
+	char		found[200];		/* 8 sizes of 20 digits and two more */
+	char		expected[60];
+
+	if (rank == slot->rank && shape[0] == slot->shape[0] &&
+		(rank == 1 || shape[1] == slot->shape[1]))
+		return MB_OK;
+
+	print_shape(rank, shape, found, sizeof(found));
+	print_shape(slot->rank, slot->shape, expected, sizeof(expected));
+	return mb_fail(err, MB_ERR_DATA,
+				   "tensor \"%.100s\" has shape %s, but the configuration "
+				   "needs %s", name, found, expected);
+}
+
+/* ----------
+ * Parts and tasks
+ * ----------
+ */
+
+/* Parts that the class named in "architectures" has. */
+static uint32_t
+own_parts(const mb_config *config)
+{
+	uint32_t	pooler = 1u << MB_PART_POOLER;
+	uint32_t	mlm = 1u << MB_PART_MLM | 1u << MB_PART_MLM_UNTIED;
+	uint32_t	nsp = 1u << MB_PART_NSP;
+	uint32_t	classifier = 1u << MB_PART_CLASSIFIER;
+
+	switch ((mb_architecture) config->architecture)
+	{
+		case MB_ARCH_MODEL:
+			return pooler;
+		case MB_ARCH_PRETRAINING:
+			return pooler | mlm | nsp;
+		case MB_ARCH_MASKED_LM:
+			return mlm;
+		case MB_ARCH_NEXT_SENTENCE:
+			return pooler | nsp;
+		case MB_ARCH_SEQUENCE:
+		case MB_ARCH_MULTIPLE_CHOICE:
+			return pooler | classifier;
+		case MB_ARCH_TOKEN:
+			return classifier;
+		case MB_ARCH_QUESTION:
+			return 1u << MB_PART_QA;
+		case MB_ARCH_UNKNOWN:
+			break;
+	}
+	return ~(uint32_t) 0;
+}
+
+bool
+mb_checkpoint_stray(const mb_config *config, mb_part part)
+{
+	return part != MB_PART_BASE && (own_parts(config) >> part & 1) == 0;
+}
+
+static mb_status
+fail_missing(const mb_config *config, size_t index, mb_error *err)
+{
+	mb_slot		slot;
+	bool		prefixed;
+
+	mb_slot_get(config, index, &slot);
+	prefixed = slot.part == MB_PART_BASE || slot.part == MB_PART_POOLER;
+	return mb_fail(err, MB_ERR_DATA, "tensor \"%s%s\" is missing",
+				   prefixed ? BASE_PREFIX : "", slot.name);
+}
+
+/*
+ * One part whose slots are among [from, to): whole, or absent, or an error
+ * when it is incomplete and the checkpoint's own.  A slot without elements
+ * counts neither way.
+ */
+static mb_status
+check_part(const mb_config *config, const bool *present, mb_part part,
+		   size_t from, size_t to, uint32_t *parts, mb_error *err)
+{
+	ptrdiff_t	missing = -1;
+	bool		any = false;
+	size_t		i;
+
+	for (i = from; i < to; i++)
+	{
+		if (mb_slot_part(config, i) != part || mb_slot_size(config, i) == 0)
+			continue;
+		if (present[i])
+			any = true;
+		else if (missing < 0)
+			missing = (ptrdiff_t) i;
+	}
+	if (missing < 0)
+		*parts |= 1u << part;
+	else if (any && !mb_checkpoint_stray(config, part))
+		return fail_missing(config, (size_t) missing, err);
+	return MB_OK;
+}
+
+mb_status
+mb_checkpoint_complete(const mb_config *config, const bool *present,
+					   uint32_t *parts, mb_error *err)
+{
+	size_t		base = first_head(config);
+	size_t		count = mb_slot_count(config);
+	size_t		i;
+	int			part;
+
+	for (i = 0; i < base; i++)
+	{
+		if (!present[i])
+			return fail_missing(config, i, err);
+	}
+
+	*parts = 1u << MB_PART_BASE;
+	for (part = MB_PART_POOLER; part < MB_PART_COUNT; part++)
+	{
+		mb_status	status = check_part(config, present, (mb_part) part, base,
+										count, parts, err);
+
+		if (status != MB_OK)
+			return status;
+	}
+
+	/* Heads of no rows are no heads. */
+	if (config->num_labels == 0)
+		*parts &= ~(1u << MB_PART_QA |
+					(config->architecture == MB_ARCH_MULTIPLE_CHOICE ? 0 :
+					 1u << MB_PART_CLASSIFIER));
+	if (!config->classifier_activation)
+		*parts &= ~(1u << MB_PART_POOLER);
+	if (config->tie_word_embeddings || (*parts & 1u << MB_PART_MLM) == 0)
+		*parts &= ~(1u << MB_PART_MLM_UNTIED);
+	if (config->embedding_size > config->hidden_size &&
+		mb_checkpoint_stray(config, MB_PART_MLM))
+		*parts &= ~(1u << MB_PART_MLM | 1u << MB_PART_MLM_UNTIED);
+	if ((*parts & 1u << MB_PART_MLM) != 0 &&
+		config->embedding_size > config->hidden_size)
+		return mb_fail(err, MB_ERR_DATA,
+					   "\"embedding_size\" %u is larger than \"hidden_size\" "
+					   "%u, which the masked language model head cannot be",
+					   config->embedding_size, config->hidden_size);
+	return MB_OK;
+}
+
+uint32_t
+mb_checkpoint_tasks(const mb_config *config, uint32_t parts)
+{
+	uint32_t	tasks = MB_TASK_EMBED;
+	bool		pooler = !config->classifier_activation ||
+		(parts & 1u << MB_PART_POOLER) != 0;
+
+	if (pooler)
+		tasks |= MB_TASK_POOLER;
+	if (parts & 1u << MB_PART_MLM)
+		tasks |= MB_TASK_FILL_MASK;
+	if (parts & 1u << MB_PART_NSP && pooler)
+		tasks |= MB_TASK_NEXT_SENTENCE;
+	if (parts & 1u << MB_PART_QA && config->num_labels == 2)
+		tasks |= MB_TASK_ANSWER;
+	if (parts & 1u << MB_PART_CLASSIFIER)
+	{
+		/*
+		 * One tensor name for three tasks: only the architecture tells.  Where
+		 * it has no classifier of its own (a file with several heads), the
+		 * tensor is taken for the commonest.
+		 */
+		if (config->architecture == MB_ARCH_TOKEN)
+			tasks |= MB_TASK_NER;
+		else if (pooler)
+			tasks |= config->architecture == MB_ARCH_MULTIPLE_CHOICE ?
+				MB_TASK_CHOOSE : MB_TASK_CLASSIFY;
+	}
+	return tasks;
+}
+
+const char *
+mb_task_name(mb_task task)
+{
+	switch (task)
+	{
+		case MB_TASK_EMBED:
+			return "embed";
+		case MB_TASK_POOLER:
+			return "pooler";
+		case MB_TASK_FILL_MASK:
+			return "fill_mask";
+		case MB_TASK_NEXT_SENTENCE:
+			return "next_sentence";
+		case MB_TASK_CLASSIFY:
+			return "classify";
+		case MB_TASK_NER:
+			return "ner";
+		case MB_TASK_ANSWER:
+			return "answer";
+		case MB_TASK_CHOOSE:
+			return "choose";
+	}
+	return NULL;
+}

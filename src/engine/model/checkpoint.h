@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * checkpoint.h
+ *	  Which tensors a MobileBERT checkpoint has, under which names and shapes.
+ *
+ * A "slot" is one tensor the network can use.  The list of slots follows from
+ * the configuration alone, in execution order; a file (or a set of shards)
+ * fills slots.  Base-model slots carry names without the prefix "mobilebert.",
+ * heads carry the names of the task classes.
+ *
+ * Source: spec model.md sections 5.2 and 9.
+ * Depends on base/status.h, model/config.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_CHECKPOINT_H
+#define MB_CHECKPOINT_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "model/config.h"
+
+typedef enum mb_part
+{
+	MB_PART_BASE,				/* required */
+	MB_PART_POOLER,				/* pooler.dense.* */
+	MB_PART_MLM,				/* cls.predictions.* */
+	MB_PART_MLM_UNTIED,			/* cls.predictions.decoder.weight */
+	MB_PART_NSP,				/* cls.seq_relationship.* */
+	MB_PART_CLASSIFIER,			/* classifier.* */
+	MB_PART_QA,					/* qa_outputs.* */
+	MB_PART_COUNT
+} mb_part;
+
+#define MB_SLOT_NAME_MAX 96
+
+typedef struct mb_slot
+{
+	char		name[MB_SLOT_NAME_MAX];
+	mb_part		part;
+	uint32_t	rank;			/* 1 or 2 */
+	uint64_t	shape[2];		/* [out, in] or [n]; elements may be 0 */
+} mb_slot;
+
+/*
+ * Number of slots and the slot of a number; slots are dense, base first and
+ * heads last.  mb_slot_index finds a canonical name in constant time or
+ * logarithmic time; -1 when there is none.
+ */
+extern size_t mb_slot_count(const mb_config *config);
+extern void mb_slot_get(const mb_config *config, size_t index, mb_slot *slot);
+extern ptrdiff_t mb_slot_index(const mb_config *config, const char *name);
+
+/* Part and number of elements alone: no name is made, so this is cheap. */
+extern mb_part mb_slot_part(const mb_config *config, size_t index);
+extern uint64_t mb_slot_size(const mb_config *config, size_t index);
+
+/*
+ * Is the slot the weight of a linear map of the encoder, which kernels want in
+ * panels?  shape [out, in] is set in any case, [n, 1] for rank 1.
+ */
+extern bool mb_slot_linear(const mb_config *config, size_t index,
+						   uint64_t shape[2]);
+
+static inline uint64_t
+mb_slot_elements(const mb_slot *slot)
+{
+	return slot->rank == 2 ? slot->shape[0] * slot->shape[1] : slot->shape[0];
+}
+
+/*
+ * Which slot each of count file names fills: slots[i] = slot number, or -1 for
+ * a name that is ignored (position_ids, tensors of no known part).  Applies
+ * the prefix rule, gamma/beta, decoder.bias for bias (cls.predictions.bias is
+ * the canonical slot; decoder.bias wins when both are there).  Two names that
+ * fill one slot are an error unless one of those rules decides.
+ */
+extern mb_status mb_checkpoint_match(const mb_config *config,
+									 const char *const *names, size_t count,
+									 mb_arena *arena, int32_t *slots,
+									 mb_error *err);
+
+/* Error naming the tensor unless the shape is the slot's. */
+extern mb_status mb_checkpoint_shape(const mb_slot *slot, const char *name,
+									 uint32_t rank, const uint64_t *shape,
+									 mb_error *err);
+
+/*
+ * True for a part that the class named in "architectures" does not have.
+ * Hugging Face ignores such tensors, whatever they are, unless asked for: one
+ * whose shape or dtype is wrong counts as absent, where it would be an error
+ * in the class's own parts.
+ */
+extern bool mb_checkpoint_stray(const mb_config *config, mb_part part);
+
+/*
+ * present[slot] says which slots are filled.  Every base slot must be, and
+ * every other part wholly or not at all (an incomplete stray part counts as
+ * absent); *parts gets a bit (1 << mb_part) for each complete part.  Untied
+ * decoder only counts when tie_word_embeddings is false.  Slots without
+ * elements are never missing.
+ */
+extern mb_status mb_checkpoint_complete(const mb_config *config,
+										const bool *present, uint32_t *parts,
+										mb_error *err);
+
+/* What a model can do, as bits of "parts" and the architecture decide. */
+typedef enum mb_task
+{
+	MB_TASK_EMBED = 1,
+	MB_TASK_POOLER = 2,			/* pooler_output is defined */
+	MB_TASK_FILL_MASK = 4,
+	MB_TASK_NEXT_SENTENCE = 8,
+	MB_TASK_CLASSIFY = 16,
+	MB_TASK_NER = 32,
+	MB_TASK_ANSWER = 64,
+	MB_TASK_CHOOSE = 128
+} mb_task;
+
+extern uint32_t mb_checkpoint_tasks(const mb_config *config, uint32_t parts);
+
+/* "embed", "fill_mask", ...; NULL when task is not a single bit above. */
+extern const char *mb_task_name(mb_task task);
+
+#endif							/* MB_CHECKPOINT_H */

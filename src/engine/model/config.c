@@ -1,0 +1,981 @@
+/*-------------------------------------------------------------------------
+ *
+ * config.c
+ *	  config.json to mb_config and back, and the sentence-transformers files.
+ *
+ * Reading takes three steps: every key by its type (an absent key leaves the
+ * default; null is a value of the wrong type, unless null is allowed), the
+ * derived sizes, and mb_config_check(), which refuses what cannot be computed.
+ * The last is separate because a weight image carries an mb_config as bytes.
+ *
+ * Source: MobileBertConfig and PretrainedConfig of transformers; Pooling of
+ * sentence-transformers.  Spec model.md sections 1 and 3.1, pipelines.md 8.
+ *
+ * Depends on model/config.h, base/json.h and libc.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/config.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SIZE (1 << 24)		/* any width, table or vocabulary */
+#define MAX_LAYERS 1000
+#define MAX_FEEDFORWARDS 1000
+#define MAX_LABELS 65536
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ----------
+ * Names
+ * ----------
+ */
+
+typedef struct named_value
+{
+	const char *name;
+	uint32_t	value;
+} named_value;
+
+/* The first name of a value is the one that is written. */
+static const named_value activations[] = {
+	{"relu", MB_ACT_RELU},
+	{"gelu", MB_ACT_GELU},
+	{"gelu_python", MB_ACT_GELU},
+	{"gelu_new", MB_ACT_GELU_TANH},
+	{"gelu_accurate", MB_ACT_GELU_TANH},
+	{"gelu_pytorch_tanh", MB_ACT_GELU_TANH},
+	{"gelu_python_tanh", MB_ACT_GELU_TANH},
+	{"gelu_fast", MB_ACT_GELU_FAST},
+	{"quick_gelu", MB_ACT_QUICK_GELU},
+	{"gelu_10", MB_ACT_GELU_10},
+	{"silu", MB_ACT_SILU},
+	{"swish", MB_ACT_SILU},
+	{"relu6", MB_ACT_RELU6},
+	{"relu2", MB_ACT_RELU2},
+	{"leaky_relu", MB_ACT_LEAKY_RELU},
+	{"mish", MB_ACT_MISH},
+	{"sigmoid", MB_ACT_SIGMOID},
+	{"tanh", MB_ACT_TANH},
+	{"linear", MB_ACT_LINEAR},
+	{"laplace", MB_ACT_LAPLACE}
+};
+
+static const named_value problems[] = {
+	{"regression", MB_PROBLEM_REGRESSION},
+	{"single_label_classification", MB_PROBLEM_SINGLE_LABEL},
+	{"multi_label_classification", MB_PROBLEM_MULTI_LABEL}
+};
+
+static const named_value architectures[] = {
+	{"MobileBertModel", MB_ARCH_MODEL},
+	{"MobileBertForPreTraining", MB_ARCH_PRETRAINING},
+	{"MobileBertForMaskedLM", MB_ARCH_MASKED_LM},
+	{"MobileBertForNextSentencePrediction", MB_ARCH_NEXT_SENTENCE},
+	{"MobileBertForSequenceClassification", MB_ARCH_SEQUENCE},
+	{"MobileBertForMultipleChoice", MB_ARCH_MULTIPLE_CHOICE},
+	{"MobileBertForTokenClassification", MB_ARCH_TOKEN},
+	{"MobileBertForQuestionAnswering", MB_ARCH_QUESTION}
+};
+
+static const named_value normalizations[] = {
+	{"no_norm", 0},
+	{"layer_norm", 1}
+};
+
+static const named_value poolings[] = {
+	{"cls", MB_POOL_CLS},
+	{"max", MB_POOL_MAX},
+	{"mean", MB_POOL_MEAN},
+	{"mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},
+	{"weightedmean", MB_POOL_WEIGHTED_MEAN},
+	{"lasttoken", MB_POOL_LAST_TOKEN},
+	{"pooler", MB_POOL_POOLER}
+};
+
+static bool
+find_value(const named_value *table, size_t count, const mb_json *name,
+		   uint32_t *value)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (mb_json_is_string(name, table[i].name))
+		{
+			*value = table[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *
+find_name(const named_value *table, size_t count, uint32_t value)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (table[i].value == value)
+			return table[i].name;
+	}
+	return NULL;
+}
+
+const char *
+mb_activation_name(mb_activation activation)
+{
+	return find_name(activations, LENGTH(activations), (uint32_t) activation);
+}
+
+uint32_t
+mb_pooling_from_name(const char *name)
+{
+	size_t		i;
+
+	for (i = 0; i < LENGTH(poolings); i++)
+	{
+		if (strcmp(name, poolings[i].name) == 0)
+			return poolings[i].value;
+	}
+	return 0;
+}
+
+/* ----------
+ * Keys by type; an absent key leaves *value alone
+ * ----------
+ */
+
+static mb_status
+fail_type(const char *key, const char *expected, mb_error *err)
+{
+	return mb_fail(err, MB_ERR_DATA, "\"%s\" must be %s", key, expected);
+}
+
+static mb_status
+read_size(const mb_json *root, const char *key, uint32_t low, uint32_t high,
+		  uint32_t *value, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, key);
+	int64_t		number;
+
+	if (member == NULL)
+		return MB_OK;
+	if (member->type != MB_JSON_NUMBER || !member->integer)
+		return fail_type(key, "an integer", err);
+	if (!mb_json_int(member, low, high, &number))
+		return mb_fail(err, MB_ERR_LIMIT,
+					   "\"%s\" must be between %u and %u, not %.40s",
+					   key, low, high, member->text);
+	*value = (uint32_t) number;
+	return MB_OK;
+}
+
+/* Python takes 0 and 1 for false and true, and so do we. */
+static mb_status
+read_flag(const mb_json *root, const char *key, uint8_t *value, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, key);
+	int64_t		number;
+
+	if (member == NULL)
+		return MB_OK;
+	if (member->type == MB_JSON_TRUE)
+		*value = 1;
+	else if (member->type == MB_JSON_FALSE)
+		*value = 0;
+	else if (mb_json_int(member, 0, 1, &number))
+		*value = (uint8_t) number;
+	else
+		return fail_type(key, "true or false", err);
+	return MB_OK;
+}
+
+/* A finite number that is not negative, integer or not. */
+static mb_status
+read_number(const mb_json *root, const char *key, double *value, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, key);
+
+	if (member == NULL)
+		return MB_OK;
+	if (member->type != MB_JSON_NUMBER)
+		return fail_type(key, "a number", err);
+	if (!isfinite(member->number) || member->number < 0)
+		return fail_type(key, "finite and not negative", err);
+	*value = member->number;
+	return MB_OK;
+}
+
+/*
+ * Where a member of mb_config is and what may stand there.  The columns of
+ * "sizes" in the order of model.md section 1.
+ */
+typedef struct size_key
+{
+	const char *key;
+	size_t		offset;
+	uint32_t	low;
+	uint32_t	high;
+	uint32_t	initial;		/* MobileBertConfig's default */
+} size_key;
+
+static const size_key sizes[] = {
+	{"vocab_size", offsetof(mb_config, vocab_size), 1, MAX_SIZE, 30522},
+	{"hidden_size", offsetof(mb_config, hidden_size), 1, MAX_SIZE, 512},
+	{"num_hidden_layers", offsetof(mb_config, layers), 0, MAX_LAYERS, 24},
+	{"num_attention_heads", offsetof(mb_config, heads), 1, MAX_SIZE, 4},
+	{"intermediate_size", offsetof(mb_config, intermediate_size), 1, MAX_SIZE,
+	512},
+	{"max_position_embeddings", offsetof(mb_config, max_positions), 1,
+	MAX_SIZE, 512},
+	{"type_vocab_size", offsetof(mb_config, type_vocab_size), 1, MAX_SIZE, 2},
+	{"embedding_size", offsetof(mb_config, embedding_size), 1, MAX_SIZE, 128},
+	{"intra_bottleneck_size", offsetof(mb_config, intra_bottleneck_size), 1,
+	MAX_SIZE, 128},
+	{"num_feedforward_networks", offsetof(mb_config, feedforwards), 1,
+	MAX_FEEDFORWARDS, 4}
+};
+
+typedef struct flag_key
+{
+	const char *key;
+	size_t		offset;
+	uint8_t		initial;
+} flag_key;
+
+static const flag_key flags[] = {
+	{"trigram_input", offsetof(mb_config, trigram_input), 1},
+	{"use_bottleneck", offsetof(mb_config, use_bottleneck), 1},
+	{"use_bottleneck_attention",
+	offsetof(mb_config, use_bottleneck_attention), 0},
+	{"key_query_shared_bottleneck",
+	offsetof(mb_config, key_query_shared_bottleneck), 1},
+	{"classifier_activation", offsetof(mb_config, classifier_activation), 1},
+	{"tie_word_embeddings", offsetof(mb_config, tie_word_embeddings), 1}
+};
+
+static uint32_t *
+size_member(mb_config *config, const size_key *key)
+{
+	return (uint32_t *) ((char *) config + key->offset);
+}
+
+static uint8_t *
+flag_member(mb_config *config, const flag_key *key)
+{
+	return (uint8_t *) config + key->offset;
+}
+
+static void
+set_defaults(mb_config *config)
+{
+	size_t		i;
+
+	memset(config, 0, sizeof(*config));
+	for (i = 0; i < LENGTH(sizes); i++)
+		*size_member(config, &sizes[i]) = sizes[i].initial;
+	for (i = 0; i < LENGTH(flags); i++)
+		*flag_member(config, &flags[i]) = flags[i].initial;
+	config->num_labels = 2;
+	config->layer_norm_eps = 1e-12f;
+	config->activation = MB_ACT_RELU;
+	config->problem = MB_PROBLEM_NONE;
+	config->architecture = MB_ARCH_UNKNOWN;
+	config->hidden_dropout_prob = 0.0;
+	config->attention_probs_dropout_prob = 0.1;
+	config->initializer_range = 0.02;
+	config->classifier_dropout = -1.0;
+}
+
+static mb_status
+read_sizes_and_flags(const mb_json *root, mb_config *config, mb_error *err)
+{
+	size_t		i;
+
+	for (i = 0; i < LENGTH(flags); i++)
+	{
+		mb_status	status = read_flag(root, flags[i].key,
+									   flag_member(config, &flags[i]), err);
+
+		if (status != MB_OK)
+			return status;
+	}
+	for (i = 0; i < LENGTH(sizes); i++)
+	{
+		mb_status	status = read_size(root, sizes[i].key, sizes[i].low,
+									   sizes[i].high,
+									   size_member(config, &sizes[i]), err);
+
+		if (status != MB_OK)
+			return status;
+	}
+	return MB_OK;
+}
+
+static mb_status
+read_numbers(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *dropout = mb_json_get(root, "classifier_dropout");
+	double		epsilon = 1e-12;
+	mb_status	status;
+
+	status = read_number(root, "layer_norm_eps", &epsilon, err);
+	if (status == MB_OK)
+		status = read_number(root, "hidden_dropout_prob",
+							 &config->hidden_dropout_prob, err);
+	if (status == MB_OK)
+		status = read_number(root, "attention_probs_dropout_prob",
+							 &config->attention_probs_dropout_prob, err);
+	if (status == MB_OK)
+		status = read_number(root, "initializer_range",
+							 &config->initializer_range, err);
+	if (status == MB_OK && dropout != NULL && dropout->type != MB_JSON_NULL)
+		status = read_number(root, "classifier_dropout",
+							 &config->classifier_dropout, err);
+	if (status != MB_OK)
+		return status;
+
+	/* Anything larger is not an epsilon, and might not fit a float. */
+	if (epsilon > 1e6)
+		return mb_fail(err, MB_ERR_LIMIT, "\"layer_norm_eps\" is too large");
+	config->layer_norm_eps = (float) epsilon;
+	return MB_OK;
+}
+
+/* pad_token_id is a row of the word table. */
+static mb_status
+read_pad_token(const mb_json *root, mb_config *config, mb_error *err)
+{
+	uint32_t	id = 0;
+	mb_status	status = read_size(root, "pad_token_id", 0,
+								   config->vocab_size - 1, &id, err);
+
+	config->pad_token_id = (int32_t) id;
+	return status;
+}
+
+/* ----------
+ * Keys that are names
+ * ----------
+ */
+
+static mb_status
+read_activation(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, "hidden_act");
+	uint32_t	value;
+
+	if (member == NULL)
+		return MB_OK;
+	if (member->type != MB_JSON_STRING)
+		return fail_type("hidden_act", "a string", err);
+	if (!find_value(activations, LENGTH(activations), member, &value))
+	{
+		mb_fail(err, MB_ERR_UNSUPPORTED, "activation \"%.100s\" is not supported",
+				member->text);
+		if (mb_json_is_string(member, "prelu") ||
+			mb_json_is_string(member, "xielu"))
+			mb_detail(err, "It has learned parameters, for which a MobileBERT "
+					  "checkpoint has no tensors.");
+		return MB_ERR_UNSUPPORTED;
+	}
+	config->activation = (uint8_t) value;
+	return MB_OK;
+}
+
+static mb_status
+read_normalization(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, "normalization_type");
+	uint32_t	value;
+
+	if (member == NULL)
+		return MB_OK;
+	if (member->type != MB_JSON_STRING)
+		return fail_type("normalization_type", "a string", err);
+	if (!find_value(normalizations, LENGTH(normalizations), member, &value))
+	{
+		mb_fail(err, MB_ERR_UNSUPPORTED,
+				"normalization type \"%.100s\" is not supported",
+				member->text);
+		mb_detail(err, "It is \"no_norm\" or \"layer_norm\".");
+		return MB_ERR_UNSUPPORTED;
+	}
+	config->layer_norm = (uint8_t) value;
+	return MB_OK;
+}
+
+mb_problem
+mb_problem_from_name(const mb_json *name)
+{
+	uint32_t	value = MB_PROBLEM_NONE;
+
+	if (name != NULL && name->type == MB_JSON_STRING)
+		find_value(problems, LENGTH(problems), name, &value);
+	return (mb_problem) value;
+}
+
+static mb_status
+read_problem(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, "problem_type");
+	uint32_t	value;
+
+	if (member == NULL || member->type == MB_JSON_NULL)
+		return MB_OK;
+	if (member->type != MB_JSON_STRING)
+		return fail_type("problem_type", "a string or null", err);
+	if (!find_value(problems, LENGTH(problems), member, &value))
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "problem type \"%.100s\" is not supported",
+					   member->text);
+	config->problem = (uint8_t) value;
+	return MB_OK;
+}
+
+/* The first MobileBERT class of the list. */
+static mb_status
+read_architectures(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *list = mb_json_get(root, "architectures");
+	const mb_json *member;
+
+	if (list == NULL || list->type == MB_JSON_NULL)
+		return MB_OK;
+	if (list->type != MB_JSON_ARRAY)
+		return fail_type("architectures", "a list of strings", err);
+	for (member = list->child; member != NULL; member = member->next)
+	{
+		uint32_t	value;
+
+		if (member->type != MB_JSON_STRING)
+			return fail_type("architectures", "a list of strings", err);
+		if (config->architecture == MB_ARCH_UNKNOWN &&
+			find_value(architectures, LENGTH(architectures), member, &value))
+			config->architecture = (uint8_t) value;
+	}
+	return MB_OK;
+}
+
+static mb_status
+read_model_type(const mb_json *root, mb_error *err)
+{
+	const mb_json *member = mb_json_get(root, "model_type");
+
+	if (member == NULL || mb_json_is_string(member, "mobilebert"))
+		return MB_OK;
+	if (member->type != MB_JSON_STRING)
+		return fail_type("model_type", "a string", err);
+	mb_fail(err, MB_ERR_UNSUPPORTED, "model type \"%.100s\" is not supported",
+			member->text);
+	mb_detail(err, "Only \"mobilebert\" models can be run.");
+	if (mb_json_is_string(member, "bert"))
+		mb_hint(err, "The programs in weights/ convert BERT models to "
+				"MobileBERT form.");
+	return MB_ERR_UNSUPPORTED;
+}
+
+static mb_status
+read_decoder(const mb_json *root, mb_error *err)
+{
+	uint8_t		decoder = 0;
+	mb_status	status = read_flag(root, "is_decoder", &decoder, err);
+
+	if (status == MB_OK && decoder)
+		status = mb_fail(err, MB_ERR_UNSUPPORTED,
+						 "a decoder (\"is_decoder\" true) is not supported");
+	return status;
+}
+
+/* ----------
+ * Labels
+ * ----------
+ */
+
+bool
+mb_label_id(const mb_json *member, uint32_t *id)
+{
+	uint32_t	value = 0;
+	size_t		i;
+
+	if (member->key_length == 0)
+		return false;
+	for (i = 0; i < member->key_length; i++)
+	{
+		char		c = member->key[i];
+
+		if (c < '0' || c > '9')
+			return false;
+		value = value * 10 + (uint32_t) (c - '0');
+		if (value >= MAX_LABELS)
+			return false;
+	}
+	*id = value;
+	return true;
+}
+
+uint32_t
+mb_label_count(const mb_json *labels)
+{
+	uint8_t		seen[MAX_LABELS / 8] = {0};
+	uint32_t	count = 0;
+	const mb_json *member;
+
+	for (member = labels->child; member != NULL; member = member->next)
+	{
+		uint32_t	id;
+		uint8_t		bit;
+
+		if (!mb_label_id(member, &id))
+			continue;
+		bit = (uint8_t) (1 << (id % 8));
+		if ((seen[id / 8] & bit) == 0)
+			count++;
+		seen[id / 8] |= bit;
+	}
+	return count;
+}
+
+/* num_labels is the number of entries of id2label when that is there. */
+static mb_status
+read_labels(const mb_json *root, mb_config *config, mb_error *err)
+{
+	const mb_json *labels = mb_json_get(root, "id2label");
+	const mb_json *member;
+
+	if (labels == NULL || labels->type == MB_JSON_NULL)
+		return read_size(root, "num_labels", 0, MAX_LABELS,
+						 &config->num_labels, err);
+	if (labels->type != MB_JSON_OBJECT)
+		return fail_type("id2label", "an object or null", err);
+	if (labels->length > MAX_LABELS)
+		return mb_fail(err, MB_ERR_LIMIT, "\"id2label\" has over %d entries",
+					   MAX_LABELS);
+	for (member = labels->child; member != NULL; member = member->next)
+	{
+		uint32_t	id;
+
+		if (!mb_label_id(member, &id))
+			return mb_fail(err, MB_ERR_DATA,
+						   "key \"%.100s\" of \"id2label\" is not an integer "
+						   "between 0 and %d", member->key, MAX_LABELS - 1);
+		if (member->type != MB_JSON_STRING)
+			return mb_fail(err, MB_ERR_DATA,
+						   "label %u of \"id2label\" must be a string", id);
+	}
+	config->num_labels = mb_label_count(labels);
+	return MB_OK;
+}
+
+/* ----------
+ * Sizes that follow, and what cannot be
+ * ----------
+ */
+
+static void
+derive(mb_config *config)
+{
+	config->true_hidden_size = config->use_bottleneck ?
+		config->intra_bottleneck_size : config->hidden_size;
+	config->head_size = config->true_hidden_size / config->heads;
+	config->attention_size = config->heads * config->head_size;
+	config->value_input_size = config->use_bottleneck_attention ?
+		config->true_hidden_size : config->hidden_size;
+}
+
+/* Ranges of everything that is not derived. */
+static mb_status
+check_ranges(const mb_config *config, mb_error *err)
+{
+	mb_config	copy = *config;
+	size_t		i;
+
+	for (i = 0; i < LENGTH(sizes); i++)
+	{
+		uint32_t	value = *size_member(&copy, &sizes[i]);
+
+		if (value < sizes[i].low || value > sizes[i].high)
+			return mb_fail(err, MB_ERR_LIMIT,
+						   "\"%s\" must be between %u and %u, not %u",
+						   sizes[i].key, sizes[i].low, sizes[i].high, value);
+	}
+	for (i = 0; i < LENGTH(flags); i++)
+	{
+		if (*flag_member(&copy, &flags[i]) > 1)
+			return fail_type(flags[i].key, "true or false", err);
+	}
+	if (config->layer_norm > 1 || config->activation > MB_ACT_LAPLACE ||
+		config->problem > MB_PROBLEM_MULTI_LABEL ||
+		config->architecture > MB_ARCH_QUESTION)
+		return mb_fail(err, MB_ERR_DATA, "a name in the configuration is "
+					   "out of range");
+	if (config->num_labels > MAX_LABELS)
+		return mb_fail(err, MB_ERR_LIMIT, "\"num_labels\" is over %d",
+					   MAX_LABELS);
+	if (config->pad_token_id < 0 ||
+		(uint32_t) config->pad_token_id >= config->vocab_size)
+		return mb_fail(err, MB_ERR_LIMIT,
+					   "\"pad_token_id\" must be between 0 and %u, not %d",
+					   config->vocab_size - 1, config->pad_token_id);
+	if (!isfinite(config->layer_norm_eps) || config->layer_norm_eps < 0)
+		return fail_type("layer_norm_eps", "finite and not negative", err);
+	return MB_OK;
+}
+
+/* attention.output.dense is [T, T] and reads N * D values (model.md 3.1). */
+static mb_status
+check_heads(const mb_config *config, mb_error *err)
+{
+	if (config->heads > config->true_hidden_size ||
+		config->true_hidden_size % config->heads != 0)
+	{
+		mb_fail(err, MB_ERR_DATA,
+				"\"num_attention_heads\" %u does not divide the true hidden "
+				"size %u", config->heads, config->true_hidden_size);
+		mb_detail(err, "The true hidden size is \"%s\".",
+				  config->use_bottleneck ? "intra_bottleneck_size" :
+				  "hidden_size");
+		return MB_ERR_DATA;
+	}
+	return MB_OK;
+}
+
+/* Queries and keys read the layer's input, of width H, with [A, T] weights. */
+static mb_status
+check_bottleneck(const mb_config *config, mb_error *err)
+{
+	if (config->use_bottleneck && !config->use_bottleneck_attention &&
+		!config->key_query_shared_bottleneck &&
+		config->true_hidden_size != config->hidden_size)
+	{
+		mb_fail(err, MB_ERR_DATA,
+				"\"intra_bottleneck_size\" %u differs from \"hidden_size\" %u",
+				config->intra_bottleneck_size, config->hidden_size);
+		mb_detail(err, "They must be equal when \"use_bottleneck\" is true and "
+				  "\"use_bottleneck_attention\" and "
+				  "\"key_query_shared_bottleneck\" are false.");
+		return MB_ERR_DATA;
+	}
+	return MB_OK;
+}
+
+mb_status
+mb_config_check(const mb_config *config, mb_error *err)
+{
+	mb_config	again = *config;
+	mb_status	status;
+
+	status = check_ranges(config, err);
+	if (status != MB_OK)
+		return status;
+	derive(&again);
+	if (again.true_hidden_size != config->true_hidden_size ||
+		again.head_size != config->head_size ||
+		again.attention_size != config->attention_size ||
+		again.value_input_size != config->value_input_size)
+		return mb_fail(err, MB_ERR_DATA,
+					   "the derived sizes of the configuration are wrong");
+	status = check_heads(config, err);
+	if (status == MB_OK)
+		status = check_bottleneck(config, err);
+	return status;
+}
+
+mb_status
+mb_config_read(const mb_json *root, mb_config *config, mb_error *err)
+{
+	mb_status	status;
+
+	if (root == NULL || root->type != MB_JSON_OBJECT)
+		return mb_fail(err, MB_ERR_DATA,
+					   "the configuration must be a JSON object");
+
+	set_defaults(config);
+	status = read_model_type(root, err);
+	if (status == MB_OK)
+		status = read_decoder(root, err);
+	if (status == MB_OK)
+		status = read_sizes_and_flags(root, config, err);
+	if (status == MB_OK)
+		status = read_numbers(root, config, err);
+	if (status == MB_OK)
+		status = read_pad_token(root, config, err);
+	if (status == MB_OK)
+		status = read_activation(root, config, err);
+	if (status == MB_OK)
+		status = read_normalization(root, config, err);
+	if (status == MB_OK)
+		status = read_problem(root, config, err);
+	if (status == MB_OK)
+		status = read_architectures(root, config, err);
+	if (status == MB_OK)
+		status = read_labels(root, config, err);
+	if (status != MB_OK)
+		return status;
+
+	derive(config);
+	return mb_config_check(config, err);
+}
+
+/* ----------
+ * Writing
+ * ----------
+ */
+
+/* Grows never: "size" was computed for the longest possible text. */
+typedef struct writer
+{
+	char	   *text;
+	size_t		size;
+	size_t		used;
+} writer;
+
+static void put(writer *out, const char *format,...) MB_PRINTF(2, 3);
+
+static void
+put(writer *out, const char *format,...)
+{
+	va_list		args;
+	int			written;
+
+	va_start(args, format);
+	written = vsnprintf(out->text + out->used, out->size - out->used, format,
+						args);
+	va_end(args);
+	if (written > 0 && (size_t) written < out->size - out->used)
+		out->used += (size_t) written;
+}
+
+/* The shortest decimal that reads back as the same float or double. */
+static void
+put_number(writer *out, const char *key, double value, bool single)
+{
+	int			digits = single ? 6 : 15;
+	char		text[40];
+
+	for (;; digits++)
+	{
+		double		again;
+
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		again = strtod(text, NULL);
+		if (digits >= 17 || again == value ||
+			(single && (float) again == (float) value))
+			break;
+	}
+	put(out, ", \"%s\": %s", key, text);
+}
+
+static void
+put_name(writer *out, const char *key, const char *name)
+{
+	if (name == NULL)
+		put(out, ", \"%s\": null", key);
+	else
+		put(out, ", \"%s\": \"%s\"", key, name);
+}
+
+static void
+put_architecture(writer *out, uint8_t architecture)
+{
+	const char *name = find_name(architectures, LENGTH(architectures),
+								 architecture);
+
+	if (name == NULL)
+		put(out, ", \"architectures\": null");
+	else
+		put(out, ", \"architectures\": [\"%s\"]", name);
+}
+
+mb_status
+mb_config_write(const mb_config *config, mb_arena *arena, char **text,
+				mb_error *err)
+{
+	mb_config	copy = *config;
+	writer		out;
+	size_t		i;
+
+	/* 35 keys of at most 80 characters with their values. */
+	out.size = 4096;
+	out.used = 0;
+	out.text = mb_arena_alloc(arena, out.size, 1);
+	if (out.text == NULL)
+		return mb_fail(err, MB_ERR_MEMORY,
+					   "not enough memory to write the configuration");
+
+	put(&out, "{\"model_type\": \"mobilebert\"");
+	put_architecture(&out, config->architecture);
+	for (i = 0; i < LENGTH(sizes); i++)
+		put(&out, ", \"%s\": %u", sizes[i].key,
+			*size_member(&copy, &sizes[i]));
+	put(&out, ", \"pad_token_id\": %d", config->pad_token_id);
+	put_name(&out, "hidden_act",
+			 mb_activation_name((mb_activation) config->activation));
+	put_name(&out, "normalization_type",
+			 find_name(normalizations, LENGTH(normalizations),
+					   config->layer_norm));
+	put_number(&out, "layer_norm_eps", config->layer_norm_eps, true);
+	put_number(&out, "hidden_dropout_prob", config->hidden_dropout_prob, false);
+	put_number(&out, "attention_probs_dropout_prob",
+			   config->attention_probs_dropout_prob, false);
+	put_number(&out, "initializer_range", config->initializer_range, false);
+	if (config->classifier_dropout < 0)
+		put_name(&out, "classifier_dropout", NULL);
+	else
+		put_number(&out, "classifier_dropout", config->classifier_dropout,
+				   false);
+	for (i = 0; i < LENGTH(flags); i++)
+		put(&out, ", \"%s\": %s", flags[i].key,
+			*flag_member(&copy, &flags[i]) ? "true" : "false");
+	put(&out, ", \"is_decoder\": false");
+	put_name(&out, "problem_type",
+			 find_name(problems, LENGTH(problems), config->problem));
+	put(&out, ", \"num_labels\": %u", config->num_labels);
+	put(&out, ", \"true_hidden_size\": %u", config->true_hidden_size);
+	put(&out, ", \"head_size\": %u", config->head_size);
+	put(&out, ", \"attention_size\": %u}", config->attention_size);
+	*text = out.text;
+	return MB_OK;
+}
+
+/* ----------
+ * sentence-transformers
+ * ----------
+ */
+
+/* The class of a module without the Python packages before it. */
+static const char *
+class_name(const mb_json *type)
+{
+	const char *dot = strrchr(type->text, '.');
+
+	return dot == NULL ? type->text : dot + 1;
+}
+
+/*
+ * modules.json: a Transformer, then what happens to its output.  Dropout does
+ * nothing at inference; anything else would change the embedding.
+ */
+static mb_status
+read_modules(const mb_json *modules, mb_sentence_settings *settings,
+			 mb_error *err)
+{
+	const mb_json *module;
+
+	if (modules->type != MB_JSON_ARRAY)
+		return mb_fail(err, MB_ERR_DATA,
+					   "\"modules.json\" must be a list of objects");
+	for (module = modules->child; module != NULL; module = module->next)
+	{
+		const mb_json *type = mb_json_get(module, "type");
+		const char *name;
+
+		if (type == NULL || type->type != MB_JSON_STRING)
+			return mb_fail(err, MB_ERR_DATA,
+						   "a module of \"modules.json\" has no \"type\"");
+		name = class_name(type);
+		if (strcmp(name, "Normalize") == 0)
+			settings->normalize = 1;
+		else if (strcmp(name, "Transformer") != 0 &&
+				 strcmp(name, "Pooling") != 0 && strcmp(name, "Dropout") != 0)
+			return mb_fail(err, MB_ERR_UNSUPPORTED,
+						   "module \"%.100s\" of \"modules.json\" is not "
+						   "supported", type->text);
+	}
+	return MB_OK;
+}
+
+static const named_value pooling_keys[] = {
+	{"pooling_mode_cls_token", MB_POOL_CLS},
+	{"pooling_mode_max_tokens", MB_POOL_MAX},
+	{"pooling_mode_mean_tokens", MB_POOL_MEAN},
+	{"pooling_mode_mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},
+	{"pooling_mode_weightedmean_tokens", MB_POOL_WEIGHTED_MEAN},
+	{"pooling_mode_lasttoken", MB_POOL_LAST_TOKEN}
+};
+
+/* 1_Pooling/config.json: "pooling_mode" by name, or a flag for each mode. */
+static mb_status
+read_pooling(const mb_json *pooling, mb_sentence_settings *settings,
+			 mb_error *err)
+{
+	const mb_json *mode = mb_json_get(pooling, "pooling_mode");
+	uint32_t	modes = 0;
+	size_t		i;
+
+	if (pooling->type != MB_JSON_OBJECT)
+		return mb_fail(err, MB_ERR_DATA,
+					   "the pooling configuration must be a JSON object");
+	if (mode != NULL && mode->type != MB_JSON_NULL)
+	{
+		if (mode->type != MB_JSON_STRING)
+			return fail_type("pooling_mode", "a string or null", err);
+		if (!find_value(poolings, LENGTH(poolings), mode, &modes) ||
+			modes == MB_POOL_POOLER)
+			return mb_fail(err, MB_ERR_UNSUPPORTED,
+						   "pooling mode \"%.100s\" is not supported",
+						   mode->text);
+		settings->pooling = modes;
+		return MB_OK;
+	}
+
+	for (i = 0; i < LENGTH(pooling_keys); i++)
+	{
+		uint8_t		on = pooling_keys[i].value == MB_POOL_MEAN;
+		mb_status	status = read_flag(pooling, pooling_keys[i].name, &on, err);
+
+		if (status != MB_OK)
+			return status;
+		if (on)
+			modes |= pooling_keys[i].value;
+	}
+	if (modes == 0)
+		return mb_fail(err, MB_ERR_DATA,
+					   "the pooling configuration has no mode switched on");
+	settings->pooling = modes;
+	return MB_OK;
+}
+
+static mb_status
+read_sentence_bert(const mb_json *document, mb_sentence_settings *settings,
+				   mb_error *err)
+{
+	const mb_json *length = mb_json_get(document, "max_seq_length");
+	mb_status	status = MB_OK;
+
+	if (document->type != MB_JSON_OBJECT)
+		return mb_fail(err, MB_ERR_DATA,
+					   "\"sentence_bert_config.json\" must be a JSON object");
+	if (length != NULL && length->type != MB_JSON_NULL)
+		status = read_size(document, "max_seq_length", 1, INT32_MAX,
+						   &settings->max_seq_length, err);
+	if (status == MB_OK)
+		status = read_flag(document, "do_lower_case",
+						   &settings->do_lower_case, err);
+	return status;
+}
+
+mb_status
+mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
+						  const mb_json *sentence_bert,
+						  mb_sentence_settings *settings, mb_error *err)
+{
+	mb_status	status = MB_OK;
+
+	memset(settings, 0, sizeof(*settings));
+	settings->pooling = MB_POOL_MEAN;
+	if (modules != NULL)
+		status = read_modules(modules, settings, err);
+	if (status == MB_OK && pooling != NULL)
+		status = read_pooling(pooling, settings, err);
+	if (status == MB_OK && sentence_bert != NULL)
+		status = read_sentence_bert(sentence_bert, settings, err);
+	return status;
+}

@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * config.h
+ *	  MobileBertConfig: config.json with every default and derived size, and
+ *	  the sentence-transformers files beside it.
+ *
+ * Source: transformers' MobileBertConfig; spec model.md section 1,
+ * pipelines.md section 8.  Letters in comments are those of model.md.
+ *
+ * Depends on base/status.h and base/json.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_CONFIG_H
+#define MB_CONFIG_H
+
+#include "base/json.h"
+#include "base/status.h"
+
+typedef enum mb_activation
+{
+	MB_ACT_RELU,
+	MB_ACT_GELU,				/* erf form: gelu, gelu_python */
+	MB_ACT_GELU_TANH,			/* gelu_new, gelu_accurate, gelu_pytorch_tanh,
+								 * gelu_python_tanh */
+	MB_ACT_GELU_FAST,
+	MB_ACT_QUICK_GELU,
+	MB_ACT_GELU_10,
+	MB_ACT_SILU,				/* silu, swish */
+	MB_ACT_RELU6,
+	MB_ACT_RELU2,
+	MB_ACT_LEAKY_RELU,
+	MB_ACT_MISH,
+	MB_ACT_SIGMOID,
+	MB_ACT_TANH,
+	MB_ACT_LINEAR,
+	MB_ACT_LAPLACE
+} mb_activation;
+
+typedef enum mb_problem
+{
+	MB_PROBLEM_NONE,
+	MB_PROBLEM_REGRESSION,
+	MB_PROBLEM_SINGLE_LABEL,
+	MB_PROBLEM_MULTI_LABEL
+} mb_problem;
+
+/* What the class named in "architectures" does with "classifier". */
+typedef enum mb_architecture
+{
+	MB_ARCH_UNKNOWN,			/* absent, or not a MobileBert class */
+	MB_ARCH_MODEL,
+	MB_ARCH_PRETRAINING,
+	MB_ARCH_MASKED_LM,
+	MB_ARCH_NEXT_SENTENCE,
+	MB_ARCH_SEQUENCE,
+	MB_ARCH_MULTIPLE_CHOICE,
+	MB_ARCH_TOKEN,
+	MB_ARCH_QUESTION
+} mb_architecture;
+
+/*
+ * Plain data: it is stored in the weight image as it is, so a change of this
+ * struct needs a new MB_IMAGE_LAYOUT.
+ */
+typedef struct mb_config
+{
+	uint32_t	vocab_size;		/* V */
+	uint32_t	hidden_size;	/* H */
+	uint32_t	layers;			/* num_hidden_layers; 0 is allowed */
+	uint32_t	heads;			/* N */
+	uint32_t	intermediate_size;	/* I */
+	uint32_t	max_positions;	/* P */
+	uint32_t	type_vocab_size;	/* Y */
+	uint32_t	embedding_size; /* E */
+	uint32_t	intra_bottleneck_size;
+	uint32_t	feedforwards;	/* F, num_feedforward_networks, >= 1 */
+	uint32_t	num_labels;		/* K */
+	int32_t		pad_token_id;
+	uint32_t	true_hidden_size;	/* T, derived */
+	uint32_t	head_size;		/* D, derived */
+	uint32_t	attention_size; /* A = N * D, derived */
+	uint32_t	value_input_size;	/* input width of attention.self.value */
+	float		layer_norm_eps;
+	uint8_t		activation;		/* mb_activation */
+	uint8_t		problem;		/* mb_problem */
+	uint8_t		architecture;	/* mb_architecture */
+	uint8_t		layer_norm;		/* normalization_type is layer_norm */
+	uint8_t		trigram_input;
+	uint8_t		use_bottleneck;
+	uint8_t		use_bottleneck_attention;
+	uint8_t		key_query_shared_bottleneck;
+	uint8_t		classifier_activation;
+	uint8_t		tie_word_embeddings;
+	uint8_t		reserved[2];
+
+	/* Without effect at inference; kept for mb_config_write(). */
+	double		hidden_dropout_prob;
+	double		attention_probs_dropout_prob;
+	double		initializer_range;
+	double		classifier_dropout; /* negative: null */
+} mb_config;
+
+/*
+ * Effective configuration of a parsed config.json.  Errors name the key:
+ * wrong type, unknown activation or normalisation, sizes that cannot be
+ * (zero, over 2^24, heads that do not divide T, bottleneck combinations that
+ * Hugging Face cannot run), is_decoder true, model_type other than mobilebert
+ * (with a hint for "bert": see weights/).
+ */
+extern mb_status mb_config_read(const mb_json *root, mb_config *config,
+								mb_error *err);
+
+/*
+ * The same checks of sizes, combinations and derived sizes on a struct from
+ * elsewhere (a stored one): after MB_OK every computation with it is safe.
+ */
+extern mb_status mb_config_check(const mb_config *config, mb_error *err);
+
+/*
+ * All keys of model.md section 1 with their effective values, derived sizes
+ * and num_labels as a JSON object (id2label and label2id are left to the
+ * caller); *text is allocated in arena.
+ */
+extern mb_status mb_config_write(const mb_config *config, mb_arena *arena,
+								 char **text, mb_error *err);
+
+/* The number that a key of id2label stands for; false when it is none. */
+extern bool mb_label_id(const mb_json *member, uint32_t *id);
+
+/* How many different numbers the keys have: "1" and "01" are one. */
+extern uint32_t mb_label_count(const mb_json *id2label);
+
+/* MB_PROBLEM_NONE for anything that is not the name of a problem. */
+extern mb_problem mb_problem_from_name(const mb_json *name);
+
+/* Names as Hugging Face spells them, e.g. "gelu_new". */
+extern const char *mb_activation_name(mb_activation activation);
+
+/* Pooling modes, in the order in which several of them are concatenated. */
+typedef enum mb_pooling
+{
+	MB_POOL_CLS = 1,
+	MB_POOL_MAX = 2,
+	MB_POOL_MEAN = 4,
+	MB_POOL_MEAN_SQRT_LEN = 8,
+	MB_POOL_WEIGHTED_MEAN = 16,
+	MB_POOL_LAST_TOKEN = 32,
+	MB_POOL_POOLER = 64			/* ours: Hugging Face's pooler_output */
+} mb_pooling;
+
+/* 0 when the name is not one of sentence-transformers' names or "pooler". */
+extern uint32_t mb_pooling_from_name(const char *name);
+
+/* What the sentence-transformers files of a directory say. */
+typedef struct mb_sentence_settings
+{
+	uint32_t	pooling;		/* bits of mb_pooling; default MB_POOL_MEAN */
+	uint32_t	max_seq_length; /* 0: not set */
+	uint8_t		normalize;
+	uint8_t		do_lower_case;
+	uint8_t		reserved[6];
+} mb_sentence_settings;
+
+/* Each document may be NULL (absent); all NULL gives the defaults. */
+extern mb_status mb_sentence_settings_read(const mb_json *modules,
+										   const mb_json *pooling,
+										   const mb_json *sentence_bert,
+										   mb_sentence_settings *settings,
+										   mb_error *err);
+
+#endif							/* MB_CONFIG_H */

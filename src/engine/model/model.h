@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  A checkpoint ready to run: pointers to its tensors, and what every layer
+ *	  needs.
+ *
+ * An mb_model owns nothing: tensors lie in a weight image (image.h) or in a
+ * test's memory.  mb_model_bind only places pointers, so opening a mapped
+ * image costs microseconds.
+ *
+ * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
+ * Depends on model/config.h, model/checkpoint.h, kernels/panels.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_MODEL_H
+#define MB_MODEL_H
+
+#include "base/arena.h"
+#include "kernels/panels.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+
+/*
+ * A linear map.  The encoder's have panels, the heads' have rows.  It carries
+ * its shape: what runs it, and what sets memory aside for that, ask the map.
+ */
+typedef struct mb_linear
+{
+	const float *weight;		/* [n, k]; NULL: absent, or panels alone */
+	const float *bias;			/* [n]; NULL: absent, or zeros */
+	const void *panels;			/* see panels.h; NULL: rows alone */
+	mb_format	format;			/* of panels */
+	size_t		k;				/* inputs */
+	size_t		n;				/* outputs */
+} mb_linear;
+
+/* NoNorm or LayerNorm, as the configuration says (model.md 2.2). */
+typedef struct mb_norm
+{
+	const float *weight;		/* [width] */
+	const float *bias;			/* [width] */
+} mb_norm;
+
+typedef struct mb_feedforward
+{
+	mb_linear	intermediate;	/* [I, T] */
+	mb_linear	output;			/* [T, I] */
+	mb_norm		norm;			/* [T] */
+} mb_feedforward;
+
+typedef struct mb_layer
+{
+	mb_linear	bottleneck_input;	/* [T, H]; use_bottleneck only */
+	mb_norm		bottleneck_input_norm;	/* [T] */
+	mb_linear	bottleneck_attention;	/* [T, H]; shared bottleneck only */
+	mb_norm		bottleneck_attention_norm;
+	mb_linear	query;			/* [A, T] */
+	mb_linear	key;			/* [A, T] */
+	mb_linear	value;			/* [A, value_input_size] */
+	mb_linear	attention_output;	/* [T, T] */
+	mb_norm		attention_norm; /* [T] */
+	mb_feedforward *feedforwards;	/* [F]: ffn.0 ... ffn.F-2, then the last */
+	mb_linear	bottleneck_output;	/* [H, T]; use_bottleneck only */
+	mb_norm		bottleneck_output_norm; /* [H] */
+} mb_layer;
+
+typedef struct mb_model
+{
+	mb_config	config;
+	uint32_t	parts;			/* bits 1 << mb_part */
+	const float *word_embeddings;	/* [V, E] */
+	const float *position_embeddings;	/* [P, H] */
+	const float *type_embeddings;	/* [Y, H] */
+	mb_linear	embedding_transformation;	/* [H, 3E] or [H, E] */
+	mb_norm		embedding_norm; /* [H] */
+	mb_layer   *layers;			/* [layers] */
+	mb_linear	pooler;			/* [H, H]; weight NULL: absent */
+	mb_linear	mlm_transform;	/* [H, H] */
+	mb_norm		mlm_norm;		/* [H], always a LayerNorm */
+	const float *mlm_decoder;	/* [V, E] */
+	const float *mlm_dense;		/* [H - E, V] */
+	const float *mlm_bias;		/* [V] */
+	mb_linear	nsp;			/* [2, H] */
+	mb_linear	classifier;		/* [K, H], or [1, H] for multiple choice */
+	mb_linear	qa;				/* [K, H] */
+} mb_model;
+
+/*
+ * tensors[slot] points to that slot's numbers, or is NULL when absent; they
+ * are float rows, or for an encoder's map what formats[slot] says (formats
+ * NULL: all rows).  "parts" as mb_checkpoint_complete gave it.  Layer structs
+ * are allocated in arena.
+ */
+extern mb_status mb_model_bind(const mb_config *config, uint32_t parts,
+							   const void *const *tensors,
+							   const uint8_t *formats, mb_arena *arena,
+							   mb_model *model, mb_error *err);
+
+/*
+ * Give panels to the encoder's maps that have rows, in memory of arena: for
+ * programs that run a model without an image.  dtype: as which the weights
+ * count to be stored.  Maps that have panels get new ones.
+ */
+extern mb_status mb_model_pack(mb_model *model, mb_precision precision,
+							   mb_dtype dtype, mb_arena *arena, mb_error *err);
+
+#endif							/* MB_MODEL_H */

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * zero_shot.h
+ *	  Zero-shot classification around the network: hypotheses from a template,
+ *	  scores and order of the labels from what an NLI classifier says.
+ *
+ * Source: transformers' ZeroShotClassificationPipeline; spec pipelines.md
+ * section 6.
+ *
+ * Depends on base/status.h, base/arena.h, tasks/scores.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_ZERO_SHOT_H
+#define MB_ZERO_SHOT_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+/*
+ * What Python's template.format(label) gives, for templates with the fields {}
+ * and {0} and the braces {{ and }}; *text is allocated in arena.  Templates
+ * that Python refuses are MB_ERR_ARGUMENT, and so are fields that format the
+ * label, as {0!r} and {:>8} do.  A template over 1 MB or a result over 32 MB is
+ * MB_ERR_LIMIT.  The bytes may be of any encoding in which an ASCII byte is an
+ * ASCII character.
+ */
+extern mb_status mb_format_label(const char *template, size_t template_length,
+								 const char *label, size_t label_length,
+								 mb_arena *arena, char **text, size_t *length,
+								 mb_error *err);
+
+/*
+ * Scores of count >= 1 labels from the logits for entailment, [count], and
+ * contradiction, [count] or NULL: with them each label is judged alone (two
+ * way softmax), without them all against each other.  Both may be scores.
+ */
+extern void mb_zero_shot_scores(const float *entailment,
+								const float *contradiction, size_t count,
+								float *scores);
+
+/*
+ * order [count]: labels by score, the largest first.  Of equals the later comes
+ * first, which is what reversing an ascending sort mostly gives.
+ */
+extern mb_status mb_zero_shot_order(const float *scores, size_t count,
+									mb_arena *arena, size_t *order,
+									mb_error *err);
+
+#endif							/* MB_ZERO_SHOT_H */

@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ *
+ * enrich.h
+ *	  What the files of mobilebert.enrich() share.
+ *
+ *	  enrich.c				the call: walk over the table, batches, failures
+ *	  enrich_statement.c	the SQL statements that a batch consists of
+ *	  enrich_progress.c		what other sessions see, NOTICE lines
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_ENRICH_H
+#define MOBILEBERT_ENRICH_H
+
+#include "server/pg.h"
+
+#include "access/attnum.h"
+#include "storage/block.h"
+#include "storage/itemptr.h"
+
+/*
+ * enrich_statement.c
+ */
+
+/* A table with rows: the relation itself, a partition or a child. */
+typedef struct EnrichLeaf
+{
+	Oid			relid;
+	bool		foreign;
+	char	   *constraint;		/* of the partition, as SQL; NULL: none */
+} EnrichLeaf;
+
+/* What to do, as the caller said it.  Everything is checked and quoted. */
+typedef struct EnrichJob
+{
+	Oid			relation;
+	AttrNumber	attnum;			/* of the target */
+	char	   *target;			/* quoted */
+	char	   *error_column;	/* quoted; NULL: warn instead */
+	char	   *expression;
+	char	   *filter;			/* NULL: none */
+	char	   *key;			/* "a, b": quoted columns of the primary key that
+								 * may be read; NULL: there are none */
+	bool		family;			/* relation may have rows in several tables */
+} EnrichJob;
+
+/* Rows of one leaf. */
+typedef struct EnrichRows
+{
+	MemoryContext context;		/* holds tids */
+	ItemPointerData *tids;
+	int			count;
+	int			room;
+} EnrichRows;
+
+extern void enrich_rows_add(EnrichRows *rows, ItemPointer tid);
+
+/* Error unless text is one expression, as would stand in a select list. */
+extern void enrich_check_expression(const char *argument, const char *text);
+
+/* Column of the relation, or an error. */
+extern AttrNumber enrich_column(Oid relation, const char *name);
+
+/* The columns for EnrichJob.key. */
+extern char *enrich_key_columns(Oid relation);
+
+/* Plans every statement once: errors that all rows would have come now. */
+extern void enrich_rehearse(const EnrichJob *job);
+
+/* The relation's tables with rows, palloc'd. */
+extern EnrichLeaf *enrich_leaves(const EnrichJob *job, int *count);
+
+/* Blocks of a leaf now. */
+extern BlockNumber enrich_blocks(const EnrichJob *job, const EnrichLeaf *leaf);
+
+/* Rows to be enriched. */
+extern int64 enrich_count(const EnrichJob *job);
+
+/*
+ * Add the rows to be enriched in blocks [start, end) to rows.  False, when
+ * there are more than limit: then not all of them were added.
+ */
+extern bool enrich_find(const EnrichJob *job, const EnrichLeaf *leaf,
+						BlockNumber start, BlockNumber end, int limit,
+						EnrichRows *rows);
+
+/*
+ * Lock those of the rows [from, to) that are still to be enriched and that no
+ * other transaction holds.
+ */
+extern void enrich_lock(const EnrichJob *job, const EnrichLeaf *leaf,
+						const EnrichRows *rows, int from, int to,
+						EnrichRows *locked);
+
+/*
+ * Enrich them; calls null for each that has still NULL, by its new place.
+ * Returns how many were updated, those included.
+ */
+extern int64 enrich_update(const EnrichJob *job, const EnrichLeaf *leaf,
+						   const EnrichRows *rows,
+						   void (*null) (void *context, Oid relid,
+										 ItemPointer tid),
+						   void *context);
+
+/* Put message into the error column of a row. */
+extern void enrich_note(const EnrichJob *job, const EnrichLeaf *leaf,
+						ItemPointer tid, const char *message);
+
+/* How to call a row in a message: "(id)=(7)" or "at (0,7)". */
+extern char *enrich_row_name(const EnrichJob *job, const EnrichLeaf *leaf,
+							 ItemPointer tid);
+
+/*
+ * enrich_progress.c
+ */
+typedef struct EnrichProgress
+{
+	TimestampTz started_at;
+	int64		total;			/* rows to be enriched when the call began */
+	int64		done;			/* rows enriched */
+	int64		nulls;			/* rows that stay NULL, without an error */
+	int64		failed;			/* rows noted as failed */
+	int64		left;			/* rows found, but held or changed by others */
+	int64		batches;
+	int64		pass;			/* over the table, from 1 */
+} EnrichProgress;
+
+/* Rows that were computed, whatever came of it. */
+static inline int64
+enrich_progress_tried(const EnrichProgress *progress)
+{
+	return progress->done + progress->nulls + progress->failed;
+}
+
+/* Show it in mobilebert.enrichment_progress. */
+extern void enrich_progress_show(const EnrichProgress *progress,
+								 const EnrichJob *job);
+extern void enrich_progress_end(void);
+
+/* NOTICE lines: underway, and at the end. */
+extern void enrich_progress_notice(const EnrichProgress *progress,
+								   const EnrichJob *job);
+extern void enrich_progress_summary(const EnrichProgress *progress,
+									const EnrichJob *job);
+
+#endif							/* MOBILEBERT_ENRICH_H */

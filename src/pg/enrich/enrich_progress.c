@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * enrich_progress.c
+ *	  How far mobilebert.enrich() has come: for other sessions, in the view
+ *	  mobilebert.enrichment_progress, and as NOTICE lines.
+ *
+ * Figures for others go where the server's own commands (VACUUM, CREATE INDEX)
+ * put theirs: in the backend's status entry, under a command number that none
+ * of them has.  That needs no preloading, no table and no lock, ends with the
+ * backend whatever ends it, and is read without waiting.  The end of a failed
+ * (sub)transaction clears it, so it is shown anew after each batch.  Like the
+ * views of the server it is empty when track_activities is off, and shows
+ * sessions of other roles only to who may read all statistics.
+ *
+ * Depends on enrich/enrich.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "enrich/enrich.h"
+
+#include "catalog/pg_authid.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/backend_progress.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_enrichment_progress);
+
+/* "mb": far above the server's numbers. */
+#define PROGRESS_COMMAND_ENRICH ((ProgressCommandType) 0x6d62)
+
+/* Places of the figures in the status entry. */
+enum
+{
+	PROGRESS_ATTNUM,
+	PROGRESS_STARTED_AT,
+	PROGRESS_TOTAL,
+	PROGRESS_DONE,
+	PROGRESS_NULLS,
+	PROGRESS_FAILED,
+	PROGRESS_LEFT,
+	PROGRESS_BATCHES,
+	PROGRESS_PASS,
+	PROGRESS_FIGURES
+};
+
+/* Columns of the view's function. */
+enum
+{
+	COLUMN_PID,
+	COLUMN_DATABASE,
+	COLUMN_ROLE,
+	COLUMN_RELATION,
+	COLUMN_ATTNUM,
+	COLUMN_STARTED_AT,
+	COLUMN_PASS,
+	COLUMN_BATCHES,
+	COLUMN_TOTAL,
+	COLUMN_DONE,
+	COLUMN_NULLS,
+	COLUMN_FAILED,
+	COLUMN_LEFT,
+	COLUMN_RATE,
+	COLUMN_SECONDS_LEFT,
+	COLUMNS
+};
+
+void
+enrich_progress_show(const EnrichProgress *progress, const EnrichJob *job)
+{
+	int			index[PROGRESS_FIGURES];
+	int64		figures[PROGRESS_FIGURES];
+	int			i;
+
+	if (MyBEEntry == NULL)
+		return;
+	for (i = 0; i < PROGRESS_FIGURES; i++)
+		index[i] = i;
+	figures[PROGRESS_ATTNUM] = job->attnum;
+	figures[PROGRESS_STARTED_AT] = progress->started_at;
+	figures[PROGRESS_TOTAL] = progress->total;
+	figures[PROGRESS_DONE] = progress->done;
+	figures[PROGRESS_NULLS] = progress->nulls;
+	figures[PROGRESS_FAILED] = progress->failed;
+	figures[PROGRESS_LEFT] = progress->left;
+	figures[PROGRESS_BATCHES] = progress->batches;
+	figures[PROGRESS_PASS] = progress->pass;
+	if (MyBEEntry->st_progress_command != PROGRESS_COMMAND_ENRICH)
+		pgstat_progress_start_command(PROGRESS_COMMAND_ENRICH, job->relation);
+	pgstat_progress_update_multi_param(PROGRESS_FIGURES, index, figures);
+}
+
+void
+enrich_progress_end(void)
+{
+	pgstat_progress_end_command();
+}
+
+/* Rows a second since the start. */
+static double
+rate_of(const EnrichProgress *p, TimestampTz now)
+{
+	double		seconds = (double) (now - p->started_at) / USECS_PER_SEC;
+
+	return seconds > 0 ? (double) enrich_progress_tried(p) / seconds : 0;
+}
+
+/*
+ * Seconds to go; negative: not known yet.  Rows that other sessions took from
+ * the same table count as gone.
+ */
+static double
+seconds_left(const EnrichProgress *p, TimestampTz now)
+{
+	double		seconds = (double) (now - p->started_at) / USECS_PER_SEC;
+	int64		gone = enrich_progress_tried(p) + p->left;
+
+	if (gone <= 0)
+		return -1;
+	return (double) Max(p->total - gone, 0) * seconds / (double) gone;
+}
+
+/* "47 s", "12 min 5 s", "3 h 20 min" */
+static char *
+duration(double seconds)
+{
+	int64		s = (int64) (seconds + 0.5);
+
+	if (s < 60)
+		return psprintf(INT64_FORMAT " s", s);
+	if (s < 3600)
+		return psprintf(INT64_FORMAT " min " INT64_FORMAT " s", s / 60, s % 60);
+	return psprintf(INT64_FORMAT " h " INT64_FORMAT " min", s / 3600,
+					s % 3600 / 60);
+}
+
+void
+enrich_progress_notice(const EnrichProgress *p, const EnrichJob *job)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	double		left = seconds_left(p, now);
+
+	ereport(NOTICE,
+			(errmsg("enriched " INT64_FORMAT " of " INT64_FORMAT " rows of \"%s\", %.0f rows a second, %s left",
+					p->done, p->total, get_rel_name(job->relation),
+					rate_of(p, now), left < 0 ? "unknown time" :
+					duration(left))));
+}
+
+void
+enrich_progress_summary(const EnrichProgress *p, const EnrichJob *job)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	ereport(NOTICE,
+			(errmsg("enriched " INT64_FORMAT " rows of \"%s\" in %s, %.0f rows a second; " INT64_FORMAT " stay NULL, " INT64_FORMAT " failed, " INT64_FORMAT " left to other sessions",
+					p->done, get_rel_name(job->relation),
+					duration((double) (now - p->started_at) / USECS_PER_SEC),
+					rate_of(p, now), p->nulls, p->failed, p->left)));
+}
+
+/* The status entry number i as read by this backend's snapshot of them. */
+static LocalPgBackendStatus *
+status_entry(int i)
+{
+#if PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(i);
+#else
+	return pgstat_fetch_stat_local_beentry(i);
+#endif
+}
+
+static void
+put_progress(ReturnSetInfo *rsinfo, const PgBackendStatus *status)
+{
+	const int64 *figures = status->st_progress_param;
+	TimestampTz now = GetCurrentTimestamp();
+	EnrichProgress p = {0};
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
+	double		left;
+
+	p.started_at = figures[PROGRESS_STARTED_AT];
+	p.total = figures[PROGRESS_TOTAL];
+	p.done = figures[PROGRESS_DONE];
+	p.nulls = figures[PROGRESS_NULLS];
+	p.failed = figures[PROGRESS_FAILED];
+	p.left = figures[PROGRESS_LEFT];
+	left = seconds_left(&p, now);
+
+	values[COLUMN_PID] = Int32GetDatum(status->st_procpid);
+	values[COLUMN_DATABASE] = ObjectIdGetDatum(status->st_databaseid);
+	values[COLUMN_ROLE] = ObjectIdGetDatum(status->st_userid);
+	values[COLUMN_RELATION] =
+		ObjectIdGetDatum(status->st_progress_command_target);
+	values[COLUMN_ATTNUM] = Int16GetDatum((int16) figures[PROGRESS_ATTNUM]);
+	values[COLUMN_STARTED_AT] = TimestampTzGetDatum(p.started_at);
+	values[COLUMN_PASS] = Int32GetDatum((int32) figures[PROGRESS_PASS]);
+	values[COLUMN_BATCHES] = Int64GetDatum(figures[PROGRESS_BATCHES]);
+	values[COLUMN_TOTAL] = Int64GetDatum(p.total);
+	values[COLUMN_DONE] = Int64GetDatum(p.done);
+	values[COLUMN_NULLS] = Int64GetDatum(p.nulls);
+	values[COLUMN_FAILED] = Int64GetDatum(p.failed);
+	values[COLUMN_LEFT] = Int64GetDatum(p.left);
+	values[COLUMN_RATE] = Float8GetDatum(rate_of(&p, now));
+	values[COLUMN_SECONDS_LEFT] = Float8GetDatum(left);
+	nulls[COLUMN_SECONDS_LEFT] = left < 0;
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* enrichment_progress_rows() -> a row for each call of enrich() under way */
+Datum
+mobilebert_enrichment_progress(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool		all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+	int			count = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	mobilebert_srf_begin(fcinfo);
+	for (i = 1; i <= count; i++)
+	{
+		LocalPgBackendStatus *entry = status_entry(i);
+
+		if (entry == NULL ||
+			entry->backendStatus.st_progress_command != PROGRESS_COMMAND_ENRICH)
+			continue;
+		if (all || has_privs_of_role(GetUserId(),
+									 entry->backendStatus.st_userid))
+			put_progress(rsinfo, &entry->backendStatus);
+	}
+	return (Datum) 0;
+}

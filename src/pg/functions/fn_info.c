@@ -1,0 +1,192 @@
+/*-------------------------------------------------------------------------
+ *
+ * fn_info.c
+ *	  What a model is, what it needs, and how the library was built.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/pg.h"
+
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_model_config);
+PG_FUNCTION_INFO_V1(mobilebert_fingerprint);
+PG_FUNCTION_INFO_V1(mobilebert_prewarm);
+PG_FUNCTION_INFO_V1(mobilebert_memory_needed);
+PG_FUNCTION_INFO_V1(mobilebert_build_info);
+
+static Datum
+jsonb_from_utf8(const char *utf8, size_t length)
+{
+	char	   *json = text_to_cstring(mobilebert_text_make(utf8, length));
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
+
+static Datum
+jsonb_join(Datum a, Datum b)
+{
+	return DirectFunctionCall2(jsonb_concat, a, b);
+}
+
+/* {"id2label": {...}, "label2id": {...}} as Hugging Face makes them up */
+static char *
+default_labels(uint32 count)
+{
+	StringInfoData json;
+	uint32		i;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"id2label\": {");
+	for (i = 0; i < count; i++)
+		appendStringInfo(&json, "%s\"%u\": \"LABEL_%u\"", i > 0 ? ", " : "",
+						 i, i);
+	appendStringInfoString(&json, "}, \"label2id\": {");
+	for (i = 0; i < count; i++)
+		appendStringInfo(&json, "%s\"LABEL_%u\": %u", i > 0 ? ", " : "",
+						 i, i);
+	appendStringInfoString(&json, "}}");
+	return json.data;
+}
+
+Datum
+mobilebert_model_config(PG_FUNCTION_ARGS)
+{
+	const RegistryModel *model;
+	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena	arena;
+	bytea	   *file;
+	mb_json    *root;
+	mb_json    *labels;
+	mb_config	config;
+	mb_error	err;
+	char	   *effective;
+	Datum		result;
+
+	if (!ARG_IS_GIVEN(0))
+		PG_RETURN_NULL();
+	model = mobilebert_model_row(PG_GETARG_TEXT_PP(0), 0);
+	file = registry_file(&model->id, "config.json", NULL);
+	if (file == NULL)
+		registry_no_configuration(model);
+	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_check(mb_json_parse(VARDATA(file), VARSIZE(file) - VARHDRSZ,
+								   "config.json", true, &arena,
+								   &mobilebert_cancel, &root, &err), &err);
+	mobilebert_check(mb_config_read(root, &config, &err), &err);
+	mobilebert_check(mb_config_write(&config, &arena, &effective, &err), &err);
+
+	result = jsonb_from_utf8(VARDATA(file), VARSIZE(file) - VARHDRSZ);
+	labels = mb_json_get(root, "id2label");
+	if (labels == NULL || labels->type != MB_JSON_OBJECT)
+	{
+		char	   *made_up = default_labels(config.num_labels);
+
+		result = jsonb_join(result, jsonb_from_utf8(made_up, strlen(made_up)));
+	}
+	result = jsonb_join(result, jsonb_from_utf8(effective, strlen(effective)));
+	PG_RETURN_DATUM(result);
+}
+
+Datum
+mobilebert_fingerprint(PG_FUNCTION_ARGS)
+{
+	const RegistryModel *model;
+	char		hex[65];
+
+	if (!ARG_IS_GIVEN(0))
+		PG_RETURN_NULL();
+	model = mobilebert_model_row(PG_GETARG_TEXT_PP(0), 0);
+	registry_hex(model->sha256, hex);
+	PG_RETURN_TEXT_P(cstring_to_text(hex));
+}
+
+Datum
+mobilebert_prewarm(PG_FUNCTION_ARGS)
+{
+	const MobilebertModel *model;
+	const volatile char *bytes;
+	size_t		at;
+	unsigned	sum = 0;
+
+	if (!ARG_IS_GIVEN(0))
+		PG_RETURN_NULL();
+	model = mobilebert_model(PG_GETARG_TEXT_PP(0), 0);
+	bytes = model->bytes;
+	for (at = 0; at < model->size; at += 4096)
+	{
+		sum += (unsigned char) bytes[at];
+		if (at % (4 * 1024 * 1024) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	(void) sum;
+	PG_RETURN_INT64((int64) model->size);
+}
+
+Datum
+mobilebert_memory_needed(PG_FUNCTION_ARGS)
+{
+	const MobilebertModel *model;
+	int32		tokens;
+	size_t		longest;
+	size_t		size;
+
+	if (!ARG_IS_GIVEN(0) || !ARG_IS_GIVEN(1))
+		PG_RETURN_NULL();
+	model = mobilebert_model(PG_GETARG_TEXT_PP(0), 0);
+	tokens = PG_GETARG_INT32(1);
+	if (tokens < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the number of tokens must be at least 1")));
+	longest = Min((size_t) tokens, model->image.config.max_positions);
+	size = mb_forward_memory(&model->image.model, (size_t) tokens, longest);
+	if (size > (size_t) PG_INT64_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a pass over %d tokens cannot be addressed", tokens)));
+	PG_RETURN_INT64((int64) size);
+}
+
+static void
+put_row(ReturnSetInfo *rsinfo, const char *name, const char *value)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(value);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+Datum
+mobilebert_build_info(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	mobilebert_srf_begin(fcinfo);
+	put_row(rsinfo, "version", MOBILEBERT_VERSION);
+	put_row(rsinfo, "compiler",
+#if defined(__clang__)
+			"clang " __clang_version__
+#elif defined(__GNUC__)
+			"gcc " __VERSION__
+#else
+			"unknown"
+#endif
+		);
+	put_row(rsinfo, "postgresql", PG_VERSION);
+	put_row(rsinfo, "kernels", mb_kernels_current()->name);
+	put_row(rsinfo, "matrix product", mb_kernels_current()->gemm_name);
+	put_row(rsinfo, "matrix library", mb_gemm_library());
+	put_row(rsinfo, "unicode library", mb_text_library());
+	put_row(rsinfo, "row block", psprintf("%d", MB_ROW_BLOCK));
+	put_row(rsinfo, "image layout", psprintf("%d", MB_IMAGE_LAYOUT));
+	put_row(rsinfo, "database encoding", GetDatabaseEncodingName());
+	return (Datum) 0;
+}

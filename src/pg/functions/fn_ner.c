@@ -1,0 +1,613 @@
+/*-------------------------------------------------------------------------
+ *
+ * fn_ner.c
+ *	  Token classification: ner (rows) and entities (one array).
+ *
+ * Both are the same call (calls.c) with another way to hand out what was
+ * found.  Each window's logits are computed while its states are at hand and
+ * go straight into the engine's mb_entities, which keeps no more than the
+ * entities.
+ *
+ * A text that does not fit is read in overlapping windows, in the way of
+ * Hugging Face's option "stride": every window is run as if padded to the
+ * longest, and of overlapping entities the longer one stays.  Strategy "none"
+ * has no such merging there; here each token then counts once, in the window
+ * in which it stands farther inside (sequences.c).
+ *
+ * Words that come pre-split are tokenised each alone, and then treated as the
+ * text they make with a delimiter between them.
+ *
+ * Source: transformers' TokenClassificationPipeline; spec pipelines.md 3.
+ * Depends on server/pg.h, pass/functions.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pass/functions.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_ner);
+PG_FUNCTION_INFO_V1(mobilebert_ner_words);
+PG_FUNCTION_INFO_V1(mobilebert_entities);
+PG_FUNCTION_INFO_V1(mobilebert_entities_words);
+
+/* Arguments; the last one is of words only. */
+#define NER_INPUT 0
+#define NER_MODEL 1
+#define NER_AGGREGATION 2
+#define NER_IGNORE_LABELS 3
+#define NER_STRIDE 4
+#define NER_OVERFLOW 5
+#define NER_MAX_LENGTH 6
+#define NER_DELIMITER 7
+
+/* Columns of mobilebert.entity and of ner's rows. */
+#define NER_COLUMNS 7
+
+/* Without a stride, windows share one in so many of their tokens. */
+#define DEFAULT_OVERLAP 4
+
+typedef struct NerCall
+{
+	MobilebertCall call;
+	ReturnSetInfo *info;		/* of ner */
+	Oid			row_type;		/* of entities: mobilebert.entity */
+	mb_aggregation aggregation;
+	MobilebertText text;
+	MobilebertInput in;
+	mb_entities entities;
+	size_t		base;			/* the piece at token in.lead in "none" */
+	float	   *logits;			/* [labels] */
+	float	   *scratch;		/* [hidden_size] */
+} NerCall;
+
+static mb_aggregation ner_aggregation(FunctionCallInfo fcinfo);
+static mb_label *ner_ignored(FunctionCallInfo fcinfo, size_t *count);
+static void ner_tokenise(NerCall *ner, text *input);
+static size_t word_length(text *word, mb_document *utf8);
+static void ner_tokenise_words(NerCall *ner, ArrayType *array,
+							   text *delimiter);
+static void ner_fit(NerCall *ner, FunctionCallInfo fcinfo, size_t max_length);
+static void ner_entities(NerCall *ner, FunctionCallInfo fcinfo);
+static NerCall *ner_make(FunctionCallInfo fcinfo, bool words);
+static void ner_sequence(MobilebertCall *call, size_t n,
+						 MobilebertSequence *sequence);
+static void ner_take(MobilebertCall *call, size_t n,
+					 const MobilebertSequence *sequence, const float *states);
+static Datum *ner_slices(NerCall *ner);
+static void ner_row(NerCall *ner, size_t n, Datum slice, Datum *values,
+					bool *nulls);
+static Datum ner_rows_result(MobilebertCall *call, bool *null);
+static Datum ner_array_result(MobilebertCall *call, bool *null);
+static MobilebertCall *ner_rows_begin(FunctionCallInfo fcinfo);
+static MobilebertCall *ner_words_rows_begin(FunctionCallInfo fcinfo);
+static MobilebertCall *ner_array_begin(FunctionCallInfo fcinfo, bool words);
+
+/*
+ * Options
+ */
+
+static mb_aggregation
+ner_aggregation(FunctionCallInfo fcinfo)
+{
+	static const MobilebertChoice choices[] = {
+		{"none", MB_AGGREGATE_NONE},
+		{"simple", MB_AGGREGATE_SIMPLE},
+		{"first", MB_AGGREGATE_FIRST},
+		{"average", MB_AGGREGATE_AVERAGE},
+		{"max", MB_AGGREGATE_MAX},
+		{NULL, 0}
+	};
+	mb_aggregation aggregation = (mb_aggregation)
+		mobilebert_choice("aggregation_strategy", ARG_TEXT(NER_AGGREGATION),
+						  choices, MB_AGGREGATE_SIMPLE);
+
+	if (aggregation == MB_AGGREGATE_NONE && ARG_IS_GIVEN(NER_STRIDE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"stride\" needs an \"aggregation_strategy\" other than \"none\""),
+				 errdetail("Single tokens of overlapping windows are not merged."),
+				 errhint("Without \"stride\" each token of a long text counts once.")));
+	return aggregation;
+}
+
+/* Labels to leave out, in the database encoding; a NULL among them is none. */
+static mb_label *
+ner_ignored(FunctionCallInfo fcinfo, size_t *count)
+{
+	ArrayType  *array;
+	ArrayIterator iterator;
+	mb_label   *labels;
+	Datum		element;
+	bool		null;
+	size_t		room;
+
+	if (!ARG_IS_GIVEN(NER_IGNORE_LABELS))
+	{
+		labels = palloc(sizeof(mb_label));
+		labels->text = "O";
+		labels->length = 1;
+		*count = 1;
+		return labels;
+	}
+	array = PG_GETARG_ARRAYTYPE_P_COPY(NER_IGNORE_LABELS);
+	room = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	labels = MemoryContextAllocHuge(CurrentMemoryContext,
+									Max(room, 1) * sizeof(mb_label));
+	*count = 0;
+	iterator = array_create_iterator(array, 0, NULL);
+	while (array_iterate(iterator, &element, &null))
+	{
+		text	   *label;
+
+		CHECK_FOR_INTERRUPTS();
+		if (null)
+			continue;
+		label = DatumGetTextPP(element);
+		labels[*count].text = VARDATA_ANY(label);
+		labels[*count].length = VARSIZE_ANY_EXHDR(label);
+		(*count)++;
+	}
+	array_free_iterator(iterator);
+	return labels;
+}
+
+/*
+ * Input
+ */
+
+static void
+ner_tokenise(NerCall *ner, text *input)
+{
+	const mb_tokenizer *tokenizer = &ner->call.model->image.tokenizer;
+	mb_error	err;
+
+	mobilebert_text_read(input, &ner->text);
+	mobilebert_check(mb_tokenize(tokenizer, ner->text.utf8, ner->text.length,
+								 tokenizer->split_special_tokens,
+								 &ner->in.arena, &mobilebert_cancel,
+								 &ner->in.first, &err), &err);
+}
+
+/* A word as the engine reads it, and its length in code points. */
+static size_t
+word_length(text *word, mb_document *utf8)
+{
+	MobilebertText t;
+	size_t		length;
+
+	mobilebert_text_read(word, &t);
+	utf8->text = t.utf8;
+	utf8->length = t.length;
+	if (t.map == NULL)
+		return (size_t) pg_mbstrlen_with_len(t.original,
+											 (int) t.original_length);
+	length = t.map_length - 1;
+	pfree(t.map);
+	return length;
+}
+
+/* Tokenise words and make the text of them to which offsets refer. */
+static void
+ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
+{
+	const mb_tokenizer *tokenizer = &ner->call.model->image.tokenizer;
+	mb_pieces  *pieces = &ner->in.first;
+	size_t		count;
+	size_t		at = 0;
+	size_t		gap;
+	mb_document *words;
+	mb_document unused;
+	int32	   *starts;
+	StringInfoData joined;
+	ArrayIterator iterator;
+	Datum		element;
+	bool		null;
+	mb_error	err;
+	size_t		i;
+
+	count = mobilebert_array_length(array, "words");
+	words = MemoryContextAllocHuge(CurrentMemoryContext,
+								   Max(count, 1) * sizeof(mb_document));
+	starts = MemoryContextAllocHuge(CurrentMemoryContext,
+									Max(count, 1) * sizeof(int32));
+	gap = word_length(delimiter, &unused);
+	initStringInfo(&joined);
+	iterator = array_create_iterator(array, 0, NULL);
+	for (i = 0; i < count && array_iterate(iterator, &element, &null); i++)
+	{
+		text	   *word;
+
+		CHECK_FOR_INTERRUPTS();
+		if (null)
+			mobilebert_array_null("words");
+		word = DatumGetTextPP(element);
+		if (i > 0)
+		{
+			appendBinaryStringInfo(&joined, VARDATA_ANY(delimiter),
+								   (int) VARSIZE_ANY_EXHDR(delimiter));
+			at += gap;
+		}
+		appendBinaryStringInfo(&joined, VARDATA_ANY(word),
+							   (int) VARSIZE_ANY_EXHDR(word));
+		starts[i] = (int32) at;
+		at += word_length(word, &words[i]);
+	}
+	array_free_iterator(iterator);
+
+	mobilebert_text_read(cstring_to_text_with_len(joined.data, joined.len),
+						 &ner->text);
+	mobilebert_check(mb_tokenize_words(tokenizer, words, count,
+									   tokenizer->split_special_tokens,
+									   &ner->in.arena, &mobilebert_cancel,
+									   pieces, &err), &err);
+	for (i = 0; i < pieces->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pieces->starts[i] += starts[pieces->words[i]];
+		pieces->ends[i] += starts[pieces->words[i]];
+	}
+}
+
+/* Windows, if it takes several, overlap by the stride asked for or ours. */
+static void
+ner_fit(NerCall *ner, FunctionCallInfo fcinfo, size_t max_length)
+{
+	const mb_tokenizer *tokenizer = &ner->call.model->image.tokenizer;
+	size_t		fixed = tokenizer->template_single;
+	size_t		limit = ner->in.limit;
+	size_t		stride;
+
+	stride = mobilebert_stride(fcinfo, NER_STRIDE, ner->call.model,
+							   max_length);
+	if (!ARG_IS_GIVEN(NER_STRIDE) && limit > fixed)
+		stride = (limit - fixed) / DEFAULT_OVERLAP;
+	mobilebert_input_fit(&ner->in, fcinfo,
+						 mobilebert_overflow(ARG_TEXT(NER_OVERFLOW),
+											 OVERFLOW_WINDOW), stride);
+	ner->in.from_end = tokenizer->truncate_left;
+	ner->in.overflow_parts = true;
+}
+
+static void
+ner_entities(NerCall *ner, FunctionCallInfo fcinfo)
+{
+	const MobilebertModel *model = ner->call.model;
+	const MobilebertLabels *labels = mobilebert_labels(model, MB_TASK_NER,
+													   "token-classification");
+	mb_label   *names;
+	mb_entity_task task;
+	mb_error	err;
+	size_t		i;
+
+	names = palloc0(labels->outputs * sizeof(mb_label));
+	for (i = 0; i < labels->outputs; i++)
+	{
+		text	   *name = (text *) DatumGetPointer(labels->names[i]);
+
+		if (name == NULL)
+			continue;			/* an error if it is ever the best one */
+		names[i].text = VARDATA_ANY(name);
+		names[i].length = VARSIZE_ANY_EXHDR(name);
+	}
+
+	memset(&task, 0, sizeof(task));
+	task.tokenizer = &model->image.tokenizer;
+	task.text = ner->text.utf8;
+	task.length = ner->text.length;
+	task.pieces = &ner->in.first;
+	task.labels = names;
+	task.label_count = labels->outputs;
+	task.ignored = ner_ignored(fcinfo, &task.ignored_count);
+	task.aggregation = ner->aggregation;
+	task.merge = ner->in.windows > 1 && task.aggregation != MB_AGGREGATE_NONE;
+	task.from_end = ner->in.from_end;
+	mobilebert_check(mb_entities_begin(&ner->entities, &task, &ner->in.arena,
+									   &err), &err);
+	ner->logits = palloc(labels->outputs * sizeof(float));
+	ner->scratch = palloc(model->image.config.hidden_size * sizeof(float));
+}
+
+/* A call, NULL for NULL; all it needs lives in the current context. */
+static NerCall *
+ner_make(FunctionCallInfo fcinfo, bool words)
+{
+	NerCall    *ner;
+	size_t		max_length;
+
+	if (PG_ARGISNULL(NER_INPUT))
+		return NULL;
+	ner = palloc0(sizeof(NerCall));
+	ner->call.model = mobilebert_model_argument(fcinfo, NER_MODEL,
+												MB_TASK_NER);
+	ner->call.layers = ner->call.model->image.config.layers;
+	ner->call.sequence = ner_sequence;
+	ner->call.take = ner_take;
+	ner->aggregation = ner_aggregation(fcinfo);
+	max_length = mobilebert_max_length(fcinfo, NER_MAX_LENGTH,
+									   ner->call.model, 0);
+	mobilebert_input_begin(&ner->in, ner->call.model, NULL, max_length);
+	if (words)
+		ner_tokenise_words(ner, PG_GETARG_ARRAYTYPE_P(NER_INPUT),
+						   ARG_IS_GIVEN(NER_DELIMITER) ?
+						   PG_GETARG_TEXT_PP(NER_DELIMITER) :
+						   cstring_to_text(" "));
+	else
+		ner_tokenise(ner, PG_GETARG_TEXT_P_COPY(NER_INPUT));
+	ner_fit(ner, fcinfo, max_length);
+	ner_entities(ner, fcinfo);
+
+	/* Without pieces there is nothing that the network could say. */
+	ner->call.sequences = ner->in.first.count > 0 ? ner->in.windows : 0;
+	return ner;
+}
+
+/*
+ * The network
+ */
+
+static void
+ner_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
+{
+	NerCall    *ner = (NerCall *) call;
+
+	mobilebert_input_window(&ner->in, n, sequence);
+
+	/* Padding is on the right alone: see the README's differences. */
+	sequence->pad_after = ner->entities.task.merge &&
+		sequence->length < ner->in.limit &&
+		!call->model->image.tokenizer.pad_left;
+}
+
+static void
+ner_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
+		 const float *states)
+{
+	NerCall    *ner = (NerCall *) call;
+	const mb_model *model = &call->model->image.model;
+	size_t		width = model->config.hidden_size;
+	int32		next_start = PG_INT32_MAX;
+	size_t		lead = ner->in.lead;
+	size_t		count;
+	size_t		first;
+	size_t		next;
+	mb_error	err;
+	size_t		i;
+
+	count = mobilebert_input_pieces(&ner->in, n, sequence->length, &first);
+	if (ner->in.windows == 1)
+		ner->base = first;
+	for (i = 0; i < count; i++)
+	{
+		size_t		token = lead + i;
+
+		if (ner->aggregation == MB_AGGREGATE_NONE &&
+			(token < sequence->keep_from || token >= sequence->keep_to))
+			continue;
+		mobilebert_check(mb_head_logits(model, MB_TASK_NER,
+										states + token * width, ner->scratch,
+										ner->logits, &mobilebert_cancel,
+										&err), &err);
+		mobilebert_check(mb_entities_add(&ner->entities, first + i,
+										 ner->logits, &err), &err);
+	}
+	if (n + 1 < call->sequences)
+	{
+		(void) mobilebert_input_pieces(&ner->in, n + 1, sequence->length,
+									   &next);
+		next_start = ner->in.first.starts[next];
+	}
+	mobilebert_check(mb_entities_window(&ner->entities, next_start,
+										&mobilebert_cancel, &err), &err);
+}
+
+/*
+ * Results
+ */
+
+/* The entities' slices of the text. */
+static Datum *
+ner_slices(NerCall *ner)
+{
+	const mb_entity_list *done = &ner->entities.done;
+	Datum	   *slices;
+	int32	   *starts;
+	int32	   *ends;
+	size_t		i;
+
+	if (done->count > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many entities")));
+	slices = MemoryContextAllocHuge(CurrentMemoryContext,
+									Max(done->count, 1) * sizeof(Datum));
+	starts = MemoryContextAllocHuge(CurrentMemoryContext,
+									Max(done->count, 1) * sizeof(int32));
+	ends = MemoryContextAllocHuge(CurrentMemoryContext,
+								  Max(done->count, 1) * sizeof(int32));
+	for (i = 0; i < done->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		starts[i] = mobilebert_text_offset(&ner->text, done->items[i].start);
+		ends[i] = mobilebert_text_end(&ner->text, done->items[i].end);
+	}
+	mobilebert_text_slices(&ner->text, starts, ends, (int) done->count,
+						   slices);
+	pfree(starts);
+	pfree(ends);
+	return slices;
+}
+
+/* The columns of entity n. */
+static void
+ner_row(NerCall *ner, size_t n, Datum slice, Datum *values, bool *nulls)
+{
+	const mb_entity *entity = &ner->entities.done.items[n];
+	mb_label	label = mb_entities_label(&ner->entities, entity);
+	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena	arena;
+	char	   *pieces;
+	size_t		length;
+	mb_error	err;
+
+	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_check(mb_entities_text(&ner->entities, entity, &arena,
+									  &mobilebert_cancel, &pieces, &length,
+									  &err), &err);
+	memset(nulls, 0, NER_COLUMNS * sizeof(bool));
+	values[0] = PointerGetDatum(cstring_to_text_with_len(label.text,
+														 (int) label.length));
+	values[1] = Float4GetDatum(entity->score);
+	values[2] = slice;
+	values[3] = Int32GetDatum(mobilebert_text_offset(&ner->text,
+													 entity->start));
+	values[4] = Int32GetDatum(mobilebert_text_end(&ner->text, entity->end));
+	values[5] = Int32GetDatum((int32) (ner->in.lead + entity->first -
+									   ner->base));
+	nulls[5] = ner->aggregation != MB_AGGREGATE_NONE;
+	values[6] = mobilebert_text_datum(pieces, length);
+	nulls[6] = values[6] == (Datum) 0;
+	mb_arena_free(&arena);
+}
+
+static Datum
+ner_rows_result(MobilebertCall *call, bool *null)
+{
+	NerCall    *ner = (NerCall *) call;
+	Datum	   *slices = ner_slices(ner);
+	size_t		i;
+
+	for (i = 0; i < ner->entities.done.count; i++)
+	{
+		Datum		values[NER_COLUMNS];
+		bool		nulls[NER_COLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		ner_row(ner, i, slices[i], values, nulls);
+		tuplestore_putvalues(ner->info->setResult, ner->info->setDesc, values,
+							 nulls);
+		pfree(DatumGetPointer(values[0]));
+		pfree(DatumGetPointer(values[2]));
+		if (!nulls[6])
+			pfree(DatumGetPointer(values[6]));
+	}
+	*null = true;
+	return (Datum) 0;
+}
+
+static Datum
+ner_array_result(MobilebertCall *call, bool *null)
+{
+	NerCall    *ner = (NerCall *) call;
+	size_t		count = ner->entities.done.count;
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(ner->row_type, -1);
+	Datum	   *slices = ner_slices(ner);
+	Datum	   *rows;
+	size_t		i;
+
+	rows = MemoryContextAllocHuge(CurrentMemoryContext,
+								  Max(count, 1) * sizeof(Datum));
+	for (i = 0; i < count; i++)
+	{
+		Datum		values[NER_COLUMNS];
+		bool		nulls[NER_COLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		ner_row(ner, i, slices[i], values, nulls);
+		rows[i] = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	}
+	*null = false;
+	return PointerGetDatum(construct_array(rows, (int) count, ner->row_type,
+										   -1, false, TYPALIGN_DOUBLE));
+}
+
+static MobilebertCall *
+ner_rows_begin(FunctionCallInfo fcinfo)
+{
+	NerCall    *ner = ner_make(fcinfo, false);
+
+	if (ner == NULL)
+		return NULL;
+	ner->info = (ReturnSetInfo *) fcinfo->resultinfo;
+	ner->call.result = ner_rows_result;
+	return &ner->call;
+}
+
+static MobilebertCall *
+ner_words_rows_begin(FunctionCallInfo fcinfo)
+{
+	NerCall    *ner = ner_make(fcinfo, true);
+
+	if (ner == NULL)
+		return NULL;
+	ner->info = (ReturnSetInfo *) fcinfo->resultinfo;
+	ner->call.result = ner_rows_result;
+	return &ner->call;
+}
+
+static MobilebertCall *
+ner_array_begin(FunctionCallInfo fcinfo, bool words)
+{
+	NerCall    *ner = ner_make(fcinfo, words);
+
+	if (ner == NULL)
+		return NULL;
+	ner->row_type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+	if (!OidIsValid(ner->row_type))
+		elog(ERROR, "function %u does not return an array",
+			 fcinfo->flinfo->fn_oid);
+	ner->call.result = ner_array_result;
+	return &ner->call;
+}
+
+/*
+ * ner(input text [, model text, aggregation_strategy text,
+ * ignore_labels text[], stride int, overflow text, max_length int])
+ * -> setof (entity, score, word, start_offset, end_offset, token_no, pieces)
+ */
+Datum
+mobilebert_ner(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_rows(fcinfo, ner_rows_begin);
+}
+
+/* ner(words text[] [, model text, ..., max_length int, delimiter text]) */
+Datum
+mobilebert_ner_words(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_rows(fcinfo, ner_words_rows_begin);
+}
+
+/* entities(input text [, model text, ...]) -> mobilebert.entity[] */
+MobilebertCall *
+mobilebert_entities_begin(FunctionCallInfo fcinfo)
+{
+	return ner_array_begin(fcinfo, false);
+}
+
+Datum
+mobilebert_entities(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_value(fcinfo, mobilebert_entities_begin);
+}
+
+/* entities(words text[] [, model text, ...]) -> mobilebert.entity[] */
+MobilebertCall *
+mobilebert_entities_words_begin(FunctionCallInfo fcinfo)
+{
+	return ner_array_begin(fcinfo, true);
+}
+
+Datum
+mobilebert_entities_words(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_value(fcinfo, mobilebert_entities_words_begin);
+}

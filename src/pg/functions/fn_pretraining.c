@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * fn_pretraining.c
+ *	  pretraining: both outputs of the pretraining heads from one pass.
+ *
+ * Source: transformers' MobileBertForPreTraining; spec model.md 5.3.
+ * Depends on server/pg.h, pass/functions.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pass/functions.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_pretraining);
+
+typedef struct PretrainingCall
+{
+	MobilebertCall call;
+	MobilebertRows rows;		/* one */
+	size_t	   *positions;		/* [count] */
+	size_t		count;
+	TupleDesc	desc;
+	ArrayType  *predictions;	/* [count][V] */
+	float		relationship[2];
+} PretrainingCall;
+
+static void positions_read(PretrainingCall *pretraining, ArrayType *array);
+static ArrayType *matrix_make(size_t rows, size_t columns);
+static void pretraining_sequence(MobilebertCall *call, size_t n,
+								 MobilebertSequence *sequence);
+static void pretraining_take(MobilebertCall *call, size_t n,
+							 const MobilebertSequence *sequence,
+							 const float *states);
+static Datum pretraining_result(MobilebertCall *call, bool *null);
+static MobilebertCall *pretraining_begin(FunctionCallInfo fcinfo);
+
+/* Option "positions": tokens, negative ones from the end; NULL: all. */
+static void
+positions_read(PretrainingCall *pretraining, ArrayType *array)
+{
+	size_t		length = pretraining->rows.rows[0].length;
+	const int32 *given = NULL;
+	size_t		i;
+
+	pretraining->count = length;
+	if (array != NULL)
+		given = mobilebert_int_values(array, "positions",
+									  &pretraining->count);
+	pretraining->positions =
+		MemoryContextAllocHuge(CurrentMemoryContext,
+							   Max(pretraining->count, 1) * sizeof(size_t));
+	for (i = 0; i < pretraining->count; i++)
+	{
+		int64		position = given == NULL ? (int64) i : given[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (position < 0)
+			position += (int64) length;
+		if (position < 0 || position >= (int64) length)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value in array \"positions\": %d",
+							given[i]),
+					 errdetail("Legal values are 0 to %zu, or -1 to -%zu counted from the end.",
+							   length - 1, length)));
+		pretraining->positions[i] = (size_t) position;
+	}
+}
+
+/* real[rows][columns]; refused before the pass when it cannot be. */
+static ArrayType *
+matrix_make(size_t rows, size_t columns)
+{
+	size_t		elements;
+	size_t		size;
+	ArrayType  *array;
+
+	if (rows == 0)
+		return construct_empty_array(FLOAT4OID);
+	if (!mb_size_multiply(rows, columns, &elements) ||
+		elements > (MaxAllocSize - ARR_OVERHEAD_NONULLS(2)) / sizeof(float))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("logits of %zu tokens are too large for an array",
+						rows),
+				 errdetail("There are %zu numbers for each, and an array has at most 1 GB.",
+						   columns),
+				 errhint("Ask for fewer positions.")));
+	size = ARR_OVERHEAD_NONULLS(2) + elements * sizeof(float);
+	mobilebert_workspace_check(size);
+	array = palloc(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 2;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = (int) rows;
+	ARR_DIMS(array)[1] = (int) columns;
+	ARR_LBOUND(array)[0] = 1;
+	ARR_LBOUND(array)[1] = 1;
+	return array;
+}
+
+static void
+pretraining_sequence(MobilebertCall *call, size_t n,
+					 MobilebertSequence *sequence)
+{
+	mobilebert_rows_sequence(&((PretrainingCall *) call)->rows, n, false,
+							 sequence);
+}
+
+static void
+pretraining_take(MobilebertCall *call, size_t n,
+				 const MobilebertSequence *sequence, const float *states)
+{
+	PretrainingCall *pretraining = (PretrainingCall *) call;
+	const mb_model *model = &call->model->image.model;
+	size_t		width = model->config.hidden_size;
+	size_t		vocabulary = model->config.vocab_size;
+	float	   *out = (float *) ARR_DATA_PTR(pretraining->predictions);
+	float	   *scratch = palloc(width * sizeof(float));
+	mb_error	err;
+	size_t		i;
+
+	(void) n;
+	(void) sequence;
+	mobilebert_check(mb_head_logits(model, MB_TASK_NEXT_SENTENCE, states,
+									scratch, pretraining->relationship,
+									&mobilebert_cancel, &err), &err);
+	for (i = 0; i < pretraining->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		mobilebert_check(mb_head_logits(model, MB_TASK_FILL_MASK,
+										states + pretraining->positions[i] *
+										width, scratch, out + i * vocabulary,
+										&mobilebert_cancel, &err), &err);
+	}
+	pfree(scratch);
+}
+
+static Datum
+pretraining_result(MobilebertCall *call, bool *null)
+{
+	PretrainingCall *pretraining = (PretrainingCall *) call;
+	Datum		values[2];
+	bool		nulls[2] = {0};
+
+	*null = false;
+	values[0] = PointerGetDatum(pretraining->predictions);
+	values[1] = PointerGetDatum(mobilebert_real_array(pretraining->relationship,
+													  2));
+	return HeapTupleGetDatum(heap_form_tuple(pretraining->desc, values,
+											 nulls));
+}
+
+static MobilebertCall *
+pretraining_begin(FunctionCallInfo fcinfo)
+{
+	PretrainingCall *pretraining;
+	const MobilebertModel *model;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	model = mobilebert_model_argument(fcinfo, 1, MB_TASK_FILL_MASK);
+	if ((model->registry->tasks & MB_TASK_NEXT_SENTENCE) == 0)
+		mobilebert_no_head(model->registry, MB_TASK_NEXT_SENTENCE);
+	pretraining = palloc0(sizeof(PretrainingCall));
+	pretraining->call.model = model;
+	pretraining->call.layers = model->image.config.layers;
+	pretraining->call.sequences = 1;
+	pretraining->call.sequence = pretraining_sequence;
+	pretraining->call.take = pretraining_take;
+	pretraining->call.result = pretraining_result;
+	if (get_call_result_type(fcinfo, NULL, &pretraining->desc) !=
+		TYPEFUNC_COMPOSITE)
+		elog(ERROR, "pretraining() must return a row");
+	pretraining->desc = BlessTupleDesc(pretraining->desc);
+
+	mobilebert_rows_init(&pretraining->rows, fcinfo, model, false, 0);
+	(void) mobilebert_rows_add(&pretraining->rows, PG_GETARG_TEXT_PP(0),
+							   mobilebert_second_text(fcinfo, 2));
+	mobilebert_rows_done(&pretraining->rows);
+	positions_read(pretraining,
+				   ARG_IS_GIVEN(3) ? PG_GETARG_ARRAYTYPE_P(3) : NULL);
+	pretraining->predictions =
+		matrix_make(pretraining->count, model->image.config.vocab_size);
+	return &pretraining->call;
+}
+
+/*
+ * pretraining(input text [, model text, pair text, positions int[]]) ->
+ * (prediction_logits real[][], seq_relationship_logits real[])
+ */
+Datum
+mobilebert_pretraining(PG_FUNCTION_ARGS)
+{
+	return mobilebert_call_value(fcinfo, pretraining_begin);
+}

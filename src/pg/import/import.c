@@ -1,0 +1,280 @@
+/*-------------------------------------------------------------------------
+ *
+ * import.c
+ *	  The SQL functions that register a model.
+ *
+ * import.h tells how an import goes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "import/import.h"
+
+#include <sys/stat.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_import_shipped);
+PG_FUNCTION_INFO_V1(mobilebert_import_directory);
+PG_FUNCTION_INFO_V1(mobilebert_import_bytea);
+PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
+PG_FUNCTION_INFO_V1(mobilebert_create_variant);
+
+/*
+ * What reading headers, configuration and tokenizer may take: a header of
+ * 60 MB that is nothing but brackets would take ten times that.
+ */
+#define ARENA_MINIMUM_KB ((size_t) 64 * 1024)
+
+/* The row of mobilebert.models, as a mobilebert.model_info. */
+static Datum
+model_info(FunctionCallInfo fcinfo, const Import *import)
+{
+	TupleDesc	desc;
+	Oid			types[] = {TEXTOID};
+	Datum		values[1];
+	HeapTuple	tuple;
+	RegistryWrite write;
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		result;
+	Datum	   *columns;
+	bool	   *nulls;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	columns = palloc(desc->natts * sizeof(Datum));
+	nulls = palloc(desc->natts * sizeof(bool));
+	values[0] = CStringGetTextDatum(import->name);
+
+	registry_write_begin(&write, import->command);
+	registry_execute("SELECT name, owner, tasks, architecture, layers, "
+					 "hidden_size, dimension, vocabulary_size, max_tokens, "
+					 "parameters, size, \"precision\", labels, "
+					 "encode(sha256, 'hex'), created_at "
+					 "FROM mobilebert.model WHERE name = $1",
+					 1, types, values, NULL);
+	if (SPI_processed != 1 || SPI_tuptable->tupdesc->natts != desc->natts)
+		elog(ERROR, "registry does not show the imported model");
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, columns,
+					  nulls);
+	MemoryContextSwitchTo(caller);
+	tuple = heap_form_tuple(desc, columns, nulls);
+	registry_write_end(&write);
+	result = HeapTupleGetDatum(tuple);
+	return result;
+}
+
+/* The arithmetic of that name: one of mb_precision_name(). */
+static char *
+legal_precision(text *value)
+{
+	char	   *name = text_to_cstring(value);
+	mb_precision precision;
+
+	if (!mb_precision_from_name(name, &precision))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized precision: \"%s\"", name),
+				 errhint("Legal values are fp32, bf16x3, bf16 and int8.")));
+	return name;
+}
+
+static void
+import_begin(Import *import, const char *command, text *name, text *precision)
+{
+	memset(import, 0, sizeof(Import));
+	import->command = command;
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the name of a model must not be null")));
+	import->name = text_to_cstring(name);
+	registry_check_name(import->name);
+	import->precision = precision != NULL ? legal_precision(precision) : "fp32";
+	import->memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena_init(&import->arena, &import->memory,
+				  Max((size_t) mobilebert_memory_limit, ARENA_MINIMUM_KB) *
+				  1024);
+	PreventCommandIfReadOnly(command);
+	registry_name_is_free(import->name);
+}
+
+static Datum
+import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
+{
+	import_check(import);
+	import_hash(import);
+	import_store(import, make_default);
+	import_close(import);
+	return model_info(fcinfo, import);
+}
+
+Datum
+mobilebert_import_shipped(PG_FUNCTION_ARGS)
+{
+	Import		import;
+	char		share[MAXPGPATH];
+	char	   *directory;
+	struct stat st;
+	bool		legal;
+	const char *c;
+
+	import_begin(&import, "import_model()", ARG_TEXT(0), NULL);
+	legal = import.name[0] != '.';
+	for (c = import.name; *c != '\0'; c++)
+		legal = legal && (isalnum((unsigned char) *c) ||
+						  strchr("._-", *c) != NULL);
+	get_share_path(my_exec_path, share);
+	directory = psprintf("%s/extension/mobilebert/%s", share,
+						 legal ? import.name : "");
+	if (!legal || stat(directory, &st) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no model \"%s\" is shipped with the extension",
+						import.name),
+				 errhint("The shipped embedding model is \"minilm\"; import_model(name, path) reads a directory.")));
+	import_read_directory(&import, directory);
+	return import_run(fcinfo, &import, true);
+}
+
+Datum
+mobilebert_import_directory(PG_FUNCTION_ARGS)
+{
+	Import		import;
+	text	   *path = ARG_TEXT(1);
+	char	   *directory;
+
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to import a model from a server directory"),
+				 errdetail("Only roles with privileges of the \"pg_read_server_files\" role may do that."),
+				 errhint("import_model also takes the weights as bytea or large object.")));
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(2));
+	if (path == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the path of a model must not be null")));
+	directory = text_to_cstring(path);
+	canonicalize_path(directory);
+	import_read_directory(&import, directory);
+	return import_run(fcinfo, &import, false);
+}
+
+/* A jsonb value as UTF-8 text. */
+static void
+jsonb_document(Jsonb *value, mb_document *document)
+{
+	char	   *json = JsonbToCString(NULL, &value->root, VARSIZE(value));
+
+	document->text = mobilebert_utf8_cstring(cstring_to_text(json));
+	document->length = strlen(document->text);
+}
+
+static void
+jsonb_member(Jsonb *object, const char *key, mb_document *document)
+{
+	JsonbValue	buffer;
+	JsonbValue *member;
+
+	if (!JB_ROOT_IS_OBJECT(object))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sentence_transformers must be an object"),
+				 errhint("Its members are modules, pooling and sentence_bert.")));
+	member = getKeyJsonValueFromContainer(&object->root, key, strlen(key),
+										  &buffer);
+	if (member != NULL)
+		jsonb_document(JsonbValueToJsonb(member), document);
+}
+
+/* Arguments 1, 2, 5 and 6 of the forms that take documents by value. */
+static void
+read_arguments(FunctionCallInfo fcinfo, Import *import)
+{
+	text	   *tokenizer = ARG_TEXT(2);
+	mb_document document;
+	const char *c;
+
+	if (!ARG_IS_GIVEN(1) || tokenizer == NULL || !ARG_IS_GIVEN(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("config, tokenizer and weights must not be null")));
+	jsonb_document(PG_GETARG_JSONB_P(1), &import->documents[DOC_CONFIG]);
+	document.text = mobilebert_utf8_cstring(tokenizer);
+	document.length = strlen(document.text);
+	for (c = document.text; *c == ' ' || *c == '\n' || *c == '\r' || *c == '\t';)
+		c++;
+	/* a vocabulary has a word on each line, and "{" may be the first */
+	import->documents[c[0] == '{' && strchr(c, '"') != NULL &&
+					  strstr(c, "\"model\"") != NULL ?
+					  DOC_TOKENIZER : DOC_VOCAB] = document;
+	if (ARG_IS_GIVEN(5))
+		jsonb_document(PG_GETARG_JSONB_P(5),
+					   &import->documents[DOC_TOKENIZER_CONFIG]);
+	if (ARG_IS_GIVEN(6))
+	{
+		Jsonb	   *st = PG_GETARG_JSONB_P(6);
+
+		jsonb_member(st, "modules", &import->documents[DOC_MODULES]);
+		jsonb_member(st, "pooling", &import->documents[DOC_POOLING]);
+		jsonb_member(st, "sentence_bert",
+					 &import->documents[DOC_SENTENCE_BERT]);
+	}
+	import->parts = palloc0(sizeof(Part));
+	import->parts->fd = -1;
+	import->parts->object = -1;
+	import->part_count = 1;
+}
+
+Datum
+mobilebert_import_bytea(PG_FUNCTION_ARGS)
+{
+	Import		import;
+	bytea	   *weights;
+
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
+	read_arguments(fcinfo, &import);
+	weights = PG_GETARG_BYTEA_PP(3);
+	import.parts->name = "weights";
+	import.parts->memory = VARDATA_ANY(weights);
+	import.parts->size = VARSIZE_ANY_EXHDR(weights);
+	return import_run(fcinfo, &import, false);
+}
+
+Datum
+mobilebert_import_large_object(PG_FUNCTION_ARGS)
+{
+	Import		import;
+
+	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
+	read_arguments(fcinfo, &import);
+	import_open_object(import.parts, PG_GETARG_OID(3));
+	return import_run(fcinfo, &import, false);
+}
+
+Datum
+mobilebert_create_variant(PG_FUNCTION_ARGS)
+{
+	Import		import;
+
+	if (!ARG_IS_GIVEN(1) || !ARG_IS_GIVEN(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("base and precision of a variant must not be null")));
+	import_begin(&import, "create_variant()", ARG_TEXT(0), ARG_TEXT(2));
+	import.variant = true;
+	import.base =
+		unconstify(RegistryModel *, mobilebert_model_row(ARG_TEXT(1), 0));
+	import_read_base(&import);
+	return import_run(fcinfo, &import, false);
+}

@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * import.h
+ *	  What the files of an import share.
+ *
+ * An import gathers "documents" (configuration and tokenizer files, kept byte
+ * for byte) and "parts" (safetensors files, read by offset from disk, memory or
+ * a large object), in this order:
+ *
+ *	  import.c			the SQL functions, and the order of things
+ *	  import_read.c		directories, files, large objects -> documents, parts
+ *	  import_check.c	everything is checked before anything is written: the
+ *						configuration, the tokenizer, each header, and for each
+ *						place of the network that a tensor of the right shape
+ *						fills it
+ *	  import_hash.c		hashes of tensors and of the model
+ *	  import_store.c	rows of the registry
+ *
+ * A variant of a registered model goes the same way: its documents and tensors
+ * come from the registry, and no tensor is stored again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_IMPORT_H
+#define MOBILEBERT_IMPORT_H
+
+#include "server/pg.h"
+
+#include "common/cryptohash.h"
+
+/* Bytes read, hashed and stored at a time. */
+#define IMPORT_CHUNK (1024 * 1024)
+
+/* Documents of a model, by the names they have in a directory. */
+enum
+{
+	DOC_CONFIG,
+	DOC_TOKENIZER,
+	DOC_VOCAB,
+	DOC_TOKENIZER_CONFIG,
+	DOC_SPECIAL_TOKENS,
+	DOC_ADDED_TOKENS,
+	DOC_MODULES,
+	DOC_POOLING,
+	DOC_SENTENCE_BERT,
+	DOC_COUNT
+};
+
+extern const char *const import_document_names[DOC_COUNT];
+
+/* A safetensors file, wherever it is. */
+typedef struct Part
+{
+	char	   *name;			/* for messages */
+	uint64		size;
+	int			fd;				/* file, or -1 */
+	const char *memory;			/* bytea, or NULL */
+	int			object;			/* descriptor of a large object, or -1 */
+	mb_safetensors contents;
+} Part;
+
+/* A tensor that goes into the model: from a part, or from the base model. */
+typedef struct Filled
+{
+	const Part *part;			/* NULL: the base model's */
+	const mb_tensor_entry *entry;
+	RegistryTensorInfo info;
+	uint8		sha256[32];
+} Filled;
+
+typedef struct Import
+{
+	const char *command;		/* for messages: "import_model()" */
+	char	   *name;
+	const char *precision;
+	mb_document documents[DOC_COUNT];
+	Part	   *parts;
+	int			part_count;
+	mb_json    *index;			/* weight_map of a sharded model, or NULL */
+
+	mb_memory	memory;
+	mb_arena	arena;
+	mb_json    *trees[DOC_COUNT];	/* documents that were parsed */
+	mb_config	config;
+	mb_sentence_settings settings;
+	mb_tokenizer tokenizer;
+	RegistryModel *base;		/* or NULL */
+	bool		variant;		/* of base, which has all of it */
+	size_t		slots;
+	Filled	   *filled;			/* [slots]; where present */
+	bool	   *present;		/* [slots] */
+	uint32		parts_mask;
+	uint8		sha256[32];
+	uint8		image_key[32];
+} Import;
+
+/* import_read.c */
+extern void import_read_directory(Import *import, const char *directory);
+extern void import_open_object(Part *part, Oid object);
+extern void import_read_bytes(const Part *part, uint64 offset, char *target,
+							  size_t size);
+extern void import_close(Import *import);
+
+/* The documents of the model that a variant is made of */
+extern void import_read_base(Import *import);
+
+/* import_check.c */
+/* A document as a tree, parsed once; NULL when there is no such document. */
+extern mb_json *import_parse(Import *import, int document);
+extern void import_check(Import *import);
+extern void import_base_is_there(const Import *import);
+
+/* import_hash.c; a hash with a tensor's type and shape already in it */
+extern pg_cryptohash_ctx *import_hash_tensor(const RegistryTensorInfo *info);
+extern void import_hash_add(pg_cryptohash_ctx *hash, const void *data,
+							size_t size);
+extern void import_hash_end(pg_cryptohash_ctx *hash, uint8 *result);
+extern void import_hash(Import *import);
+
+/* import_store.c */
+extern void import_store(Import *import, bool make_default);
+
+#endif							/* MOBILEBERT_IMPORT_H */

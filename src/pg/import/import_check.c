@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_check.c
+ *	  Checking an import before anything is written.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "import/import.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+static void
+part_read_header(Import *import, Part *part)
+{
+	uint8		first[MB_SAFETENSORS_PREFIX];
+	size_t		length;
+	char	   *header;
+	mb_error	err;
+
+	if (part->size < sizeof(first))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("model file \"%s\" is not a safetensors file",
+						part->name),
+				 errdetail("It has only " UINT64_FORMAT " bytes.",
+						   part->size)));
+	import_read_bytes(part, 0, (char *) first, sizeof(first));
+	mobilebert_check(mb_safetensors_header_length(first, part->size,
+												  part->name, &length, &err),
+					 &err);
+	header = palloc_extended(Max(length, 1), MCXT_ALLOC_HUGE);
+	import_read_bytes(part, sizeof(first), header, length);
+	mobilebert_check(mb_safetensors_read(header, length, part->size,
+										 part->name, &import->arena,
+										 &mobilebert_cancel, &part->contents,
+										 &err), &err);
+	pfree(header);
+}
+
+mb_json *
+import_parse(Import *import, int which)
+{
+	const mb_document *document = &import->documents[which];
+	mb_error	err;
+
+	if (import->trees[which] == NULL && document->text != NULL)
+		mobilebert_check(mb_json_parse(document->text, document->length,
+									   import_document_names[which], true,
+									   &import->arena, &mobilebert_cancel,
+									   &import->trees[which], &err), &err);
+	return import->trees[which];
+}
+
+static void
+check_documents(Import *import)
+{
+	mb_tokenizer_files files;
+	void	   *blob;
+	size_t		size;
+	mb_error	err;
+
+	mobilebert_check(mb_config_read(import_parse(import, DOC_CONFIG),
+									&import->config, &err), &err);
+	mobilebert_check(mb_sentence_settings_read(
+											   import_parse(import, DOC_MODULES),
+											   import_parse(import, DOC_POOLING),
+											   import_parse(import, DOC_SENTENCE_BERT),
+											   &import->settings, &err), &err);
+
+	if (import->documents[DOC_TOKENIZER].text == NULL &&
+		import->documents[DOC_VOCAB].text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("the model has neither \"tokenizer.json\" nor \"vocab.txt\"")));
+	files.tokenizer_json = import->documents[DOC_TOKENIZER];
+	files.vocab_txt = import->documents[DOC_VOCAB];
+	files.tokenizer_config = import->documents[DOC_TOKENIZER_CONFIG];
+	files.special_tokens_map = import->documents[DOC_SPECIAL_TOKENS];
+	files.added_tokens = import->documents[DOC_ADDED_TOKENS];
+	mobilebert_check(mb_tokenizer_build(&files, &import->arena,
+										&mobilebert_cancel, &blob, &size,
+										&err), &err);
+	mobilebert_check(mb_tokenizer_open(blob, size, &import->tokenizer, &err),
+					 &err);
+}
+
+/* "base" in config.json: the registered model that fills what is missing. */
+static void
+find_base(Import *import)
+{
+	mb_json    *value = mb_json_get(import_parse(import, DOC_CONFIG), "base");
+	char	   *name;
+
+	/* a variant has the tensors that its base got from another one */
+	if (import->variant)
+		return;
+	if (value == NULL || value->type == MB_JSON_NULL)
+		return;
+	if (value->type != MB_JSON_STRING)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("\"base\" in \"config.json\" is not a string")));
+	name = text_to_cstring(mobilebert_text_make(value->text, value->length));
+	import->base = registry_find(name);
+	if (import->base == NULL || !registry_may_use(import->base))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("base model \"%s\" does not exist", name),
+				 errdetail("The model to import holds only the tensors in which it differs from it."),
+				 errhint("Import the base model first, under that name.")));
+}
+
+/* Once more when the lock is held: another session may have dropped it. */
+void
+import_base_is_there(const Import *import)
+{
+	if (import->base != NULL && registry_find_id(&import->base->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("base model \"%s\" does not exist",
+						import->base->name),
+				 errdetail("It was dropped meanwhile.")));
+}
+
+static void
+fill_slot(Import *import, size_t index, const Part *part,
+		  const mb_tensor_entry *entry)
+{
+	Filled	   *filled = &import->filled[index];
+	mb_slot		slot;
+	mb_error	err;
+	int			i;
+
+	mb_slot_get(&import->config, index, &slot);
+	if (mb_checkpoint_stray(&import->config, slot.part) &&
+		(entry->dtype == MB_DTYPE_OTHER ||
+		 mb_checkpoint_shape(&slot, entry->name, entry->rank, entry->shape,
+							 &err) != MB_OK))
+		return;
+	mobilebert_check(mb_checkpoint_shape(&slot, entry->name, entry->rank,
+										 entry->shape, &err), &err);
+	if (entry->dtype == MB_DTYPE_OTHER)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("tensor \"%s\" has type %s, which is not read",
+						mobilebert_message(entry->name), entry->dtype_name),
+				 errhint("Store the weights as F32, F16, BF16 or F64.")));
+	filled->part = part;
+	filled->entry = entry;
+	filled->info.dtype = entry->dtype;
+	filled->info.rank = entry->rank;
+	for (i = 0; i < (int) entry->rank; i++)
+		filled->info.shape[i] = entry->shape[i];
+	filled->info.bytes = entry->end - entry->begin;
+	import->present[index] = true;
+}
+
+/* In a sharded model a tensor counts in the file that the index names. */
+static bool
+index_agrees(const Part *part, const mb_tensor_entry *entry,
+			 const mb_json *item)
+{
+	return strcmp(item->key, entry->name) == 0 &&
+		strcmp(strrchr(part->name, '/') + 1, item->text) == 0;
+}
+
+typedef struct NamedEntry
+{
+	const char *name;
+	const Part *part;
+	const mb_tensor_entry *entry;
+} NamedEntry;
+
+static int
+compare_named(const void *a, const void *b)
+{
+	return strcmp(((const NamedEntry *) a)->name,
+				  ((const NamedEntry *) b)->name);
+}
+
+/* All tensors of all parts; for shards checked against the index. */
+static NamedEntry *
+list_entries(Import *import, size_t *count)
+{
+	NamedEntry *all;
+	NamedEntry *kept;
+	size_t		total = 0;
+	size_t		n = 0;
+	mb_json    *item;
+	int			p;
+
+	for (p = 0; p < import->part_count; p++)
+		total += import->parts[p].contents.count;
+	all = palloc_extended(Max(total, 1) * sizeof(NamedEntry),
+						  MCXT_ALLOC_HUGE);
+	for (p = 0; p < import->part_count; p++)
+	{
+		size_t		i;
+
+		for (i = 0; i < import->parts[p].contents.count; i++)
+		{
+			all[n].entry = &import->parts[p].contents.entries[i];
+			all[n].name = all[n].entry->name;
+			all[n++].part = &import->parts[p];
+		}
+	}
+	*count = total;
+	if (import->index == NULL)
+		return all;
+
+	qsort(all, total, sizeof(NamedEntry), compare_named);
+	kept = palloc_extended(Max(import->index->length, 1) * sizeof(NamedEntry),
+						   MCXT_ALLOC_HUGE);
+	n = 0;
+	for (item = import->index->child; item != NULL; item = item->next)
+	{
+		NamedEntry	wanted = {item->key, NULL, NULL};
+		NamedEntry *found = bsearch(&wanted, all, total, sizeof(NamedEntry),
+									compare_named);
+
+		/* the same name may lie in several files: look at all of them */
+		while (found != NULL && found > all &&
+			   strcmp(found[-1].name, item->key) == 0)
+			found--;
+		while (found != NULL && found < all + total &&
+			   strcmp(found->name, item->key) == 0 &&
+			   !index_agrees(found->part, found->entry, item))
+			found++;
+		if (found == NULL || found == all + total ||
+			strcmp(found->name, item->key) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("tensor \"%s\" is not in file \"%s\"",
+							mobilebert_message(item->key),
+							mobilebert_message(item->text)),
+					 errdetail("The model's index says that it is.")));
+		kept[n++] = *found;
+	}
+	*count = n;
+	return kept;
+}
+
+static void
+fill_from_base(Import *import)
+{
+	RegistryTensor *tensors;
+	int			count;
+	int			i;
+
+	tensors = registry_tensors(&import->base->id, NULL, &count);
+	for (i = 0; i < count; i++)
+	{
+		ptrdiff_t	index = mb_slot_index(&import->config, tensors[i].name);
+		Filled	   *filled;
+		mb_slot		slot;
+
+		if (index < 0 || import->present[index])
+			continue;
+		mb_slot_get(&import->config, (size_t) index, &slot);
+		if (!import->variant && slot.part != MB_PART_BASE &&
+			slot.part != MB_PART_POOLER)
+			continue;
+		filled = &import->filled[index];
+		if (!registry_tensor_info(tensors[i].sha256, NULL, &filled->info) ||
+			mb_checkpoint_shape(&slot, slot.name, filled->info.rank,
+								filled->info.shape, NULL) != MB_OK)
+			continue;
+		memcpy(filled->sha256, tensors[i].sha256, 32);
+		import->present[index] = true;
+	}
+}
+
+static void
+check_tensors(Import *import)
+{
+	NamedEntry *entries;
+	const char **names;
+	int32	   *slots;
+	size_t		count;
+	size_t		i;
+	mb_error	err;
+	int			p;
+
+	for (p = 0; p < import->part_count; p++)
+		part_read_header(import, &import->parts[p]);
+	entries = list_entries(import, &count);
+	names = palloc_extended(Max(count, 1) * sizeof(char *), MCXT_ALLOC_HUGE);
+	slots = palloc_extended(Max(count, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
+	for (i = 0; i < count; i++)
+		names[i] = entries[i].name;
+	mobilebert_check(mb_checkpoint_match(&import->config, names, count,
+										 &import->arena, slots, &err), &err);
+
+	import->slots = mb_slot_count(&import->config);
+	import->filled = palloc0(import->slots * sizeof(Filled));
+	import->present = palloc0(import->slots * sizeof(bool));
+	for (i = 0; i < count; i++)
+		if (slots[i] >= 0)
+			fill_slot(import, (size_t) slots[i], entries[i].part,
+					  entries[i].entry);
+	if (import->base != NULL)
+		fill_from_base(import);
+	mobilebert_check(mb_checkpoint_complete(&import->config, import->present,
+											&import->parts_mask, &err), &err);
+
+	/* what is left of a head that is not whole is of no use */
+	for (i = 0; i < import->slots; i++)
+	{
+		mb_slot		slot;
+
+		mb_slot_get(&import->config, i, &slot);
+		if ((import->parts_mask & (1U << slot.part)) == 0)
+			import->present[i] = false;
+	}
+}
+
+/* Can the maps of the encoder be computed in the precision asked for? */
+static void
+check_precision(const Import *import)
+{
+	mb_precision precision;
+	size_t		i;
+
+	if (!mb_precision_from_name(import->precision, &precision))
+		elog(ERROR, "unrecognized precision");
+	for (i = 0; i < import->slots; i++)
+	{
+		uint64_t	shape[2];
+		size_t		size;
+
+		if (import->present[i] && mb_slot_linear(&import->config, i, shape) &&
+			!mb_format_size(mb_format_choose(precision,
+											 import->filled[i].info.dtype),
+							shape[1], shape[0], &size))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the model is too wide for precision %s",
+							import->precision)));
+	}
+}
+
+void
+import_check(Import *import)
+{
+	check_documents(import);
+	find_base(import);
+	check_tensors(import);
+	check_precision(import);
+}

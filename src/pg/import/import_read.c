@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_read.c
+ *	  Reading what is to be imported: directories, files, large objects.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "import/import.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libpq/be-fsstubs.h"
+#include "libpq/libpq-fs.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+
+#define DOCUMENT_MAX (256 * 1024 * 1024)
+#define MAX_SHARDS 1000
+
+const char *const import_document_names[DOC_COUNT] = {
+	"config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json",
+	"special_tokens_map.json", "added_tokens.json", "modules.json",
+	"1_Pooling/config.json", "sentence_bert_config.json"
+};
+
+void
+import_read_bytes(const Part *part, uint64 offset, char *target,
+				  size_t size)
+{
+	if (part->memory != NULL)
+	{
+		memcpy(target, part->memory + offset, size);
+		return;
+	}
+	while (size > 0)
+	{
+		ssize_t		got;
+		size_t		step = Min(size, IMPORT_CHUNK);
+
+		CHECK_FOR_INTERRUPTS();
+		if (part->object >= 0)
+		{
+			DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(part->object),
+								Int64GetDatum((int64) offset),
+								Int32GetDatum(SEEK_SET));
+			got = lo_read(part->object, target, (int) step);
+		}
+		else
+		{
+			got = pread(part->fd, target, step, (off_t) offset);
+			if (got < 0 && errno == EINTR)
+				continue;
+		}
+		if (got < 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not read file \"%s\": %m", part->name)));
+		if (got == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("model file \"%s\" ended while it was read",
+							part->name)));
+		target += got;
+		offset += (uint64) got;
+		size -= (size_t) got;
+	}
+}
+
+/*
+ * Open a regular file for reading; false when there is none.  Without waiting:
+ * a pipe must not hold a backend.  What is checked is what was opened.
+ */
+static bool
+open_file(Part *part, const char *directory, const char *name)
+{
+	struct stat st;
+
+	memset(part, 0, sizeof(Part));
+	part->name = psprintf("%s/%s", directory, name);
+	part->object = -1;
+	part->fd = OpenTransientFile(part->name,
+								 O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (part->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return false;
+	if (part->fd < 0 || fstat(part->fd, &st) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open model file \"%s\": %m",
+						part->name)));
+	if (!S_ISREG(st.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model file \"%s\" is not a regular file",
+						part->name)));
+	part->size = (uint64) st.st_size;
+	return true;
+}
+
+void
+import_open_object(Part *part, Oid object)
+{
+	part->name = psprintf("large object %u", object);
+	part->fd = -1;
+	/* the server's own functions: they check rights and clean up */
+	part->object = DatumGetInt32(DirectFunctionCall2(be_lo_open,
+													 ObjectIdGetDatum(object),
+													 Int32GetDatum(INV_READ)));
+	part->size = (uint64) DatumGetInt64(DirectFunctionCall3(be_lo_lseek64,
+															Int32GetDatum(part->object),
+															Int64GetDatum(0),
+															Int32GetDatum(SEEK_END)));
+}
+
+void
+import_close(Import *import)
+{
+	int			i;
+
+	for (i = 0; i < import->part_count; i++)
+	{
+		const Part *part = &import->parts[i];
+
+		if (part->object >= 0)
+			DirectFunctionCall1(be_lo_close, Int32GetDatum(part->object));
+		else if (part->fd >= 0)
+			CloseTransientFile(part->fd);
+	}
+}
+
+/* A whole file, or false when there is none. */
+static bool
+read_file(const char *directory, const char *name, mb_document *document)
+{
+	Part		file;
+	char	   *content;
+
+	if (!open_file(&file, directory, name))
+		return false;
+	if (file.size > DOCUMENT_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("file \"%s\" is too large", file.name),
+				 errdetail("It has " UINT64_FORMAT " bytes; the limit is %d.",
+						   file.size, DOCUMENT_MAX)));
+	content = palloc(file.size + 1);
+	import_read_bytes(&file, 0, content, file.size);
+	content[file.size] = '\0';
+	CloseTransientFile(file.fd);
+	document->text = content;
+	document->length = file.size;
+	return true;
+}
+
+static void
+no_weights(const char *directory)
+{
+	static const char *const others[] = {
+		"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+		"flax_model.msgpack", "model.ckpt.index"
+	};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(others); i++)
+	{
+		struct stat st;
+
+		if (stat(psprintf("%s/%s", directory, others[i]), &st) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("weights in \"%s\" are not read", others[i]),
+					 errdetail("Directory \"%s\" has no \"model.safetensors\".",
+							   directory),
+					 errhint("Convert the model with weights/convert.py of the source distribution.")));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_FILE),
+			 errmsg("directory \"%s\" has no \"model.safetensors\"",
+					directory)));
+}
+
+static bool
+plain_file_name(const char *name)
+{
+	return name[0] != '\0' && name[0] != '.' && strlen(name) < 256 &&
+		strchr(name, '/') == NULL && strchr(name, '\\') == NULL;
+}
+
+/* Open the files that an index names, each once. */
+static void
+open_shards(Import *import, const char *directory, const mb_document *index)
+{
+	mb_json    *root;
+	mb_json    *item;
+	mb_error	err;
+
+	mobilebert_check(mb_json_parse(index->text, index->length,
+								   "model.safetensors.index.json", true,
+								   &import->arena, &mobilebert_cancel, &root,
+								   &err), &err);
+	import->index = mb_json_get(root, "weight_map");
+	if (import->index == NULL || import->index->type != MB_JSON_OBJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("\"model.safetensors.index.json\" has no \"weight_map\"")));
+	import->parts = palloc0(MAX_SHARDS * sizeof(Part));
+	for (item = import->index->child; item != NULL; item = item->next)
+	{
+		int			i;
+
+		CHECK_FOR_INTERRUPTS();
+		if (item->type != MB_JSON_STRING || !plain_file_name(item->text))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("\"model.safetensors.index.json\" gives no valid file name for tensor \"%s\"",
+							mobilebert_message(item->key))));
+		for (i = 0; i < import->part_count; i++)
+			if (strcmp(strrchr(import->parts[i].name, '/') + 1,
+					   item->text) == 0)
+				break;
+		if (i < import->part_count)
+			continue;
+		if (import->part_count == MAX_SHARDS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the model has more than %d files", MAX_SHARDS)));
+		if (!open_file(&import->parts[import->part_count], directory,
+					   item->text))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FILE),
+					 errmsg("model file \"%s\" does not exist",
+							import->parts[import->part_count].name),
+					 errdetail("The model's index names it.")));
+		import->part_count++;
+	}
+}
+
+void
+import_read_directory(Import *import, const char *directory)
+{
+	mb_document index;
+	struct stat st;
+	int			i;
+
+	if (stat(directory, &st) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open directory \"%s\": %m", directory)));
+	if (!S_ISDIR(st.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a directory", directory),
+				 errhint("Name the directory that holds config.json and model.safetensors.")));
+	for (i = 0; i < DOC_COUNT; i++)
+		(void) read_file(directory, import_document_names[i],
+						 &import->documents[i]);
+	if (import->documents[DOC_CONFIG].text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("directory \"%s\" has no \"config.json\"",
+						directory)));
+
+	import->parts = palloc0(sizeof(Part));
+	if (open_file(import->parts, directory, "model.safetensors"))
+		import->part_count = 1;
+	else if (read_file(directory, "model.safetensors.index.json", &index))
+		open_shards(import, directory, &index);
+	else
+		no_weights(directory);
+}
+
+void
+import_read_base(Import *import)
+{
+	Snapshot	snapshot = registry_snapshot();
+	int			i;
+
+	for (i = 0; i < DOC_COUNT; i++)
+	{
+		bytea	   *file = registry_file(&import->base->id,
+										 import_document_names[i], snapshot);
+		mb_document *document = &import->documents[i];
+		char	   *content;
+
+		if (file == NULL)
+			continue;
+		document->length = VARSIZE(file) - VARHDRSZ;
+		content = palloc_extended(document->length + 1, MCXT_ALLOC_HUGE);
+		memcpy(content, VARDATA(file), document->length);
+		content[document->length] = '\0';
+		document->text = content;
+		pfree(file);
+	}
+	UnregisterSnapshot(snapshot);
+	if (import->documents[DOC_CONFIG].text == NULL)
+		registry_no_configuration(import->base);
+}

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * labels.c
+ *	  The labels of a model's outputs, as text in the database encoding.
+ *
+ * They stand in config.json and not in the weight image.  Reading it takes a
+ * look into the registry and a parse, so what was read stays with the model as
+ * long as the model is cached: for each pipeline apart, as config.json may
+ * override keys for one (engine's labels.h).
+ *
+ * Depends on server/pg.h, pass/functions.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pass/functions.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+static mb_json *config_json(const MobilebertModel *model, mb_arena *arena);
+static MobilebertLabels *labels_read(const MobilebertModel *model,
+									 mb_task head, const char *pipeline);
+
+/* The model's config.json; parsed anew, all in the current context. */
+static mb_json *
+config_json(const MobilebertModel *model, mb_arena *arena)
+{
+	bytea	   *file = registry_file(&model->registry->id, "config.json", NULL);
+	mb_json    *root;
+	mb_error	err;
+
+	if (file == NULL)
+		registry_no_configuration(model->registry);
+	mobilebert_check(mb_json_parse(VARDATA(file), VARSIZE(file) - VARHDRSZ,
+								   "config.json", true, arena,
+								   &mobilebert_cancel, &root, &err), &err);
+	return root;
+}
+
+/* The result is all in the current context, in which nothing else remains. */
+static MobilebertLabels *
+labels_read(const MobilebertModel *model, mb_task head, const char *pipeline)
+{
+	MobilebertLabels *result = palloc0(sizeof(MobilebertLabels));
+	size_t		outputs = mb_head_width(&model->image.model, head);
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(old, "mobilebert config",
+												  ALLOCSET_DEFAULT_SIZES);
+	mb_memory	memory = mobilebert_memory(scratch);
+	mb_arena	arena;
+	mb_json    *root;
+	mb_labels	labels;
+	mb_error	err;
+	size_t		i;
+
+	result->pipeline = pstrdup(pipeline);
+	result->outputs = outputs;
+	result->names = palloc0(Max(outputs, 1) * sizeof(Datum));
+
+	MemoryContextSwitchTo(scratch);
+	mb_arena_init(&arena, &memory, SIZE_MAX);
+	root = config_json(model, &arena);
+	mobilebert_check(mb_labels_read(root, pipeline, outputs, &arena, &labels,
+									&err), &err);
+	result->count = labels.count;
+	result->problem = labels.problem;
+	if (strcmp(pipeline, "zero-shot-classification") == 0 && outputs > 0)
+		mobilebert_check(mb_entailment_output(root, pipeline, outputs,
+											  &result->entailment,
+											  &result->entailment_named,
+											  &err), &err);
+	MemoryContextSwitchTo(old);
+	for (i = 0; i < outputs; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (labels.names[i].text != NULL)
+			result->names[i] = PointerGetDatum(mobilebert_text_make(labels.names[i].text,
+																	labels.names[i].length));
+	}
+	MemoryContextDelete(scratch);
+	return result;
+}
+
+const MobilebertLabels *
+mobilebert_labels(const MobilebertModel *model, mb_task head,
+				  const char *pipeline)
+{
+	MobilebertModel *owner = (MobilebertModel *) model;	/* for its cache */
+	MobilebertLabels *labels;
+	MemoryContext context;
+	MemoryContext old;
+
+	for (labels = model->labels; labels != NULL; labels = labels->next)
+	{
+		if (strcmp(labels->pipeline, pipeline) == 0)
+			return labels;
+	}
+
+	/* An error leaves nothing behind where the model lives. */
+	context = AllocSetContextCreate(CurrentMemoryContext, "mobilebert labels",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	labels = labels_read(model, head, pipeline);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, GetMemoryChunkContext(owner));
+	labels->next = owner->labels;
+	owner->labels = labels;
+	return labels;
+}
+
+Datum
+mobilebert_label_name(const MobilebertModel *model,
+					  const MobilebertLabels *labels, size_t output)
+{
+	if (labels->names[output] == (Datum) 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("output %zu of model \"%s\" has no label", output,
+						model->name),
+				 errdetail("The \"id2label\" of its config.json leaves it out.")));
+	return labels->names[output];
+}

@@ -1,0 +1,428 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_cache.c
+ *	  From a model's name to a model that is ready to run, once a backend.
+ *
+ * Two small caches.  "Entries" remember what a name means (the registry's row
+ * and the right to use it), and are void when registry_generation() moved.
+ * "Loaded" images are found by content, so that a renamed model, or two names
+ * of one content, share a mapping.
+ *
+ * Lifetime: what mobilebert_model() returns stays valid until the transaction
+ * ends, whatever invalidations arrive in between.  So nothing is released at
+ * once: outdated entries and images that no model needs any more are put on
+ * "retired" lists, which the end of the transaction empties.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/pg.h"
+
+#include "access/xact.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#define NAME_BYTES (MOBILEBERT_NAME_MAX * MAX_MULTIBYTE_CHAR_LEN + 1)
+
+typedef struct Loaded
+{
+	struct Loaded *next;
+	uint8		image_key[32];
+	char		instruction_set[16];
+	ImageBytes	bytes;
+	mb_image	image;
+	MemoryContext context;		/* holds this struct and image's layers */
+	bool		dead;			/* no model needs it: unload at end of xact */
+} Loaded;
+
+typedef struct Entry
+{
+	char		name[NAME_BYTES];	/* hash key, must be first */
+	uint64		generation;		/* of registry, when row was read */
+	MemoryContext context;		/* holds row and model */
+	RegistryModel *row;
+	Loaded	   *loaded;			/* NULL: not loaded yet */
+	MobilebertModel *model;
+} Entry;
+
+static HTAB *entries = NULL;
+static Loaded *loaded_images = NULL;
+static MemoryContext cache_context = NULL;
+static MemoryContext retired_context = NULL;	/* parent of outdated entries */
+static uint64 swept_generation = 0;
+
+/* Name of each task's stored default, as of defaults_generation. */
+static uint64 defaults_generation = 0;
+static char *defaults[8];
+
+static void
+unload(Loaded *image)
+{
+	Loaded	  **link;
+
+	for (link = &loaded_images; *link != NULL; link = &(*link)->next)
+		if (*link == image)
+		{
+			*link = image->next;
+			break;
+		}
+	image_file_unload(&image->bytes);
+	MemoryContextDelete(image->context);
+}
+
+/* At the end of a transaction nobody holds a model any more. */
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	Loaded	   *image;
+	Loaded	   *next;
+
+	(void) arg;
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PARALLEL_COMMIT &&
+		event != XACT_EVENT_PARALLEL_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	if (retired_context != NULL)
+		MemoryContextReset(retired_context);
+	for (image = loaded_images; image != NULL; image = next)
+	{
+		next = image->next;
+		if (image->dead)
+			unload(image);
+	}
+}
+
+void
+mobilebert_model_cache_init(void)
+{
+	HASHCTL		control = {0};
+
+	cache_context = AllocSetContextCreate(TopMemoryContext,
+										  "mobilebert models",
+										  ALLOCSET_SMALL_SIZES);
+	retired_context = AllocSetContextCreate(cache_context,
+											"mobilebert retired models",
+											ALLOCSET_SMALL_SIZES);
+	control.keysize = NAME_BYTES;
+	control.entrysize = sizeof(Entry);
+	control.hcxt = cache_context;
+	entries = hash_create("mobilebert model names", 16, &control,
+						  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	RegisterXactCallback(transaction_ended, NULL);
+}
+
+/* The registry changed: find images that no model needs any more. */
+static void
+sweep(uint64 generation)
+{
+	Loaded	   *image;
+
+	for (image = loaded_images; image != NULL; image = image->next)
+		image->dead = !registry_has_image(image->image_key);
+	if (swept_generation != 0)
+		image_file_clean();
+	swept_generation = generation;
+}
+
+/* Bring an entry up to date with the registry. */
+static void
+refresh(Entry *entry, uint64 generation)
+{
+	MemoryContext context;
+	MemoryContext old;
+
+	if (entry->context != NULL)
+		MemoryContextSetParent(entry->context, retired_context);
+	entry->context = NULL;
+	entry->row = NULL;
+	entry->loaded = NULL;
+	entry->model = NULL;
+	entry->generation = 0;
+
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"mobilebert model name",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	entry->row = registry_find(entry->name);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, cache_context);
+	entry->context = context;
+	entry->generation = generation;
+}
+
+static Entry *
+find_entry(const char *name)
+{
+	uint64		generation = registry_generation();
+	Entry	   *entry;
+	bool		found;
+
+	if (strlen(name) >= NAME_BYTES)
+		return NULL;
+	if (swept_generation != generation)
+		sweep(generation);
+	entry = hash_search(entries, name, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->generation = 0;
+		entry->context = NULL;
+	}
+	if (entry->generation != generation)
+		refresh(entry, generation);
+	if (entry->row == NULL)
+	{
+		/* names may come from users: remember only those that exist */
+		MemoryContextDelete(entry->context);
+		(void) hash_search(entries, name, HASH_REMOVE, NULL);
+		return NULL;
+	}
+	return entry;
+}
+
+static Loaded *
+load(const RegistryModel *row)
+{
+	const char *instruction_set = mb_kernels_current()->name;
+	Loaded	   *image;
+	MemoryContext context;
+	bool		first = loaded_images == NULL;
+
+	for (image = loaded_images; image != NULL; image = image->next)
+		if (memcmp(image->image_key, row->image_key, 32) == 0 &&
+			strcmp(image->instruction_set, instruction_set) == 0)
+		{
+			image->dead = false;
+			return image;
+		}
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "mobilebert image",
+									ALLOCSET_SMALL_SIZES);
+	image = MemoryContextAllocZero(context, sizeof(Loaded));
+	image->context = context;
+	memcpy(image->image_key, row->image_key, 32);
+	strlcpy(image->instruction_set, instruction_set,
+			sizeof(image->instruction_set));
+	image_file_load(row, context, &image->bytes, &image->image);
+	MemoryContextSetParent(context, cache_context);
+	image->next = loaded_images;
+	loaded_images = image;
+	if (first)
+		image_file_clean();
+	return image;
+}
+
+/* The stored default of a task by name, cached for one generation. */
+static const char *
+stored_default(mb_task task)
+{
+	uint64		generation = registry_generation();
+	int			index = __builtin_ctz((unsigned) task);
+	pg_uuid_t	id;
+
+	if (defaults_generation != generation)
+	{
+		int			i;
+
+		for (i = 0; i < (int) lengthof(defaults); i++)
+		{
+			if (defaults[i] != NULL)
+				pfree(defaults[i]);
+			defaults[i] = NULL;
+		}
+		defaults_generation = generation;
+	}
+	if (defaults[index] == NULL)
+	{
+		const char *name = "";
+
+		if (registry_default(mb_task_name(task), &id))
+		{
+			RegistryModel *row = registry_find_id(&id);
+
+			if (row != NULL)
+				name = row->name;
+		}
+		defaults[index] = MemoryContextStrdup(cache_context, name);
+	}
+	return defaults[index][0] != '\0' ? defaults[index] : NULL;
+}
+
+char *
+mobilebert_default_name(mb_task task)
+{
+	const char *name = mobilebert_default_model;
+
+	if (name != NULL && name[0] != '\0')
+	{
+		Entry	   *entry = find_entry(name);
+
+		if (entry == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("model \"%s\" does not exist", name),
+					 errdetail("It is named by the setting mobilebert.default_model.")));
+		if ((entry->row->tasks & task) != 0)
+			return pstrdup(name);
+	}
+	name = stored_default(task);
+	return name != NULL ? pstrdup(name) : NULL;
+}
+
+mb_task
+mobilebert_task(const char *name)
+{
+	uint32		bit;
+
+	for (bit = 1; bit <= MB_TASK_CHOOSE; bit <<= 1)
+		if (bit != MB_TASK_POOLER &&
+			pg_strcasecmp(mb_task_name(bit), name) == 0)
+			return bit;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized task: \"%s\"", name),
+			 errhint("Legal values are embed, fill_mask, next_sentence, classify, ner, answer and choose.")));
+}
+
+static void
+no_default(mb_task task)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("there is no default model for task \"%s\"",
+					mb_task_name(task)),
+			 task == MB_TASK_EMBED ?
+			 errhint("Run SELECT mobilebert.import_model('minilm'), or choose one with mobilebert.set_default_model or the setting mobilebert.default_model.") :
+			 errhint("Choose one with mobilebert.set_default_model or the setting mobilebert.default_model, or name a model.")));
+}
+
+/* Heads as messages call them, in the order of mb_task's bits. */
+static const char *const head_names[] = {
+	"embedding", "pooler", "masked-language-model", "next-sentence",
+	"sequence-classification", "token-classification", "question-answering",
+	"multiple-choice"
+};
+
+/* The head that a task needs is missing (rule 8 of the SQL interface). */
+void
+mobilebert_no_head(const RegistryModel *row, mb_task task)
+{
+	StringInfoData has;
+	uint32		bit;
+	char	   *others = registry_names_with_task(task);
+
+	initStringInfo(&has);
+	for (bit = 1; bit <= MB_TASK_CHOOSE; bit <<= 1)
+		if ((row->tasks & bit) != 0)
+			appendStringInfo(&has, "%s%s", has.len > 0 ? ", " : "",
+							 mb_task_name(bit));
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("model \"%s\" has no %s head", row->name,
+					head_names[__builtin_ctz((unsigned) task)]),
+			 errdetail("It can do: %s.", has.data),
+			 others[0] != '\0' ?
+			 errhint("Models with this head: %s.", others) :
+			 errhint("No registered model has this head.")));
+}
+
+static Entry *
+usable_entry(text *name, mb_task task)
+{
+	char	   *wanted;
+	Entry	   *entry;
+
+	if (task == 0)
+		task = MB_TASK_EMBED;
+	wanted = name != NULL ? text_to_cstring(name) :
+		mobilebert_default_name(task);
+	if (wanted == NULL)
+		no_default(task);
+	entry = find_entry(wanted);
+	if (entry == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", wanted),
+				 errhint("See mobilebert.models; mobilebert.import_model registers a model.")));
+	if (!registry_may_use(entry->row))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for model \"%s\"", wanted)));
+	if ((entry->row->tasks & task) == 0)
+		mobilebert_no_head(entry->row, task);
+	pfree(wanted);
+	return entry;
+}
+
+const RegistryModel *
+mobilebert_model_row(text *name, mb_task task)
+{
+	return usable_entry(name, task)->row;
+}
+
+const RegistryModel *
+mobilebert_model_peek(const char *name, mb_task task)
+{
+	Entry	   *entry;
+
+	if (name == NULL && mobilebert_default_model != NULL &&
+		mobilebert_default_model[0] != '\0')
+		name = mobilebert_default_model;
+	if (name == NULL)
+		name = stored_default(task);
+	if (name == NULL)
+		return NULL;
+	entry = find_entry(name);
+	if (entry == NULL || !registry_may_use(entry->row))
+		return NULL;
+	return entry->row;
+}
+
+const MobilebertModel *
+mobilebert_model(text *name, mb_task task)
+{
+	Entry	   *entry = usable_entry(name, task);
+	MobilebertModel *model;
+
+	if (entry->model != NULL && !entry->loaded->dead &&
+		strcmp(entry->loaded->instruction_set,
+			   mb_kernels_current()->name) == 0)
+		return entry->model;
+
+	/*
+	 * Loading takes locks, and with them invalidations: keep what this call
+	 * decided on.
+	 */
+	entry->loaded = load(entry->row);
+	model = MemoryContextAllocZero(entry->context, sizeof(MobilebertModel));
+	model->name = entry->row->name;
+	model->registry = entry->row;
+	model->image = entry->loaded->image;
+	model->bytes = entry->loaded->bytes.bytes;
+	model->size = entry->loaded->bytes.size;
+	model->shared = entry->loaded->bytes.shared;
+	model->stats = mobilebert_stats_of(&entry->row->id);
+	entry->model = model;
+	return model;
+}
+
+size_t
+mobilebert_token_limit(const mb_config *config,
+					   const mb_sentence_settings *settings,
+					   const mb_tokenizer *tokenizer)
+{
+	size_t		limit = config->max_positions;
+
+	if (settings->max_seq_length > 0)
+		limit = Min(limit, settings->max_seq_length);
+	return Min(limit, tokenizer->model_max_length);
+}
+
+size_t
+mobilebert_max_tokens(const MobilebertModel *model)
+{
+	return mobilebert_token_limit(&model->image.config,
+								  &model->image.settings,
+								  &model->image.tokenizer);
+}

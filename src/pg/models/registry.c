@@ -1,0 +1,623 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *	  Reading and writing the registry's tables.
+ *
+ * Reading.  Functions that run once a row must know quickly which model a name
+ * stands for, in any context: a parallel worker, a read-only transaction, a
+ * standby, the planner.  So models are looked up as the server looks up its
+ * catalogs: index scans with the newest snapshot, no SPI, no table rights.
+ * What may be used is decided here by owner and grants.
+ *
+ * Noticing.  A trigger on the tables sends a relcache invalidation of
+ * mobilebert.model; every backend counts them (registry_generation), and a
+ * conclusion drawn under an older count is void.  Because reads take the newest
+ * snapshot, a look after the message always sees the change.
+ *
+ * Writing.  Through SPI as the tables' owner with search_path pg_catalog, one
+ * writer at a time (a SHARE ROW EXCLUSIVE lock on mobilebert.model), so that
+ * no tensor is collected while another import is about to share it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/pg.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_registry_changed);
+
+/* Bumped by invalidations; see the head of the file. */
+static uint64 generation = 1;
+static bool listening = false;
+static Oid	model_relid = InvalidOid;
+static TimestampTz heard_statement = 0;
+
+static Oid
+registry_relid(const char *table)
+{
+	Oid			schema = get_namespace_oid("mobilebert", true);
+	Oid			relid = OidIsValid(schema) ?
+		get_relname_relid(table, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"mobilebert\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION mobilebert.")));
+	return relid;
+}
+
+/* Roles that own models or may use them came, went or changed their name. */
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	(void) arg;
+	(void) cacheid;
+	(void) hashvalue;
+	generation++;
+}
+
+static void
+relcache_changed(Datum arg, Oid relid)
+{
+	(void) arg;
+	if (!OidIsValid(relid) || relid == model_relid ||
+		!OidIsValid(model_relid))
+	{
+		generation++;
+		model_relid = InvalidOid;
+	}
+}
+
+uint64
+registry_generation(void)
+{
+	if (!listening)
+	{
+		CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+		listening = true;
+	}
+
+	/*
+	 * Messages arrive where a lock on a relation is taken.  A statement that
+	 * only calls functions takes none after the first in its transaction, so
+	 * listen once a statement.
+	 */
+	if (IsTransactionState() &&
+		heard_statement != GetCurrentStatementStartTimestamp())
+	{
+		heard_statement = GetCurrentStatementStartTimestamp();
+		AcceptInvalidationMessages();
+	}
+	if (!OidIsValid(model_relid) && IsTransactionState())
+		model_relid = registry_relid("model");
+	return generation;
+}
+
+Datum
+mobilebert_registry_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"registry_changed\" can only be called as a trigger")));
+	CacheInvalidateRelcacheByRelid(registry_relid("model"));
+	PG_RETURN_POINTER(NULL);
+}
+
+void
+registry_hex(const uint8 *hash, char *hex)
+{
+	int			i;
+
+	for (i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+}
+
+Snapshot
+registry_snapshot(void)
+{
+	return RegisterSnapshot(GetCatalogSnapshot(registry_relid("model")));
+}
+
+/*
+ * A scan of one of our tables by the columns of one of its indexes, in index
+ * order.  snapshot NULL: the newest.
+ */
+typedef struct RegistryScan
+{
+	Relation	table;
+	Relation	index;
+	SysScanDesc scan;
+	Snapshot	own;			/* registered here, or NULL */
+} RegistryScan;
+
+static void
+scan_begin(RegistryScan *scan, const char *table, const char *index,
+		   Snapshot snapshot, int nkeys, ScanKey keys)
+{
+	scan->table = table_open(registry_relid(table), AccessShareLock);
+	scan->index = index_open(registry_relid(index), AccessShareLock);
+	scan->own = snapshot == NULL ? registry_snapshot() : NULL;
+	scan->scan = systable_beginscan_ordered(scan->table, scan->index,
+											snapshot ? snapshot : scan->own,
+											nkeys, keys);
+}
+
+static HeapTuple
+scan_next(RegistryScan *scan)
+{
+	return systable_getnext_ordered(scan->scan, ForwardScanDirection);
+}
+
+static void
+scan_end(RegistryScan *scan)
+{
+	systable_endscan_ordered(scan->scan);
+	if (scan->own != NULL)
+		UnregisterSnapshot(scan->own);
+	index_close(scan->index, AccessShareLock);
+	table_close(scan->table, AccessShareLock);
+}
+
+static void
+key_text(ScanKey key, AttrNumber column, const char *value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(value));
+}
+
+static void
+key_uuid(ScanKey key, AttrNumber column, const pg_uuid_t *value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(value));
+}
+
+static Datum
+hash_datum(const uint8 *hash)
+{
+	bytea	   *value = palloc(VARHDRSZ + 32);
+
+	SET_VARSIZE(value, VARHDRSZ + 32);
+	memcpy(VARDATA(value), hash, 32);
+	return PointerGetDatum(value);
+}
+
+static void
+key_hash(ScanKey key, AttrNumber column, const uint8 *value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_BYTEAEQ,
+				hash_datum(value));
+}
+
+/* Columns of our tables never hold NULL where this is used. */
+static Datum
+column(RegistryScan *scan, HeapTuple tuple, AttrNumber number)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, number,
+									 RelationGetDescr(scan->table), &isnull);
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("column %d of table \"%s\" is null", number,
+						RelationGetRelationName(scan->table))));
+	return value;
+}
+
+static void
+read_hash(Datum value, uint8 *hash)
+{
+	bytea	   *bytes = DatumGetByteaPP(value);
+
+	if (VARSIZE_ANY_EXHDR(bytes) != 32)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a hash in the registry has %zu bytes instead of 32",
+						(size_t) VARSIZE_ANY_EXHDR(bytes))));
+	memcpy(hash, VARDATA_ANY(bytes), 32);
+}
+
+/* Column numbers of mobilebert.model that are read here. */
+enum
+{
+	MODEL_ID = 1,
+	MODEL_NAME = 2,
+	MODEL_OWNER = 3,
+	MODEL_PRECISION = 4,
+	MODEL_PARTS = 5,
+	MODEL_TASK_BITS = 6,
+	MODEL_MAX_TOKENS = 13,
+	MODEL_MULTIPLY_ADDS = 15,
+	MODEL_SHA256 = 18,
+	MODEL_IMAGE_KEY = 19
+};
+
+static void
+read_grants(RegistryModel *model)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	int			room = 0;
+
+	key_uuid(&key, 1, &model->id);
+	scan_begin(&scan, "model_grant", "model_grant_pkey", NULL, 1, &key);
+	while ((tuple = scan_next(&scan)) != NULL)
+	{
+		char	   *name = NameStr(*DatumGetName(column(&scan, tuple, 2)));
+		Oid			grantee;
+
+		if (strcmp(name, "public") == 0)
+		{
+			model->public_use = true;
+			continue;
+		}
+		grantee = get_role_oid(name, true);
+		if (!OidIsValid(grantee))
+			continue;
+		if (model->grantees_count == room)
+		{
+			room = room == 0 ? 8 : room * 2;
+			model->grantees = model->grantees == NULL ?
+				palloc(room * sizeof(Oid)) :
+				repalloc(model->grantees, room * sizeof(Oid));
+		}
+		model->grantees[model->grantees_count++] = grantee;
+	}
+	scan_end(&scan);
+}
+
+static RegistryModel *
+find_model(const char *index, ScanKey key)
+{
+	RegistryScan scan;
+	HeapTuple	tuple;
+	RegistryModel *model = NULL;
+
+	scan_begin(&scan, "model", index, NULL, 1, key);
+	tuple = scan_next(&scan);
+	if (tuple != NULL)
+	{
+		model = palloc0(sizeof(RegistryModel));
+		model->id = *DatumGetUUIDP(column(&scan, tuple, MODEL_ID));
+		model->name = TextDatumGetCString(column(&scan, tuple, MODEL_NAME));
+		model->owner =
+			get_role_oid(NameStr(*DatumGetName(column(&scan, tuple,
+													  MODEL_OWNER))), true);
+		model->precision =
+			TextDatumGetCString(column(&scan, tuple, MODEL_PRECISION));
+		model->parts = DatumGetUInt32(column(&scan, tuple, MODEL_PARTS));
+		model->tasks = DatumGetUInt32(column(&scan, tuple, MODEL_TASK_BITS));
+		model->max_tokens =
+			DatumGetInt32(column(&scan, tuple, MODEL_MAX_TOKENS));
+		model->multiply_adds =
+			DatumGetInt64(column(&scan, tuple, MODEL_MULTIPLY_ADDS));
+		read_hash(column(&scan, tuple, MODEL_SHA256), model->sha256);
+		read_hash(column(&scan, tuple, MODEL_IMAGE_KEY), model->image_key);
+	}
+	scan_end(&scan);
+	if (model != NULL)
+		read_grants(model);
+	return model;
+}
+
+RegistryModel *
+registry_find(const char *name)
+{
+	ScanKeyData key;
+
+	key_text(&key, MODEL_NAME, name);
+	return find_model("model_name_key", &key);
+}
+
+RegistryModel *
+registry_find_id(const pg_uuid_t *id)
+{
+	ScanKeyData key;
+
+	key_uuid(&key, MODEL_ID, id);
+	return find_model("model_pkey", &key);
+}
+
+bool
+registry_has_image(const uint8 *image_key)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	bool		found;
+
+	key_hash(&key, MODEL_IMAGE_KEY, image_key);
+	scan_begin(&scan, "model", "model_image_key", NULL, 1, &key);
+	found = scan_next(&scan) != NULL;
+	scan_end(&scan);
+	return found;
+}
+
+bool
+registry_default(const char *task, pg_uuid_t *id)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	key_text(&key, 1, task);
+	scan_begin(&scan, "task_default", "task_default_pkey", NULL, 1, &key);
+	tuple = scan_next(&scan);
+	if (tuple != NULL)
+		*id = *DatumGetUUIDP(column(&scan, tuple, 2));
+	scan_end(&scan);
+	return tuple != NULL;
+}
+
+bool
+registry_owned_by(const RegistryModel *model, Oid user)
+{
+	return OidIsValid(model->owner) ? has_privs_of_role(user, model->owner) :
+		superuser_arg(user);
+}
+
+void
+registry_check_name(const char *name)
+{
+	if (name[0] == '\0' || pg_mbstrlen(name) > MOBILEBERT_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("the name of a model must have 1 to %d characters",
+						MOBILEBERT_NAME_MAX)));
+}
+
+void
+registry_name_is_free(const char *name)
+{
+	if (registry_find(name) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" already exists", name),
+				 errhint("Drop it with mobilebert.drop_model, or choose another name.")));
+}
+
+bool
+registry_may_use(const RegistryModel *model)
+{
+	int			i;
+
+	if (model->public_use || registry_owned_by(model, GetUserId()))
+		return true;
+	for (i = 0; i < model->grantees_count; i++)
+		if (has_privs_of_role(GetUserId(), model->grantees[i]))
+			return true;
+	return false;
+}
+
+char *
+registry_names_with_task(uint32 task)
+{
+	RegistryScan scan;
+	HeapTuple	tuple;
+	StringInfoData names;
+	int			found = 0;
+
+	initStringInfo(&names);
+	scan_begin(&scan, "model", "model_name_key", NULL, 0, NULL);
+	while (found < 5 && (tuple = scan_next(&scan)) != NULL)
+	{
+		RegistryModel *model;
+
+		if ((DatumGetUInt32(column(&scan, tuple, MODEL_TASK_BITS)) & task) == 0)
+			continue;
+		model = registry_find_id(DatumGetUUIDP(column(&scan, tuple, MODEL_ID)));
+		if (model == NULL || !registry_may_use(model))
+			continue;
+		appendStringInfo(&names, "%s\"%s\"", found++ > 0 ? ", " : "",
+						 model->name);
+	}
+	scan_end(&scan);
+	return names.data;
+}
+
+void
+registry_no_configuration(const RegistryModel *model)
+{
+	/* another session may have dropped it since its row was read */
+	if (registry_find_id(&model->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", model->name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("model \"%s\" has no configuration in the registry",
+					model->name)));
+}
+
+bytea *
+registry_file(const pg_uuid_t *id, const char *file_name, Snapshot snapshot)
+{
+	RegistryScan scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	bytea	   *content = NULL;
+
+	key_uuid(&keys[0], 1, id);
+	key_text(&keys[1], 2, file_name);
+	scan_begin(&scan, "model_file", "model_file_pkey", snapshot, 2, keys);
+	tuple = scan_next(&scan);
+	if (tuple != NULL)
+		content = DatumGetByteaPCopy(column(&scan, tuple, 3));
+	scan_end(&scan);
+	return content;
+}
+
+RegistryTensor *
+registry_tensors(const pg_uuid_t *id, Snapshot snapshot, int *count)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	int			room = 256;
+	RegistryTensor *tensors = palloc(room * sizeof(RegistryTensor));
+
+	*count = 0;
+	key_uuid(&key, 1, id);
+	scan_begin(&scan, "model_tensor", "model_tensor_pkey", snapshot, 1, &key);
+	while ((tuple = scan_next(&scan)) != NULL)
+	{
+		if (*count == room)
+		{
+			room *= 2;
+			tensors = repalloc(tensors, room * sizeof(RegistryTensor));
+		}
+		tensors[*count].name = TextDatumGetCString(column(&scan, tuple, 2));
+		read_hash(column(&scan, tuple, 3), tensors[*count].sha256);
+		(*count)++;
+	}
+	scan_end(&scan);
+	return tensors;
+}
+
+bool
+registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
+					 RegistryTensorInfo *info)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	char	   *dtype;
+	ArrayType  *shape;
+	int			i;
+
+	key_hash(&key, 1, sha256);
+	scan_begin(&scan, "tensor", "tensor_pkey", snapshot, 1, &key);
+	tuple = scan_next(&scan);
+	if (tuple == NULL)
+	{
+		scan_end(&scan);
+		return false;
+	}
+	dtype = TextDatumGetCString(column(&scan, tuple, 2));
+	shape = DatumGetArrayTypePCopy(column(&scan, tuple, 3));
+	info->bytes = (uint64) DatumGetInt64(column(&scan, tuple, 4));
+	scan_end(&scan);
+
+	info->dtype = mb_dtype_from_name(dtype);
+	if (info->dtype == MB_DTYPE_OTHER || ARR_NDIM(shape) != 1 ||
+		ARR_ELEMTYPE(shape) != INT8OID || ARR_HASNULL(shape) ||
+		ARR_DIMS(shape)[0] < 1 || ARR_DIMS(shape)[0] > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a tensor in the registry has an impossible type or shape")));
+	info->rank = ARR_DIMS(shape)[0];
+	for (i = 0; i < (int) info->rank; i++)
+		info->shape[i] = (uint64) ((int64 *) ARR_DATA_PTR(shape))[i];
+	return true;
+}
+
+void
+registry_tensor_read(const uint8 *sha256, Snapshot snapshot,
+					 void (*consume) (void *context, const char *data,
+									  size_t size), void *context)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	int32		expected = 0;
+
+	key_hash(&key, 1, sha256);
+	scan_begin(&scan, "tensor_chunk", "tensor_chunk_pkey", snapshot, 1, &key);
+	while ((tuple = scan_next(&scan)) != NULL)
+	{
+		Datum		stored = column(&scan, tuple, 3);
+		bytea	   *data = DatumGetByteaPP(stored);
+
+		CHECK_FOR_INTERRUPTS();
+		if (DatumGetInt32(column(&scan, tuple, 2)) != expected++)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("a piece of a tensor is missing in the registry")));
+		consume(context, VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
+		if ((Pointer) data != DatumGetPointer(stored))
+			pfree(data);
+	}
+	scan_end(&scan);
+}
+
+void
+registry_write_begin(RegistryWrite *write, const char *what)
+{
+	Relation	model;
+	Oid			owner;
+
+	PreventCommandIfReadOnly(what);
+	PreventCommandIfParallelMode(what);
+	model = table_open(registry_relid("model"), ShareRowExclusiveLock);
+	owner = model->rd_rel->relowner;
+	table_close(model, NoLock);
+
+	GetUserIdAndSecContext(&write->user, &write->security);
+	write->guc_level = NewGUCNestLevel();
+	SetUserIdAndSecContext(owner, write->security |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+registry_write_end(RegistryWrite *write)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	AtEOXact_GUC(false, write->guc_level);
+	SetUserIdAndSecContext(write->user, write->security);
+}
+
+uint64
+registry_execute(const char *sql, int count, const Oid *types,
+				 const Datum *values, const char *nulls)
+{
+	int			result = SPI_execute_with_args(sql, count,
+											   unconstify(Oid *, types),
+											   unconstify(Datum *, values),
+											   nulls, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s",
+			 SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+void
+registry_collect_tensors(void)
+{
+	registry_execute("DELETE FROM mobilebert.tensor t WHERE NOT EXISTS "
+					 "(SELECT FROM mobilebert.model_tensor m "
+					 "WHERE m.sha256 = t.sha256)",
+					 0, NULL, NULL, NULL);
+}

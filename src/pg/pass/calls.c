@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * calls.c
+ *	  What function calls ask of the network, gathered in packed passes.
+ *
+ * A MobilebertCall is one call of a task in two halves.  Its begin function
+ * reads arguments and texts and says how many sequences it needs; when the
+ * states of all of them have come, result makes the value.  In between stands
+ * a MobilebertRun, which takes calls one after another, packs their sequences
+ * as far as they fit together, and hands the states back.  So one call with
+ * many sequences (windows, labels, choices) and many calls with one (the rows
+ * of a table) run alike, and none of the tasks knows which it is.
+ *
+ * Calls that need different models or depths cannot share a pass: the run
+ * ends the one at hand first.  Calls become done in the order in which they
+ * were added.
+ *
+ * Depends on server/pg.h, pass/functions.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pass/functions.h"
+
+/* What a row of the pass at hand is for. */
+struct MobilebertRunRow
+{
+	MobilebertCall *call;
+	size_t		n;				/* which of its sequences */
+	size_t		keep_from;
+	size_t		keep_to;
+	size_t		weight;
+};
+
+static void run_row(MobilebertRun *run, size_t row, const float *states);
+
+void
+mobilebert_run_init(MobilebertRun *run)
+{
+	mobilebert_pass_init(&run->pass, NULL);
+	run->layers = 0;
+	run->first_only = false;
+	run->passes = 0;
+	run->tokens = 0;
+	run->rows_room = run->pass.sequences_room;
+	run->rows = palloc(run->rows_room * sizeof(MobilebertRunRow));
+}
+
+/* Add one sequence, after running those gathered when it does not fit. */
+static void
+run_add_row(MobilebertRun *run, MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence)
+{
+	MobilebertRunRow *row;
+
+	if (!mobilebert_pass_fits(&run->pass, sequence->length))
+		mobilebert_run_flush(run);
+	if (run->pass.sequences == run->rows_room)
+	{
+		run->rows_room *= 2;
+		run->rows = repalloc_huge(run->rows,
+								  run->rows_room * sizeof(MobilebertRunRow));
+	}
+	row = &run->rows[run->pass.sequences];
+	row->call = call;
+	row->n = n;
+	row->keep_from = sequence->keep_from;
+	row->keep_to = sequence->keep_to;
+	row->weight = sequence->weight;
+	mobilebert_pass_add(&run->pass, sequence);
+}
+
+void
+mobilebert_run_add(MobilebertRun *run, MobilebertCall *call)
+{
+	MobilebertSequence sequence;
+	size_t		n;
+
+	mobilebert_stats_add(call->model->stats, STAT_CALLS, 1);
+	call->done = call->sequences == 0;
+	if (call->done)
+		return;
+	if (run->pass.sequences > 0 &&
+		(run->pass.model != call->model || run->layers != call->layers ||
+		 run->first_only != call->first_only))
+		mobilebert_run_flush(run);
+	for (n = 0; n < call->sequences; n++)
+	{
+		memset(&sequence, 0, sizeof(sequence));
+		call->sequence(call, n, &sequence);
+		run->pass.model = call->model;
+		run->layers = call->layers;
+		run->first_only = call->first_only;
+		run_add_row(run, call, n, &sequence);
+	}
+}
+
+static void
+run_row(MobilebertRun *run, size_t row, const float *states)
+{
+	const MobilebertPass *pass = &run->pass;
+	MobilebertCall *call = run->rows[row].call;
+	size_t		start = pass->starts[row];
+	MobilebertSequence sequence;
+
+	sequence.length = pass->starts[row + 1] - start;
+	sequence.ids = pass->ids + start;
+	sequence.types = pass->types + start;
+	sequence.encoding = NULL;
+	sequence.pad_after = pass->pad_after[row] != 0;
+	sequence.keep_from = run->rows[row].keep_from;
+	sequence.keep_to = run->rows[row].keep_to;
+	sequence.weight = run->rows[row].weight;
+	call->take(call, run->rows[row].n, &sequence, states +
+			   (pass->first_only ? row : start) *
+			   pass->model->image.config.hidden_size);
+	if (run->rows[row].n + 1 == call->sequences)
+		call->done = true;
+}
+
+void
+mobilebert_run_flush(MobilebertRun *run)
+{
+	const float *states;
+	void	   *workspace;
+	size_t		i;
+
+	if (run->pass.sequences == 0)
+		return;
+	run->pass.first_only = run->first_only;
+	workspace = mobilebert_pass_run(&run->pass, NULL, run->layers, NULL,
+									&states);
+	run->passes++;
+	run->tokens += run->pass.tokens;
+	for (i = 0; i < run->pass.sequences; i++)
+		run_row(run, i, states);
+	mobilebert_workspace_release(workspace);
+	mobilebert_pass_clear(&run->pass);
+}
+
+void
+mobilebert_run_drop(MobilebertRun *run)
+{
+	mobilebert_pass_clear(&run->pass);
+}
+
+Datum
+mobilebert_call_value(FunctionCallInfo fcinfo, MobilebertBegin begin)
+{
+	MobilebertCall *call = begin(fcinfo);
+	MobilebertRun run;
+	bool		null = false;
+	Datum		value;
+
+	if (call == NULL)
+		PG_RETURN_NULL();
+	mobilebert_run_init(&run);
+	mobilebert_run_add(&run, call);
+	mobilebert_run_flush(&run);
+	value = call->result(call, &null);
+	fcinfo->isnull = null;
+	return null ? (Datum) 0 : value;
+}
+
+Datum
+mobilebert_call_rows(FunctionCallInfo fcinfo, MobilebertBegin begin)
+{
+	mobilebert_srf_begin(fcinfo);
+	(void) mobilebert_call_value(fcinfo, begin);
+	fcinfo->isnull = false;
+	return (Datum) 0;
+}
+
+/*
+ * Functions that give one value for a call, and how their calls begin: what
+ * may be gathered over the rows of a query.
+ */
+static const struct
+{
+	PGFunction	function;
+	MobilebertBegin begin;
+}			scalars[] =
+{
+	{mobilebert_embed, mobilebert_embed_begin},
+	{mobilebert_similarity, mobilebert_similarity_begin},
+	{mobilebert_label, mobilebert_label_begin},
+	{mobilebert_score, mobilebert_score_begin},
+	{mobilebert_best_label, mobilebert_best_label_begin},
+	{mobilebert_best_token, mobilebert_best_token_begin},
+	{mobilebert_pseudo_perplexity, mobilebert_pseudo_perplexity_begin},
+	{mobilebert_next_sentence, mobilebert_next_sentence_begin},
+	{mobilebert_best_choice, mobilebert_best_choice_begin},
+	{mobilebert_best_answer, mobilebert_best_answer_begin},
+	{mobilebert_entities, mobilebert_entities_begin},
+	{mobilebert_entities_words, mobilebert_entities_words_begin},
+	{mobilebert_loss_label, mobilebert_loss_label_begin},
+	{mobilebert_loss_name, mobilebert_loss_name_begin},
+	{mobilebert_loss_target, mobilebert_loss_target_begin},
+	{mobilebert_loss_targets, mobilebert_loss_targets_begin},
+	{mobilebert_loss_tokens, mobilebert_loss_tokens_begin},
+	{mobilebert_loss_tags, mobilebert_loss_tags_begin},
+	{mobilebert_loss_positions, mobilebert_loss_positions_begin},
+	{mobilebert_loss_answer, mobilebert_loss_answer_begin},
+	{mobilebert_loss_choice, mobilebert_loss_choice_begin},
+	{mobilebert_loss_labels_batch, mobilebert_loss_labels_batch_begin},
+	{mobilebert_loss_targets_batch, mobilebert_loss_targets_batch_begin},
+	{mobilebert_loss_choice_batch, mobilebert_loss_choice_batch_begin},
+};
+
+MobilebertBegin
+mobilebert_scalar_begin(PGFunction function)
+{
+	size_t		i;
+
+	for (i = 0; i < lengthof(scalars); i++)
+	{
+		if (scalars[i].function == function)
+			return scalars[i].begin;
+	}
+	return NULL;
+}
