@@ -676,6 +676,35 @@ check_classify('nli_none', 'A:0', 'A:0 B:1');
 check_zero_shot('nli_none', 'A:0 B:1');
 
 # ---------------------------------------------------------------------------
+# A limit below the template
+# ---------------------------------------------------------------------------
+
+# A limit that not even the template fits in cuts nothing, as in Hugging Face.
+my $template = '[CLS]:0 A:0 [SEP]:0';
+my $long = '[CLS]:0 [CLS]:0 B:0 [SEP]:0 A:1 [SEP]:1';
+
+import_model('nli_long', 'nli', $template, $long);
+is( value($node, qq{
+		SELECT bool_and(c = d) FROM mobilebert.classify('a b c d', 'nli_long', 'e f', max_length => 3) AS c
+			JOIN mobilebert.classify('a b c d', 'nli_long', 'e f') AS d USING (rank)}),
+	't',
+	'a limit below the template cuts nothing');
+my ($status, $out, $error) = $node->psql('postgres',
+	"SELECT mobilebert.label('a b c d', 'nli_long', 'e f', max_length => 3)");
+is($error, '', 'and warns of nothing');
+fails_like(
+	$node,
+	"SELECT mobilebert.label(repeat('a ', 130), 'nli_long', 'e f', max_length => 3)",
+	'54000',
+	'pair of texts is too long for model "nli_long".*It has 136 tokens, and the model takes 128',
+	'but the positions are a limit');
+fails_like(
+	$node,
+	"SELECT mobilebert.label('a b c d', 'nli_long', 'e f', overflow => 'window', max_length => 3)",
+	'54000', 'pair of texts is too long',
+	'and no windows are that short');
+
+# ---------------------------------------------------------------------------
 # What is refused
 # ---------------------------------------------------------------------------
 

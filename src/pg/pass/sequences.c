@@ -99,6 +99,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 {
 	size_t		limit = in->limit;
 	size_t		fixed = in->tokens - in->first.count;
+	size_t		positions = in->model->image.config.max_positions;
 
 	switch (overflow)
 	{
@@ -106,6 +107,13 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 			input_refuse(in, limit);
 			break;
 		case OVERFLOW_TRUNCATE:
+			/* A limit below the template's tokens cuts nothing (mb_encode). */
+			if (limit < fixed - in->second.count)
+			{
+				if (in->tokens > positions)
+					input_refuse(in, positions);
+				break;
+			}
 			in->truncated = true;
 			mobilebert_stats_add(in->model->stats, STAT_TRUNCATIONS, 1);
 			mobilebert_note_truncated(fcinfo, in->tokens, limit);
@@ -159,7 +167,8 @@ mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
 	in->room = in->first.count;
 	if (in->tokens > in->limit)
 		input_overflow(in, fcinfo, overflow, stride);
-	check_memory(in->model, Min(in->tokens, in->limit));
+	check_memory(in->model, in->truncated || in->windows > 1 ?
+				 in->limit : in->tokens);
 }
 
 void
