@@ -676,8 +676,20 @@ check_classify('nli_none', 'A:0', 'A:0 B:1');
 check_zero_shot('nli_none', 'A:0 B:1');
 
 # ---------------------------------------------------------------------------
-# A limit below the template
+# Nothing in a row, and a limit below the template
 # ---------------------------------------------------------------------------
+
+fails_like($node, "SELECT mobilebert.$_", '22023', 'text has no tokens',
+	"no tokens at all: $_")
+  for (
+	"embed('', 'nli_none')", "embed('', 'nli_none', 'cls')",
+	"label('  ', 'nli_none')", "label('', 'nli_none', ' ')",
+	"best_label(' ', '{\"\"}', 'nli_none', '{}')",
+	"hidden_states('', 'nli_none')");
+is(value($node, "SELECT count(*) FROM mobilebert.ner('', 'ner_bare')"),
+	0, 'no entities in them');
+is(value($node, "SELECT mobilebert.label('', 'nli_none', 'a') IS NOT NULL"),
+	't', 'one text of two is enough');
 
 # A limit that not even the template fits in cuts nothing, as in Hugging Face.
 my $template = '[CLS]:0 A:0 [SEP]:0';

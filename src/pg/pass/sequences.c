@@ -472,6 +472,14 @@ mobilebert_pass_add(MobilebertPass *pass, const MobilebertSequence *sequence)
 	size_t		sequences_room = pass->sequences_room;
 	size_t		starts_room = pass->sequences_room + 1;
 
+	/* An empty text, and a template that adds nothing to it. */
+	if (length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("text has no tokens"),
+				 errdetail("The template of model \"%s\" adds none to it, and the model needs one at least.",
+						   pass->model->name)));
+
 	pass->ids = grow(pass->ids, &room, pass->tokens + length, sizeof(int32));
 	pass->types = grow(pass->types, &pass->tokens_room,
 					   pass->tokens + length, sizeof(int32));
