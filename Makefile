@@ -18,7 +18,9 @@ EXTENSION = mobilebert
 EXTVERSION = 1.0
 MODULE_big = mobilebert
 
-ENGINE = $(patsubst %.c,%.o,$(wildcard src/engine/*/*.c))
+# ENGINE, the engine's objects, and how each is compiled
+ENGINE_OBJ := src/engine/
+include src/engine/flags.mk
 ADAPTER = $(patsubst %.c,%.o,$(wildcard src/pg/*.c src/pg/*/*.c))
 
 OBJS = $(ENGINE) $(ADAPTER)
@@ -32,19 +34,10 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 PG_INCLUDE := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
 
-# OpenBLAS without threads where there is such a build: a backend has one
-# thread.  The path is kept in the library, because another build of the same
-# name may stand first on the machine's search path.
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-BLAS_LIB := $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial)
-BLAS_INCLUDE := $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial \
-	/usr/include/openblas))
-BLAS_LINK = $(if $(BLAS_LIB),-L$(BLAS_LIB) -Wl$(comma)-rpath$(comma)$(BLAS_LIB)) -lopenblas
-comma := ,
-
 # The server's headers are not ours to clean: no warnings about their macros.
-PG_CPPFLAGS = -isystem $(PG_INCLUDE) -DMOBILEBERT_VERSION='"$(EXTVERSION)"'
+# What an object was made of is written beside it, to make it anew by.
+PG_CPPFLAGS = -isystem $(PG_INCLUDE) -DMOBILEBERT_VERSION='"$(EXTVERSION)"' \
+	-MMD -MP
 PG_CFLAGS = -Wall -Wextra
 # The server may have been built by gcc: its flags are not all known to clang.
 ifneq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
@@ -52,7 +45,7 @@ PG_CFLAGS += -Wno-unknown-warning-option
 endif
 SHLIB_LINK = $(BLAS_LINK) -lutf8proc -lm -Wl,--version-script=src/exports.map
 
-EXTRA_CLEAN = src/exports.map build results regression.diffs regression.out tmp_check
+EXTRA_CLEAN = $(OBJS:.o=.d) src/exports.map build results regression.diffs regression.out tmp_check
 
 # Bitcode for inlining serves small functions that queries call by the million.
 override with_llvm = no
@@ -65,35 +58,10 @@ endif
 
 # Each side includes its own headers by their path inside it; of the engine
 # the adapter includes engine/engine.h, which needs the engine's.
-$(ENGINE): override CPPFLAGS += -Isrc/engine
 $(ADAPTER): override CPPFLAGS += -Isrc/pg -Isrc -Isrc/engine
 
-# Same results from every compiler: no fused multiply-add unless written.
-$(ENGINE): override CFLAGS += -ffp-contract=off
-src/engine/kernels/gemm.o src/engine/kernels/kernels_ref.o \
-	src/engine/model/pooling.o: override CFLAGS += -O3
-src/engine/kernels/gemm.o: \
-	override CPPFLAGS += $(if $(BLAS_INCLUDE),-I$(BLAS_INCLUDE))
-ifneq ($(filter x86_64%,$(MACHINE)),)
-# Each set includes those before it.  test/engine.mk has the same ones.
-AVX2 := -mavx2 -mfma -mf16c
-AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
-VNNI := $(AVX512) -mavx512vnni
-AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
-src/engine/kernels/kernels_avx2.o src/engine/kernels/reduced_avx2.o: \
-	override CFLAGS += -O3 $(AVX2)
-src/engine/kernels/kernels_avx512.o src/engine/kernels/quantise_avx512.o \
-	src/engine/kernels/reduced_avx512.o: override CFLAGS += -O3 $(AVX512)
-src/engine/kernels/attention_vnni.o src/engine/kernels/reduced_vnni.o: \
-	override CFLAGS += -O3 $(VNNI)
-src/engine/kernels/attention_amx.o src/engine/kernels/reduced_amx.o \
-	src/engine/kernels/split_amx.o: override CFLAGS += -O3 $(AMX)
-endif
-
-# The masked language model goes over the vocabulary in plain loops.
-src/engine/model/heads.o: override CFLAGS += -O3
-
-$(OBJS): $(wildcard src/engine/*.h src/*/*/*.h) Makefile
+$(OBJS): Makefile src/engine/flags.mk
+-include $(OBJS:.o=.d)
 
 # Only what SQL calls is visible outside of the library.
 $(shlib): src/exports.map

@@ -39,20 +39,28 @@ SANITIZE ?=
 TILES ?=
 LIBFUZZER ?=
 
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
-# Debian has several OpenBLAS side by side; the one without threads is ours.
-BLAS_LIB := $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
-BLAS_INC := $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial \
-	/usr/include/$(MULTIARCH)/openblas-pthread /usr/include/openblas))
+ENGINE_OBJ := $(OUT)/
+include src/engine/flags.mk
 
-# Two roundings where the source has two: gcc would contract them to one.
-CFLAGS = -std=gnu99 -O2 -g -fPIC -ffp-contract=off \
+# Beside the engine's own flags those that the server gives to extensions, for
+# the machine code is to be that of the library; sanitizers apart.
+PG_CONFIG ?= pg_config
+ifeq ($(MACHINE),$(shell gcc -dumpmachine 2>/dev/null))
+SERVER_CFLAGS := $(filter -O% -f%,$(shell $(PG_CONFIG) --cflags 2>/dev/null))
+SERVER_CPPFLAGS := $(filter -D%,$(shell $(PG_CONFIG) --cppflags 2>/dev/null))
+endif
+ifneq ($(SANITIZE),)
+SERVER_CPPFLAGS := $(filter-out -D_FORTIFY_SOURCE%,$(SERVER_CPPFLAGS))
+endif
+ifneq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
+WARNINGS = -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+endif
+
+CFLAGS = $(or $(SERVER_CFLAGS),-O2) -g -fPIC \
 	-Wall -Wextra -Wdeclaration-after-statement -Wvla -Wmissing-prototypes \
-	-Wpointer-arith
-CPPFLAGS = -Isrc/engine -Itest/unit $(BLAS_INC:%=-isystem %)
-LDFLAGS = $(BLAS_LIB:%=-L% -Wl,-rpath,%)
-LDLIBS = -lopenblas -lutf8proc -lm
+	-Wpointer-arith $(WARNINGS)
+CPPFLAGS = $(SERVER_CPPFLAGS) -Isrc/engine -Itest/unit
+LDLIBS = $(BLAS_LINK) -lutf8proc -lm
 
 # What must hold inside the engine is looked at where tests look closely.
 ifneq ($(SANITIZE)$(TILES),)
@@ -67,28 +75,9 @@ ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-var-tracking
 # Unrolled kernels with a check at each access take gcc minutes at -O2.
-$(OUT)/kernels/kernels_avx%.o $(OUT)/kernels/reduced_%.o \
-	$(OUT)/kernels/quantise_%.o $(OUT)/kernels/%_amx.o \
-	$(OUT)/kernels/%_vnni.o: CFLAGS += -O1
+$(OUT)/kernels/%.o: override CFLAGS += -O1
 endif
 
-# Instruction sets: only these files, and they run only where cpu.c says so.
-# Each set includes those before it, as in the Makefile.
-ifneq ($(filter x86_64%,$(MACHINE)),)
-AVX2 := -mavx2 -mfma -mf16c
-AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
-VNNI := $(AVX512) -mavx512vnni
-AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
-$(OUT)/kernels/kernels_avx2.o $(OUT)/kernels/reduced_avx2.o: CFLAGS += $(AVX2)
-$(OUT)/kernels/kernels_avx512.o $(OUT)/kernels/quantise_avx512.o \
-	$(OUT)/kernels/reduced_avx512.o: CFLAGS += $(AVX512)
-$(OUT)/kernels/attention_vnni.o $(OUT)/kernels/reduced_vnni.o: \
-	CFLAGS += $(VNNI)
-$(OUT)/kernels/attention_amx.o $(OUT)/kernels/reduced_amx.o \
-	$(OUT)/kernels/split_amx.o: CFLAGS += $(AMX)
-endif
-
-ENGINE := $(patsubst src/engine/%.c,$(OUT)/%.o,$(wildcard src/engine/*/*.c))
 UNIT := $(patsubst test/unit/%.c,$(OUT)/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))
 
@@ -114,17 +103,17 @@ $(OUT)/%.o: test/unit/%.c | $(OUT)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(UNIT): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a
-	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDLIBS) -o $@
 
 $(OUT)/%.o: test/bench/%.c | $(OUT)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/bench: $(OUT)/bench.o $(OUT)/libengine.a
-	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDLIBS) -o $@
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a \
 		$(filter-out -%,$(FUZZ_MAIN))
-	$(CC) $(CFLAGS) $< $(FUZZ_MAIN) $(OUT)/libengine.a $(LDFLAGS) $(LDLIBS) \
+	$(CC) $(CFLAGS) $< $(FUZZ_MAIN) $(OUT)/libengine.a $(LDLIBS) \
 		-o $@
 
 $(OUT)/libengine.a: $(ENGINE)
