@@ -5,10 +5,9 @@
 #		the bench.
 #
 #	make -f test/engine.mk OUT=build/unit unit
-#	make -f test/engine.mk OUT=build/sanitized SANITIZE=address,undefined unit
-#	make -f test/engine.mk OUT=build/fuzz SANITIZE=address,undefined fuzz
-#	make -f test/engine.mk OUT=build/tiles SANITIZE=address,undefined \
+#	make -f test/engine.mk OUT=build/sanitized SANITIZE=address,undefined \
 #		TILES=software unit
+#	make -f test/engine.mk OUT=build/fuzz SANITIZE=address,undefined fuzz
 #	make -f test/engine.mk OUT=build/unit bench
 #	make -f test/engine.mk OUT=build/libfuzzer CC=clang-14 LIBFUZZER=1 \
 #		SANITIZE=address,undefined fuzz
@@ -18,9 +17,10 @@
 # them over the corpus and random mutations of it, or with LIBFUZZER=1 with
 # clang's libFuzzer.  With SANITIZE the first finding ends the program.
 #
-# With TILES=software the kernels for AMX, "amx", run on every processor with
-# AVX-512, VNNI and bf16, on tiles of test/unit/software_tiles.h, so that
-# sanitizers see what tiles read and write; with SANITIZE or without.
+# With TILES=software the kernels for AMX run on every processor with AVX-512,
+# VNNI and bf16, as "amx" and first choice: test/unit/software_tiles.h has tiles
+# in C, in which sanitizers see what is read and written.  With SANITIZE or
+# without; one $(OUT) for each choice of options.
 #
 # Other processors have plain C.  The engine cross-compiles for aarch64 with
 # Debian's gcc-aarch64-linux-gnu, given libopenblas-serial-dev and
@@ -77,6 +77,9 @@ CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 # Unrolled kernels with a check at each access take gcc minutes at -O2.
 $(OUT)/kernels/%.o: override CFLAGS += -O1
 endif
+
+# Tests of the tiles themselves
+$(OUT)/test_tiles.o: CFLAGS += $(AMX)
 
 UNIT := $(patsubst test/unit/%.c,$(OUT)/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))

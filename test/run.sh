@@ -11,7 +11,9 @@
 #	border		the border between engine and server, and the layout
 #	unit		the engine without a server, golden data included
 #	sanitized	the same with the address and undefined-behaviour sanitizers,
-#				golden comparison of whole models aside
+#				golden comparison on AMX alone; tiles are software (engine.mk),
+#				so that processors with AVX-512 and bf16 have the kernels for
+#				AMX as well
 #	fuzz		a short run of each fuzz target, sanitized
 #	regress		pg_regress
 #	server		test/t, each with servers of its own
@@ -32,6 +34,7 @@ cd "$(dirname "$0")/.."
 
 make=${MAKE:-make}
 engine="$make -s -j$(nproc) -f test/engine.mk"
+sanitized="$engine OUT=build/sanitized SANITIZE=address,undefined TILES=software"
 suite=build/suite
 parts=${*:-border unit sanitized fuzz regress server readme}
 number=0
@@ -91,15 +94,20 @@ add_unit()
 
 add_sanitized()
 {
-	$engine OUT=build/sanitized SANITIZE=address,undefined unit
+	$sanitized unit
 	for name in $(programs test/unit 'test_*'); do
 		item "sanitized-${name#test_}" "exec build/sanitized/$name"
+	done
+	test -e test/golden/model || return 0
+	for name in fp32 bf16x3 bf16 int8; do
+		item "sanitized-golden-$name" "exec build/sanitized/golden_model \
+			--precision $name test/golden/model amx"
 	done
 }
 
 add_fuzz()
 {
-	$engine OUT=build/sanitized SANITIZE=address,undefined fuzz
+	$sanitized fuzz
 	for name in $(programs test/fuzz 'fuzz_*'); do
 		item "fuzz-${name#fuzz_}" "exec perl test/fuzz.pl build/sanitized/$name"
 	done

@@ -4,29 +4,31 @@
  *	  The tile registers of AMX in C, for tests of the AMX kernels on any
  *	  processor with AVX-512, VNNI and bf16, and under the address sanitizer.
  *
- * Included before everything else (the compiler's -include); test/engine.mk does
- * so with TILES=software.  Instructions on tiles then become functions over an
- * array, and mb_cpu_has_amx() does without the processor's AMX; everything else
- * is what the product has.
+ * Included before everything else (the compiler's -include), as test/engine.mk
+ * does with TILES=software.  Instructions on tiles are functions over an array
+ * then, and mb_cpu_has_amx() does without the processor's AMX; all else is what
+ * the product has.  test_tiles.c tests them.
  *
  * What Intel's manual says of these instructions (volume 2 of the SDM) is what
  * is done here:
  *
- *	memory		exactly the bytes of a tile's rows are read or written, row by
- *				row and by memcpy, so that sanitizers check them
- *	faults		where the processor has #GP or #UD (no configuration, a bad one,
- *				shapes that do not fit, a tile used twice in a product) the
+ *	memory		exactly the bytes of a tile's rows are read or written, row
+ *				by row and by memcpy, so that sanitizers check them
+ *	faults		where the processor has #GP or #UD (no configuration or a bad
+ *				one, shapes that do not fit, a tile twice in a product) the
  *				program says what it is and aborts
  *	TDPBUSD		and its siblings: sums of 32 bits, which wrap around
- *	TDPBF16PS	in each row two chains of fused multiply-adds from zero, one of
- *				the even and one of the odd numbers; their sum is added to the
- *				tile.  All is rounded to nearest even; subnormal numbers are
- *				zero, in and out.  MXCSR is neither asked nor changed.  Which
- *				NaN of several comes out is not looked after.
+ *	TDPBF16PS	two chains of fused multiply-adds from zero, one of the even
+ *				and one of the odd numbers; their sum is added to the tile.
+ *				All is rounded to nearest even; subnormal numbers are zero,
+ *				in and out.  MXCSR is neither asked nor changed.  Which NaN of
+ *				several comes out is not looked after.
  *
  * A whole extension, to compare results of two versions through SQL:
  *
  *	make clean && make COPT="-include $PWD/test/unit/software_tiles.h"
+ *
+ * Behind that make clean again: test/border.pl takes no such module.
  *
  * Depends on nothing of ours.  start_row is always 0: only the operating system
  * sees another one.
@@ -154,7 +156,7 @@ soft_store(int tile, void *to, ptrdiff_t stride)
 		memcpy((uint8_t *) to + (ptrdiff_t) r * stride, t->row[r], t->bytes);
 }
 
-/* Operands of sums += a * b: shapes [m, n], [m, k] and [k, n] of 32 bits each */
+/* Of sums += a * b: shapes [m, n], [m, k] and [k, n], 32 bits each */
 typedef struct soft_operands
 {
 	soft_tile  *sums;
@@ -207,15 +209,15 @@ soft_multiply_bytes(int sums, int a, int b, int a_signed, int b_signed)
 		__m512i		sum = _mm512_load_si512((void *) o.sums->row[m]);
 
 		for (k = 0; k < o.b->rows; k++)
-		{
-			__m512i		x = soft_all_lanes(o.a, m, k);
-			__m512i		y = _mm512_load_si512((void *) o.b->row[k]);
-
 			for (i = 0; i < 4; i++)
-				sum = _mm512_add_epi32(sum,
-									   _mm512_mullo_epi32(soft_byte(x, i, a_signed),
-														  soft_byte(y, i, b_signed)));
-		}
+			{
+				__m512i		x = soft_all_lanes(o.a, m, k);
+				__m512i		y = _mm512_load_si512((void *) o.b->row[k]);
+
+				x = soft_byte(x, i, a_signed);
+				y = soft_byte(y, i, b_signed);
+				sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(x, y));
+			}
 		_mm512_store_si512((void *) o.sums->row[m], sum);
 	}
 }
@@ -224,9 +226,8 @@ soft_multiply_bytes(int sums, int a, int b, int a_signed, int b_signed)
 static inline __m512
 soft_half(__m512i x, int odd)
 {
-	return _mm512_castsi512_ps(odd ?
-							   _mm512_and_si512(x, _mm512_set1_epi32(-0x10000)) :
-							   _mm512_slli_epi32(x, 16));
+	x = odd ? _mm512_srli_epi32(x, 16) : x;
+	return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
 }
 
 /* Sums of products, with rounding and subnormal numbers as they are set up */
