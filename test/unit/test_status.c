@@ -117,6 +117,10 @@ test_messages(void)
 	mb_fail(&err, MB_ERR_DATA, "%s", longer);
 	ok(strlen(err.message) == 511 && mb_utf8_valid(err.message, 511),
 	   "a whole one stays");
+
+	ok(mb_fail_memory(&err) == MB_ERR_MEMORY &&
+	   err.status == MB_ERR_MEMORY && strcmp(err.message, "out of memory") == 0,
+	   "no memory");
 }
 
 static bool
@@ -131,9 +135,15 @@ test_cancel(void)
 	bool		answer = true;
 	mb_cancel	cancel = {say, &answer};
 	mb_cancel	never = {NULL, NULL};
+	mb_error	err;
 
 	ok(mb_cancelled(&cancel), "a request is heard");
+	ok(mb_poll_cancel(&cancel, "reading", &err) == MB_ERR_CANCELLED &&
+	   strcmp(err.message, "reading was cancelled") == 0, "and said");
+	ok(mb_poll_cancel(&cancel, NULL, &err) == MB_ERR_CANCELLED &&
+	   strcmp(err.message, "cancelled") == 0, "without a word for the work");
 	answer = false;
+	ok(mb_poll_cancel(&cancel, "reading", NULL) == MB_OK, "all is well");
 	ok(!mb_cancelled(&cancel), "no request");
 	ok(!mb_cancelled(NULL) && !mb_cancelled(&never), "nobody to ask");
 }

@@ -154,3 +154,17 @@ mb_hint(mb_error *err, const char *format,...)
 	va_end(args);
 	make_printable(err->hint);
 }
+
+mb_status
+mb_fail_memory(mb_error *err)
+{
+	return mb_fail(err, MB_ERR_MEMORY, "out of memory");
+}
+
+mb_status
+mb_fail_cancelled(mb_error *err, const char *work)
+{
+	if (work == NULL)
+		return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
+	return mb_fail(err, MB_ERR_CANCELLED, "%s was cancelled", work);
+}

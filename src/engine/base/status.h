@@ -68,6 +68,12 @@ extern mb_status mb_fail(mb_error *err, mb_status status,
 extern void mb_detail(mb_error *err, const char *format,...) MB_PRINTF(2, 3);
 extern void mb_hint(mb_error *err, const char *format,...) MB_PRINTF(2, 3);
 
+/* An allocation failed: "out of memory". */
+extern mb_status mb_fail_memory(mb_error *err);
+
+/* A cancel was requested: "<work> was cancelled", or "cancelled" for NULL. */
+extern mb_status mb_fail_cancelled(mb_error *err, const char *work);
+
 /* True when [text, text + length) is valid UTF-8 (RFC 3629: no surrogates). */
 extern bool mb_utf8_valid(const char *text, size_t length);
 
@@ -86,6 +92,13 @@ mb_cancelled(const mb_cancel *cancel)
 {
 	return cancel != NULL && cancel->requested != NULL &&
 		cancel->requested(cancel->context);
+}
+
+/* MB_OK, or that the cancel was requested, as mb_fail_cancelled() says it. */
+static inline mb_status
+mb_poll_cancel(const mb_cancel *cancel, const char *work, mb_error *err)
+{
+	return mb_cancelled(cancel) ? mb_fail_cancelled(err, work) : MB_OK;
 }
 
 #endif							/* MB_STATUS_H */

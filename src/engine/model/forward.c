@@ -485,14 +485,6 @@ mb_forward_memory(const mb_model *model, size_t tokens, size_t longest)
 
 /* Checks */
 
-static mb_status
-cancelled(const pass *p)
-{
-	if (mb_cancelled(p->cancel))
-		return mb_fail(p->err, MB_ERR_CANCELLED, "cancelled");
-	return MB_OK;
-}
-
 /* One sequence: its length, and each id, type and mask byte. */
 static mb_status
 check_sequence(const mb_config *config, const mb_batch *batch, size_t sequence,
@@ -572,7 +564,7 @@ check_batch(const mb_model *model, const mb_batch *batch, size_t layers,
 		if (length > *longest)
 			*longest = length;
 		if (sequence % 256 == 255 && mb_cancelled(cancel))
-			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
+			return mb_fail_cancelled(err, NULL);
 	}
 	return MB_OK;
 }
@@ -812,7 +804,7 @@ embed(const pass *p)
 
 	for (first = 0; first < p->tokens; first += p->sweep)
 	{
-		mb_status	status = cancelled(p);
+		mb_status	status = mb_poll_cancel(p->cancel, NULL, p->err);
 
 		if (status == MB_OK)
 			status = embed_rows(p, first, &sequence);
@@ -1002,7 +994,7 @@ attend_head(const pass *p, const attention *a)
 			a->queries - first : a->step;
 
 		if (work == 0)
-			status = cancelled(p);
+			status = mb_poll_cancel(p->cancel, NULL, p->err);
 		if (status == MB_OK)
 			status = attend_block(p, a, first, rows);
 		work += rows * a->length;

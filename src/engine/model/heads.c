@@ -96,7 +96,7 @@ dense_row(const mb_linear *linear, const float *x, size_t k, float *out,
 	for (i = 0; i < n; i++)
 	{
 		if (i % rows == 0 && mb_cancelled(cancel))
-			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
+			return mb_fail_cancelled(err, NULL);
 		out[i] = (float) (kernels->dot_wide(x, linear->weight + i * k, k) +
 						  linear->bias[i]);
 	}
@@ -156,7 +156,7 @@ vocabulary_logits(const mb_model *model, const float *state, float *t,
 		size_t		to = from + VOCABULARY_BLOCK;
 
 		if (mb_cancelled(cancel))
-			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
+			return mb_fail_cancelled(err, NULL);
 		if (to > config->vocab_size)
 			to = config->vocab_size;
 		vocabulary_block(model, t, from, to, out);
