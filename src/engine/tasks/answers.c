@@ -72,18 +72,6 @@ typedef struct best_few
 	size_t		room;
 } best_few;
 
-static mb_status
-no_memory(mb_error *err)
-{
-	return mb_fail(err, MB_ERR_MEMORY, "out of memory");
-}
-
-static mb_status
-was_cancelled(mb_error *err)
-{
-	return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
-}
-
 /*
  * The best few
  */
@@ -156,7 +144,7 @@ best_sort(best_few *best, const mb_cancel *cancel, mb_error *err)
 		sink(best->heap, i);
 		best->heap[i] = worst;
 		if (i % POLL_SPANS == 0 && mb_cancelled(cancel))
-			return was_cancelled(err);
+			return mb_fail_cancelled(err, NULL);
 	}
 	return MB_OK;
 }
@@ -186,7 +174,7 @@ find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 		size_t		rest = answers->length - at;
 
 		if (mb_cancelled(cancel))
-			return was_cancelled(err);
+			return mb_fail_cancelled(err, NULL);
 		answers->characters +=
 			mb_utf8_count(answers->text + at,
 						  rest < POLL_BYTES ? rest : POLL_BYTES);
@@ -197,11 +185,11 @@ find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 									 answers->characters / PLACE_STEP + 1,
 									 sizeof(size_t));
 	if (answers->places == NULL)
-		return no_memory(err);
+		return mb_fail_memory(err);
 	for (at = 0; at < answers->length; at++)
 	{
 		if (at % POLL_BYTES == POLL_BYTES - 1 && mb_cancelled(cancel))
-			return was_cancelled(err);
+			return mb_fail_cancelled(err, NULL);
 		if (mb_utf8_continues(answers->text[at]))
 			continue;
 		if (character % PLACE_STEP == 0)
@@ -343,18 +331,18 @@ merge(mb_answers *answers, int32_t start, int32_t end, float score,
 	uint64_t	hash;
 
 	if ((answers->count + 1) * 2 > answers->table_size && !table_grow(answers))
-		return no_memory(err);
+		return mb_fail_memory(err);
 	text = slice(answers, start, end, &length);
 	if (mb_lower_hash(text, length, cancel, &hash) != MB_OK ||
 		find_slot(answers, text, length, hash, &slot, cancel) != MB_OK)
-		return was_cancelled(err);
+		return mb_fail_cancelled(err, NULL);
 	if (answers->table[slot] != 0)
 	{
 		answers->entries[answers->table[slot] - 1].score += score;
 		return MB_OK;
 	}
 	if (!entries_grow(answers))
-		return no_memory(err);
+		return mb_fail_memory(err);
 	entry = &answers->entries[answers->count++];
 	entry->hash = hash;
 	entry->score = score;
@@ -494,7 +482,7 @@ offer_spans(const mb_answers *answers, size_t length, const float *start,
 		{
 			spans = 0;
 			if (mb_cancelled(cancel))
-				return was_cancelled(err);
+				return mb_fail_cancelled(err, NULL);
 		}
 	}
 	return MB_OK;
@@ -513,7 +501,7 @@ mb_answers_add(mb_answers *answers, const mb_encoding *window, float *start,
 	if (length == 0)
 		return MB_OK;
 	if (!best_init(&best, spans_wanted(&answers->options, length), scratch))
-		return no_memory(err);
+		return mb_fail_memory(err);
 	probabilities(answers, window, start, end);
 	status = offer_spans(answers, length, start, end, &best, cancel, err);
 	if (status == MB_OK)
@@ -526,7 +514,7 @@ mb_answers_add(mb_answers *answers, const mb_encoding *window, float *start,
 		int32_t		to;
 
 		if (n % POLL_CANDIDATES == POLL_CANDIDATES - 1 && mb_cancelled(cancel))
-			return was_cancelled(err);
+			return mb_fail_cancelled(err, NULL);
 		if (!mb_answer_allowed(answers, window, i) ||
 			!mb_answer_allowed(answers, window, j))
 			continue;
@@ -550,12 +538,12 @@ mb_answers_best(const mb_answers *answers, mb_arena *scratch,
 	size_t		i;
 
 	if (!best_init(&few, top_k < all ? top_k : all, scratch))
-		return no_memory(err);
+		return mb_fail_memory(err);
 	for (i = 0; i < answers->count; i++)
 	{
 		best_offer(&few, answers->entries[i].score, i);
 		if (i % POLL_SPANS == POLL_SPANS - 1 && mb_cancelled(cancel))
-			return was_cancelled(err);
+			return mb_fail_cancelled(err, NULL);
 	}
 	if (answers->options.no_answer)
 		best_offer(&few, answers->no_answer, answers->count);
@@ -567,7 +555,7 @@ mb_answers_best(const mb_answers *answers, mb_arena *scratch,
 	*best = mb_arena_zero(scratch, few.count > 0 ? few.count : 1,
 						  sizeof(mb_answer));
 	if (*best == NULL)
-		return no_memory(err);
+		return mb_fail_memory(err);
 	for (i = 0; i < few.count; i++)
 	{
 		mb_answer  *answer = &(*best)[i];

@@ -38,17 +38,8 @@
 #define POLL_ENTITIES 16384
 #define POLL_CHARACTERS 1000000
 
-static mb_status
-out_of_memory(mb_error *err)
-{
-	return mb_fail(err, MB_ERR_MEMORY, "out of memory");
-}
-
-static mb_status
-cancelled(mb_error *err)
-{
-	return mb_fail(err, MB_ERR_CANCELLED, "token classification was cancelled");
-}
+/* What a cancel stops. */
+#define WORK "token classification"
 
 /*
  * Lists
@@ -162,13 +153,13 @@ mb_entities_begin(mb_entities *e, const mb_entity_task *task, mb_arena *arena,
 	e->scores = mb_arena_alloc(arena, task->label_count, sizeof(float));
 	e->ignore = mb_arena_zero(arena, task->label_count, 1);
 	if (e->scores == NULL || e->ignore == NULL)
-		return out_of_memory(err);
+		return mb_fail_memory(err);
 	if (task->aggregation == MB_AGGREGATE_AVERAGE)
 	{
 		e->sums = mb_arena_alloc(arena, task->label_count, sizeof(double));
 		e->means = mb_arena_alloc(arena, task->label_count, sizeof(float));
 		if (e->sums == NULL || e->means == NULL)
-			return out_of_memory(err);
+			return mb_fail_memory(err);
 	}
 	return MB_OK;
 }
@@ -180,7 +171,7 @@ keep_entity(mb_entities *e, const mb_entity *entity, mb_error *err)
 	if (is_ignored(e, entity->label))
 		return MB_OK;
 	if (!list_add(e->task.merge ? &e->window : &e->done, e->arena, entity))
-		return out_of_memory(err);
+		return mb_fail_memory(err);
 	return MB_OK;
 }
 
@@ -396,9 +387,9 @@ merge_window(mb_entities *e, const mb_cancel *cancel, mb_error *err)
 
 		if (!list_add(&merged, e->arena, old ? &e->pending.items[i++] :
 					  &e->window.items[j++]))
-			return out_of_memory(err);
+			return mb_fail_memory(err);
 		if ((i + j) % POLL_ENTITIES == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 	}
 	e->spare = e->pending;
 	e->pending = merged;
@@ -442,9 +433,9 @@ settle(mb_entities *e, int32_t next_start, const mb_cancel *cancel,
 	for (i = 0; i < pending->count && pending->items[i].start < next_start; i++)
 	{
 		if (!walk(e, &pending->items[i]))
-			return out_of_memory(err);
+			return mb_fail_memory(err);
 		if ((i + 1) % POLL_ENTITIES == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 	}
 	pending->count -= i;
 	if (i > 0 && pending->count > 0)
@@ -454,7 +445,7 @@ settle(mb_entities *e, int32_t next_start, const mb_cancel *cancel,
 	{
 		e->has_current = false;
 		if (!list_add(&e->done, e->arena, &e->current))
-			return out_of_memory(err);
+			return mb_fail_memory(err);
 	}
 	return MB_OK;
 }
@@ -517,7 +508,7 @@ entity_tokens(mb_entities *e, const mb_entity *entity, mb_document *tokens,
 	size_t		i;
 
 	if (!seek_character(e, &e->cursor_byte, &e->cursor, entity->start, cancel))
-		return cancelled(err);
+		return mb_fail_cancelled(err, WORK);
 	byte = e->cursor_byte;
 	at = e->cursor;
 	for (i = entity->first; i <= entity->last; i++)
@@ -527,14 +518,14 @@ entity_tokens(mb_entities *e, const mb_entity *entity, mb_document *tokens,
 
 		*token = piece_token(e, i, &unknown);
 		if ((i + 1) % POLL_ENTITIES == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 		if (!unknown)
 			continue;
 		if (!seek_character(e, &byte, &at, pieces->starts[i], cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 		token->text = e->task.text + byte;
 		if (!seek_character(e, &byte, &at, pieces->ends[i], cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 		token->length = (size_t) (e->task.text + byte - token->text);
 	}
 	return MB_OK;
@@ -567,7 +558,7 @@ join_words(mb_entities *e, const mb_entity *entity, mb_document *tokens,
 		words++;
 		from = i;
 		if (words % POLL_ENTITIES == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, WORK);
 	}
 	*count = words;
 	return MB_OK;
@@ -583,7 +574,7 @@ mb_entities_text(mb_entities *e, const mb_entity *entity, mb_arena *arena,
 	mb_status	status;
 
 	if (tokens == NULL)
-		return out_of_memory(err);
+		return mb_fail_memory(err);
 	status = entity_tokens(e, entity, tokens, cancel, err);
 	if (status != MB_OK)
 		return status;
@@ -592,7 +583,7 @@ mb_entities_text(mb_entities *e, const mb_entity *entity, mb_arena *arena,
 		case MB_AGGREGATE_NONE:
 			*text = mb_arena_copy(arena, tokens[0].text, tokens[0].length);
 			*length = tokens[0].length;
-			return *text == NULL ? out_of_memory(err) : MB_OK;
+			return *text == NULL ? mb_fail_memory(err) : MB_OK;
 		case MB_AGGREGATE_SIMPLE:
 			break;
 		default:

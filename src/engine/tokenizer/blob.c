@@ -95,12 +95,6 @@ typedef struct compiler
 	mb_blob_header header;
 } compiler;
 
-static mb_status
-no_memory(compiler *c)
-{
-	return mb_fail(c->err, MB_ERR_MEMORY, "out of memory");
-}
-
 int
 mb_text_compare(const char *a, size_t a_length, const char *b, size_t b_length)
 {
@@ -240,7 +234,7 @@ build_trie(compiler *c, const trie_entry *entries, size_t count, bool link,
 
 	for (i = 0; i < count; i++)
 		if (!mb_size_add(limit, entries[i].length, &limit))
-			return no_memory(c);
+			return mb_fail_memory(c->err);
 	if (limit > UINT32_MAX / sizeof(mb_node))
 		return mb_fail(c->err, MB_ERR_LIMIT, "vocabulary is too large");
 
@@ -249,7 +243,7 @@ build_trie(compiler *c, const trie_entry *entries, size_t count, bool link,
 	spans = mb_arena_alloc(c->scratch, limit, sizeof(trie_span));
 	trie->links = NULL;
 	if (trie->nodes == NULL || trie->labels == NULL || spans == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	memset(&trie->nodes[0], 0, sizeof(mb_node));
 	trie->labels[0] = 0;
 	trie->nodes[0].value = -1;
@@ -266,21 +260,19 @@ build_trie(compiler *c, const trie_entry *entries, size_t count, bool link,
 			continue;
 		work = 0;
 		if (mb_cancelled(c->cancel))
-			return mb_fail(c->err, MB_ERR_CANCELLED,
-						   "building the tokenizer was cancelled");
+			return mb_fail_cancelled(c->err, MB_BUILDING);
 	}
 	if (!link)
 		return MB_OK;
 
 	trie->links = mb_arena_alloc(c->scratch, trie->count, sizeof(mb_link));
 	if (trie->links == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (node = 0; node < trie->count; node++)
 	{
 		link_node(trie, spans, node);
 		if (node % POLL_NODES == 0 && mb_cancelled(c->cancel))
-			return mb_fail(c->err, MB_ERR_CANCELLED,
-						   "building the tokenizer was cancelled");
+			return mb_fail_cancelled(c->err, MB_BUILDING);
 	}
 	return MB_OK;
 }
@@ -296,7 +288,7 @@ build_model_trie(compiler *c)
 	size_t		i;
 
 	if (entries == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < v->token_count; i++)
 	{
 		entries[i].text = v->tokens[i].text;
@@ -322,7 +314,7 @@ build_added_texts(compiler *c)
 	size_t		i;
 
 	if (entries == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < v->added_count; i++)
 	{
 		entries[i].text = v->added[i].text;
@@ -359,7 +351,7 @@ append_pattern(void *context, const mb_char *chars, size_t count)
 		char	   *text = mb_arena_alloc(pattern->scratch, capacity, 1);
 
 		if (text == NULL)
-			return mb_fail(pattern->err, MB_ERR_MEMORY, "out of memory");
+			return mb_fail_memory(pattern->err);
 		if (pattern->length > 0)
 			memcpy(text, pattern->text, pattern->length);
 		pattern->text = text;
@@ -396,7 +388,7 @@ make_pattern(compiler *c, const mb_added_token *token, trie_entry *entry)
 	}
 	reversed = mb_arena_alloc(c->scratch, length, 1);
 	if (reversed == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < length; i++)
 		reversed[i] = source[length - 1 - i];
 	entry->text = reversed;
@@ -420,7 +412,7 @@ build_matcher(compiler *c, bool normalized, built_trie *trie)
 	size_t		i;
 
 	if (entries == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < v->added_count; i++)
 	{
 		mb_status	status;
@@ -447,7 +439,7 @@ build_matchers(compiler *c)
 
 	c->added = mb_arena_zero(c->scratch, v->added_count, sizeof(mb_blob_added));
 	if (c->added == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < v->added_count; i++)
 	{
 		const mb_added_token *token = &v->added[i];
@@ -517,7 +509,7 @@ build_tokens(compiler *c)
 	c->tokens = mb_arena_zero(c->scratch, c->token_count,
 							  sizeof(mb_blob_token));
 	if (c->strings == NULL || c->tokens == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	for (i = 0; i < v->token_count; i++)
 		set_token(c, v->tokens[i].id, v->tokens[i].text, v->tokens[i].length,
 				  MB_TOKEN_PRESENT);
@@ -617,7 +609,7 @@ assemble(compiler *c, mb_arena *arena, void **blob, size_t *size)
 		return mb_fail(c->err, MB_ERR_LIMIT, "vocabulary is too large");
 	bytes = mb_arena_alloc(arena, *size + BLOB_ALIGN, 1);
 	if (bytes == NULL)
-		return no_memory(c);
+		return mb_fail_memory(c->err);
 	bytes += (BLOB_ALIGN - (uintptr_t) bytes % BLOB_ALIGN) % BLOB_ALIGN;
 	memset(bytes, 0, *size);
 	memcpy(bytes, &c->header, sizeof(mb_blob_header));

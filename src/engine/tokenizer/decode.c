@@ -112,12 +112,6 @@ shown_token(const mb_tokenizer *tokenizer, int32_t id, bool skip_special,
 	return mb_token_text(tokenizer, id, length);
 }
 
-static mb_status
-cancelled(mb_error *err)
-{
-	return mb_fail(err, MB_ERR_CANCELLED, "decoding was cancelled");
-}
-
 /* Bytes that the text can have at most: tokens, and a space before each. */
 static mb_status
 measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
@@ -132,7 +126,7 @@ measure(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 		size_t		length;
 
 		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, "decoding");
 		if (shown_token(tokenizer, ids[i], skip_special, &length) != NULL &&
 			!mb_size_add(*size, length + 1, size))
 			return mb_fail(err, MB_ERR_LIMIT,
@@ -189,14 +183,14 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 
 	mb_blob_view(tokenizer, &blob);
 	if (mb_cancelled(cancel))
-		return cancelled(err);
+		return mb_fail_cancelled(err, "decoding");
 	status = measure(tokenizer, ids, count, skip_special_tokens, cancel, &size,
 					 err);
 	if (status != MB_OK)
 		return status;
 	out = mb_arena_alloc(arena, size, 1);
 	if (out == NULL)
-		return mb_fail(err, MB_ERR_MEMORY, "out of memory");
+		return mb_fail_memory(err);
 	for (i = 0; i < count; i++)
 	{
 		size_t		token_length = 0;
@@ -208,19 +202,19 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 		{
 			work = 0;
 			if (mb_cancelled(cancel))
-				return cancelled(err);
+				return mb_fail_cancelled(err, "decoding");
 		}
 		if (token == NULL)
 			continue;
 		if (!append_token(&blob, out, &at, first, token, token_length, cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, "decoding");
 		first = false;
 	}
 	if (clean_up_spaces && !clean_up(out, &at, false, cancel))
-		return cancelled(err);
+		return mb_fail_cancelled(err, "decoding");
 	status = mb_utf8_check(out, at, cancel);
 	if (status == MB_ERR_CANCELLED)
-		return cancelled(err);
+		return mb_fail_cancelled(err, "decoding");
 	if (status != MB_OK)
 		return mb_fail(err, MB_ERR_DATA,
 					   "stored tokenizer is damaged: a token is not valid UTF-8");
@@ -244,21 +238,21 @@ mb_join_tokens(const mb_tokenizer *tokenizer, const mb_document *tokens,
 	for (i = 0; i < count; i++)
 	{
 		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, "decoding");
 		if (!mb_size_add(size, 1, &size) ||
 			!mb_size_add(size, tokens[i].length, &size))
 			return mb_fail(err, MB_ERR_LIMIT, "text of the tokens is too long");
 	}
 	*text = mb_arena_alloc(arena, size, 1);
 	if (*text == NULL)
-		return mb_fail(err, MB_ERR_MEMORY, "out of memory");
+		return mb_fail_memory(err);
 	for (i = 0; i < count; i++)
 	{
 		if ((i + 1) % POLL_IDS == 0 && mb_cancelled(cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, "decoding");
 		if (!append_token(&blob, *text, &at, i == 0, tokens[i].text,
 						  tokens[i].length, cancel))
-			return cancelled(err);
+			return mb_fail_cancelled(err, "decoding");
 	}
 	(*text)[at] = '\0';
 	*length = at;

@@ -47,14 +47,6 @@ typedef struct encoding_job
 	mb_error   *err;
 } encoding_job;
 
-static mb_status
-poll_cancel(const encoding_job *job)
-{
-	if (mb_cancelled(job->cancel))
-		return mb_fail(job->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
-	return MB_OK;
-}
-
 void
 mb_encode_defaults(const mb_tokenizer *tokenizer, mb_encode_options *options)
 {
@@ -356,7 +348,7 @@ put_sequence(const encoding_job *job, mb_encoding *window, size_t *at,
 		*at += n;
 		start += n;
 		if (start < stop)
-			status = poll_cancel(job);
+			status = mb_poll_cancel(job->cancel, "tokenizing", job->err);
 	}
 	return status;
 }
@@ -372,7 +364,7 @@ put_padding(const encoding_job *job, mb_encoding *window, size_t at, size_t n)
 		put_special(window, at + i, job->tokenizer->pad_id,
 					job->tokenizer->pad_type_id, 0);
 		if ((i + 1) % POLL_TOKENS == 0)
-			status = poll_cancel(job);
+			status = mb_poll_cancel(job->cancel, "tokenizing", job->err);
 	}
 	return status;
 }
@@ -389,7 +381,7 @@ build_window(encoding_job *job, const size_t *index, mb_encoding *window)
 	uint32_t	i;
 
 	if (!allocate_window(job, total, window))
-		return mb_fail(job->err, MB_ERR_MEMORY, "out of memory");
+		return mb_fail_memory(job->err);
 	for (i = 0; i < job->template_count && status == MB_OK; i++)
 	{
 		const mb_template_piece *piece = &job->template[i];
@@ -490,13 +482,14 @@ build_windows(encoding_job *job, mb_encoding **windows, size_t *count)
 		total = 1;
 	*windows = mb_arena_alloc(job->arena, total, sizeof(mb_encoding));
 	if (*windows == NULL)
-		return mb_fail(job->err, MB_ERR_MEMORY, "out of memory");
+		return mb_fail_memory(job->err);
 	*count = total;
 	for (i = 0; i < total; i++)
 	{
 		size_t		index[2];
-		mb_status	status = poll_cancel(job);
+		mb_status	status;
 
+		status = mb_poll_cancel(job->cancel, "tokenizing", job->err);
 		if (status != MB_OK)
 			return status;
 		choose_ranges(job, i, index);

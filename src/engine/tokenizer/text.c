@@ -86,9 +86,7 @@ typedef struct normalizer_state
 static mb_status
 poll_cancel(const normalizer_state *state)
 {
-	if (mb_cancelled(state->cancel))
-		return mb_fail(state->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
-	return MB_OK;
+	return mb_poll_cancel(state->cancel, "tokenizing", state->err);
 }
 
 /* After mark i of a pass over the waiting run, which may be all of a text. */
@@ -303,7 +301,7 @@ end_marks(normalizer_state *state)
 			state->sorted = mb_arena_alloc(state->scratch,
 										   state->mark_capacity, sizeof(mark));
 		if (state->sorted == NULL)
-			return mb_fail(state->err, MB_ERR_MEMORY, "out of memory");
+			return mb_fail_memory(state->err);
 		status = sort_by_counting(state);
 		if (status == MB_OK)
 			status = put_moved_marks(state, state->sorted);
@@ -325,7 +323,7 @@ hold_mark(normalizer_state *state, uint32_t code, bool first, int32_t source)
 										   2 * sizeof(mark));
 
 		if (grown == NULL)
-			return mb_fail(state->err, MB_ERR_MEMORY, "out of memory");
+			return mb_fail_memory(state->err);
 		memcpy(grown, state->marks, state->mark_count * sizeof(mark));
 		state->marks = grown;
 		state->mark_capacity *= 2;
@@ -454,7 +452,7 @@ mb_normalize_text(const mb_normalizer *options,
 			return status;
 		source++;
 		if ((source - first) % MB_TEXT_POLL == 0 && mb_cancelled(cancel))
-			return mb_fail(err, MB_ERR_CANCELLED, "tokenizing was cancelled");
+			return mb_fail_cancelled(err, "tokenizing");
 	}
 	if (state.mark_count > 0)
 	{

@@ -104,12 +104,6 @@ typedef struct reader
 	mb_vocabulary vocabulary;
 } reader;
 
-static mb_status
-no_memory(reader *r)
-{
-	return mb_fail(r->err, MB_ERR_MEMORY, "out of memory");
-}
-
 /* Message for a value that is not what its file must hold. */
 static mb_status
 wrong_value(reader *r, const char *file, const char *key, const char *wanted)
@@ -210,8 +204,7 @@ sort_tokens(reader *r, const int32_t *ids)
 	size_t		i;
 
 	if (mb_cancelled(r->cancel))
-		return mb_fail(r->err, MB_ERR_CANCELLED,
-					   "building the tokenizer was cancelled");
+		return mb_fail_cancelled(r->err, MB_BUILDING);
 	qsort(tokens, count, sizeof(mb_vocab_token), compare_tokens);
 	for (i = 1; i < count; i++)
 	{
@@ -239,7 +232,7 @@ new_tokens(reader *r, size_t count, const char *file)
 	r->vocabulary.tokens = mb_arena_alloc(r->scratch, count,
 										  sizeof(mb_vocab_token));
 	if (r->vocabulary.tokens == NULL)
-		return no_memory(r);
+		return mb_fail_memory(r->err);
 	r->vocabulary.token_count = count;
 	return MB_OK;
 }
@@ -289,7 +282,7 @@ read_vocab_txt(reader *r)
 
 	status = mb_utf8_check(text, length, r->cancel);
 	if (status == MB_ERR_CANCELLED)
-		return mb_fail(r->err, status, "building the tokenizer was cancelled");
+		return mb_fail_cancelled(r->err, MB_BUILDING);
 	if (status != MB_OK)
 		return mb_fail(r->err, MB_ERR_DATA, "\"%s\" is not valid UTF-8",
 					   VOCAB_TXT);
@@ -324,7 +317,7 @@ read_vocab_object(reader *r, const mb_json *vocab)
 		return status;
 	ids = mb_arena_alloc(r->scratch, vocab->length, sizeof(int32_t));
 	if (ids == NULL)
-		return no_memory(r);
+		return mb_fail_memory(r->err);
 	for (member = vocab->child; member != NULL; member = member->next, i++)
 	{
 		int64_t		id;
@@ -689,7 +682,7 @@ add_request(reader *r, const mb_added_token *token, bool flags_given)
 			return mb_fail(r->err, MB_ERR_LIMIT, "too many added tokens");
 		grown = mb_arena_alloc(r->scratch, capacity, sizeof(request));
 		if (grown == NULL)
-			return no_memory(r);
+			return mb_fail_memory(r->err);
 		if (r->request_count > 0)
 			memcpy(grown, r->requests, r->request_count * sizeof(request));
 		r->requests = grown;
@@ -797,7 +790,7 @@ request_numbered(reader *r, const mb_json *object, bool decoder)
 		return wrong_value(r, file, what, "an object");
 	list = mb_arena_alloc(r->scratch, object->length, sizeof(numbered));
 	if (list == NULL)
-		return no_memory(r);
+		return mb_fail_memory(r->err);
 	for (member = object->child; member != NULL; member = member->next)
 	{
 		if (decoder ? !parse_key(member, &list[count].number) :
@@ -1014,7 +1007,7 @@ number_added_tokens(reader *r)
 	v->added = mb_arena_alloc(r->scratch, r->request_count,
 							  sizeof(mb_added_token));
 	if (v->added == NULL || used == NULL)
-		return no_memory(r);
+		return mb_fail_memory(r->err);
 	v->added_count = r->request_count;
 	for (i = 0; i < v->token_count; i++)
 		used[v->tokens[i].id / 8] |= 1 << v->tokens[i].id % 8;
@@ -1130,7 +1123,7 @@ template_add(reader *r, template_list *list, int32_t kind, int32_t id,
 												  sizeof(mb_template_piece));
 
 		if (grown == NULL)
-			return no_memory(r);
+			return mb_fail_memory(r->err);
 		if (list->count > 0)
 			memcpy(grown, list->pieces,
 				   list->count * sizeof(mb_template_piece));

@@ -28,6 +28,9 @@
 /* A token may have this many bytes at most. */
 #define MB_TOKEN_LENGTH_LIMIT (1024 * 1024)
 
+/* What a cancel stops. */
+#define MB_BUILDING "building the tokenizer"
+
 /*
  * As read from the files
  */

@@ -122,18 +122,6 @@ typedef struct tokenizing
 	held_text	held;
 } tokenizing;
 
-static mb_status
-no_memory(tokenizing *t)
-{
-	return mb_fail(t->err, MB_ERR_MEMORY, "out of memory");
-}
-
-static mb_status
-cancelled(tokenizing *t)
-{
-	return mb_fail(t->err, MB_ERR_CANCELLED, "tokenizing was cancelled");
-}
-
 static inline mb_status
 step(tokenizing *t, size_t count)
 {
@@ -141,7 +129,7 @@ step(tokenizing *t, size_t count)
 	if (t->steps < POLL_STEPS)
 		return MB_OK;
 	t->steps = 0;
-	return mb_cancelled(t->cancel) ? cancelled(t) : MB_OK;
+	return mb_poll_cancel(t->cancel, "tokenizing", t->err);
 }
 
 /*
@@ -165,10 +153,10 @@ reserve(tokenizing *t, size_t count)
 		capacity = count;
 	if (!mb_size_multiply(capacity, sizeof(piece), &size) ||
 		!mb_size_add(size, sizeof(piece_chunk), &size))
-		return no_memory(t);
+		return mb_fail_memory(t->err);
 	chunk = mb_arena_alloc(t->scratch, size, 1);
 	if (chunk == NULL)
-		return no_memory(t);
+		return mb_fail_memory(t->err);
 	chunk->next = NULL;
 	chunk->count = 0;
 	chunk->capacity = capacity;
@@ -328,7 +316,7 @@ grow_word(tokenizing *t)
 										 sizeof(int32_t));
 
 	if (bytes == NULL || sources == NULL)
-		return no_memory(t);
+		return mb_fail_memory(t->err);
 	if (word->count > 0)
 	{
 		memcpy(bytes, word->bytes, word->length);
@@ -428,7 +416,7 @@ add_match(tokenizing *t, splitter *s, size_t start, int32_t added)
 		chunk = mb_arena_alloc(t->scratch, 1,
 							   sizeof(match_chunk) + capacity * sizeof(match));
 		if (chunk == NULL)
-			return no_memory(t);
+			return mb_fail_memory(t->err);
 		chunk->older = s->matches;
 		chunk->count = 0;
 		chunk->capacity = capacity;
@@ -694,7 +682,7 @@ grow_held(tokenizing *t, size_t more)
 	starts = mb_arena_alloc(t->scratch, capacity, sizeof(uint32_t));
 	sources = mb_arena_alloc(t->scratch, capacity, sizeof(int32_t));
 	if (bytes == NULL || starts == NULL || sources == NULL)
-		return no_memory(t);
+		return mb_fail_memory(t->err);
 	if (held->count > 0)
 	{
 		memcpy(bytes, held->bytes, held->length);
@@ -830,7 +818,7 @@ tokenize_text(tokenizing *t, const char *text, size_t length)
 		return mb_fail(t->err, MB_ERR_LIMIT, "text is too long");
 	status = mb_utf8_check(text, length, t->cancel);
 	if (status == MB_ERR_CANCELLED)
-		return cancelled(t);
+		return mb_fail_cancelled(t->err, "tokenizing");
 	if (status != MB_OK)
 		return mb_fail(t->err, MB_ERR_DATA, "text is not valid UTF-8");
 	status = start_splits(t, &t->blob.raw, text, length, &s);
@@ -904,7 +892,7 @@ finish(tokenizing *t, mb_arena *arena, mb_pieces *pieces)
 	pieces->words = mb_arena_alloc(arena, count, sizeof(int32_t));
 	if (pieces->ids == NULL || pieces->starts == NULL ||
 		pieces->ends == NULL || pieces->words == NULL)
-		return no_memory(t);
+		return mb_fail_memory(t->err);
 	count = 0;
 	for (chunk = t->chunks; chunk != NULL; chunk = chunk->next)
 	{
