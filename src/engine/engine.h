@@ -13,6 +13,7 @@
 #define MB_ENGINE_H
 
 #include "base/arena.h"
+#include "base/crc32c.h"
 #include "base/json.h"
 #include "base/pages.h"
 #include "base/status.h"

@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/crc32c.h"
 #include "base/json.h"
 #include "fuzz.h"
 #include "model/image.h"

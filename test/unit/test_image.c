@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * test_image.c
- *	  CRC-32C; weight images written, opened, and damaged in many ways.
+ *	  Weight images written, opened, and damaged in many ways.
  *
  *-------------------------------------------------------------------------
  */
+#include "base/crc32c.h"
 #include "base/json.h"
 #include "model/image.h"
 #include "tap.h"
@@ -17,52 +18,6 @@
 
 static mb_arena arena;
 static mb_error err;
-
-/* ----------
- * CRC-32C
- * ----------
- */
-
-static void
-test_crc(void)
-{
-	static uint8_t bytes[5000];
-	size_t		wrong = 0;
-	size_t		i;
-	uint32_t	state = 1;
-
-	/* Vectors of RFC 3720, B.4, and the usual check value. */
-	ok(mb_crc32c(0, "123456789", 9) == 0xE3069283, "check value");
-	ok(mb_crc32c(0, bytes, 32) == 0x8A9136AA, "32 bytes of zero");
-	memset(bytes, 0xFF, 32);
-	ok(mb_crc32c(0, bytes, 32) == 0x62A8AB43, "32 bytes of ones");
-	for (i = 0; i < 32; i++)
-		bytes[i] = (uint8_t) i;
-	ok(mb_crc32c(0, bytes, 32) == 0x46DD794E, "ascending");
-	for (i = 0; i < 32; i++)
-		bytes[i] = (uint8_t) (31 - i);
-	ok(mb_crc32c(0, bytes, 32) == 0x113FDB5C, "descending");
-	ok(mb_crc32c(0, bytes, 0) == 0 && mb_crc32c(77, bytes, 0) == 77,
-	   "nothing");
-
-	for (i = 0; i < sizeof(bytes); i++)
-	{
-		state = state * 1664525 + 1013904223;
-		bytes[i] = (uint8_t) (state >> 24);
-	}
-	for (i = 0; i < 300; i++)
-	{
-		size_t		from = i % 17;
-		size_t		size = i * 13 % 4000;
-		uint32_t	whole = mb_crc32c_ref(0, bytes + from, size);
-		uint32_t	first = mb_crc32c(0, bytes + from, size / 3);
-
-		wrong += mb_crc32c(0, bytes + from, size) != whole;
-		wrong += mb_crc32c(first, bytes + from + size / 3,
-						   size - size / 3) != whole;
-	}
-	ok(wrong == 0, "both ways agree, also in pieces");
-}
 
 /* Memory for an image, not a byte more; it never fails here. */
 static uint8_t *
@@ -410,7 +365,6 @@ int
 main(void)
 {
 	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
-	test_crc();
 	prepare_config();
 	build_image();
 	test_plan();

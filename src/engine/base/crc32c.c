@@ -7,19 +7,20 @@
  * Polynomial 0x1EDC6F41, reflected 0x82F63B78, initial value and final
  * exclusive-or of all ones, as in RFC 3720.
  *
- * Depends on model/image.h and libc.
+ * Depends on base/crc32c.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/image.h"
+#include "base/crc32c.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define POLYNOMIAL 0x82F63B78u
 
 /*
  * tables[0] advances the checksum by one byte, tables[n] by that byte and n
- * bytes of zero behind it.  Filled on first use; filling twice at the same time
+ * bytes of zero after it.  Filled on first use; filling twice at the same time
  * writes the same numbers.
  */
 static uint32_t tables[8][256];

@@ -18,13 +18,15 @@
  * leave the bytes.  It costs a few steps per slot and touches no page of the
  * weights.
  *
- * Depends on model/image.h and libc.
+ * Depends on model/image.h, base/crc32c.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/image.h"
 
 #include <string.h>
+
+#include "base/crc32c.h"
 
 #define IMAGE_MAGIC UINT64_C(0x314547414D49424D)	/* "MBIMAGE1" */
 #define IMAGE_ALIGN 64

@@ -91,10 +91,4 @@ extern mb_status mb_image_open(const void *bytes, size_t size,
 							   mb_arena *arena, mb_image *image,
 							   mb_error *err);
 
-/* CRC-32C (Castagnoli), continued from crc (start with 0). */
-extern uint32_t mb_crc32c(uint32_t crc, const void *bytes, size_t size);
-
-/* The same in plain C: the oracle, and the way of other processors. */
-extern uint32_t mb_crc32c_ref(uint32_t crc, const void *bytes, size_t size);
-
 #endif							/* MB_IMAGE_H */
