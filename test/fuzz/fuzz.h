@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/utf8.h"
 
 /* Memory that one input may take; more is refused, as in a backend. */
 #define FUZZ_MEMORY ((size_t) 256 * 1024 * 1024)

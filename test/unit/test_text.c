@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/utf8.h"
 #include "tap.h"
 #include "tokenizer/text.h"
 
@@ -220,28 +221,6 @@ check_every_split(void)
 	   (unsigned long long) digest);
 }
 
-static void
-check_coding(void)
-{
-	uint32_t	code;
-	bool		same = true;
-
-	for (code = 0; code <= MB_UNICODE_MAX; code++)
-	{
-		char		text[4];
-		const char *end = text;
-		unsigned	length;
-
-		if (code >= 0xD800 && code < 0xE000)
-			continue;
-		length = mb_utf8_put(text, code);
-		same = same && mb_utf8_valid(text, length) &&
-			mb_utf8_next(&end) == code && end == text + length &&
-			mb_utf8_count(text, length) == 1;
-	}
-	ok(same, "every character survives encoding and decoding");
-}
-
 /*
  * Long runs of marks
  */
@@ -435,7 +414,6 @@ main(void)
 	for (i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
 		check_every_character(&digests[i].options, digests[i].digest);
 	check_every_split();
-	check_coding();
 	check_long_run();
 	check_long_order();
 	check_failure();

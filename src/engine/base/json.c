@@ -13,7 +13,7 @@
  * a double.  Their value comes from strtod(), so the program's LC_NUMERIC has
  * to be "C", as it is in a server process.
  *
- * Depends on base/json.h and libc.
+ * Depends on base/json.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +22,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 /* Bytes read between two questions to mb_cancel; a few milliseconds at most. */
 #define POLL_BYTES (128 * 1024)
@@ -133,7 +135,7 @@ check_utf8(json_parser *parser)
 			to = from + POLL_BYTES;
 			for (back = 0; back < 3; back++)
 			{
-				if ((parser->text[to] & 0xC0) != 0x80)
+				if (!mb_utf8_continues(parser->text[to]))
 					break;
 				to--;
 			}
@@ -201,41 +203,12 @@ four_hex_digits(const json_parser *parser, size_t at)
 	return value;
 }
 
-/* Write a code point below 0x110000 as UTF-8; returns the bytes written. */
-static size_t
-put_utf8(char *target, int32_t code)
-{
-	if (code < 0x80)
-	{
-		target[0] = (char) code;
-		return 1;
-	}
-	if (code < 0x800)
-	{
-		target[0] = (char) (0xC0 | (code >> 6));
-		target[1] = (char) (0x80 | (code & 0x3F));
-		return 2;
-	}
-	if (code < 0x10000)
-	{
-		target[0] = (char) (0xE0 | (code >> 12));
-		target[1] = (char) (0x80 | ((code >> 6) & 0x3F));
-		target[2] = (char) (0x80 | (code & 0x3F));
-		return 3;
-	}
-	target[0] = (char) (0xF0 | (code >> 18));
-	target[1] = (char) (0x80 | ((code >> 12) & 0x3F));
-	target[2] = (char) (0x80 | ((code >> 6) & 0x3F));
-	target[3] = (char) (0x80 | (code & 0x3F));
-	return 4;
-}
-
 /*
  * Read the \uXXXX escape whose backslash is at *at, with its second half when
  * it is the first of a surrogate pair, and move *at behind it.
  */
 static mb_status
-read_unicode_escape(json_parser *parser, size_t *at, int32_t *code)
+read_unicode_escape(json_parser *parser, size_t *at, uint32_t *code)
 {
 	int32_t		first = four_hex_digits(parser, *at + 2);
 	int32_t		second;
@@ -244,7 +217,7 @@ read_unicode_escape(json_parser *parser, size_t *at, int32_t *code)
 		return fail_at(parser, *at, "bad \\u escape");
 	if (first < 0xD800 || first > 0xDFFF)
 	{
-		*code = first;
+		*code = (uint32_t) first;
 		*at += 6;
 		return MB_OK;
 	}
@@ -255,7 +228,7 @@ read_unicode_escape(json_parser *parser, size_t *at, int32_t *code)
 	second = four_hex_digits(parser, *at + 8);
 	if (second < 0xDC00 || second > 0xDFFF)
 		return fail_at(parser, *at, "lone surrogate");
-	*code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+	*code = (uint32_t) (0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00));
 	*at += 12;
 	return MB_OK;
 }
@@ -311,12 +284,12 @@ unescape(json_parser *parser, size_t from, size_t end, char *target,
 		/* The measuring pass made sure that a byte follows. */
 		if (parser->text[from + 1] == 'u')
 		{
-			int32_t		code = 0;
+			uint32_t	code = 0;
 
 			status = read_unicode_escape(parser, &from, &code);
 			if (status != MB_OK)
 				return status;
-			used += put_utf8(target + used, code);
+			used += mb_utf8_put(target + used, code);
 		}
 		else
 		{

@@ -8,7 +8,7 @@
  * and is tested and fuzzed without a server.  It keeps what jsonb does not:
  * the order of an object's keys, and repeated keys.
  *
- * Depends on base/status.h and base/arena.h.
+ * Depends on base/arena.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */

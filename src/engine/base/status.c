@@ -1,7 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * status.c
- *	  Filling an mb_error, and the UTF-8 check that keeps it printable.
+ *	  Filling an mb_error with text that can be printed.
+ *
+ * Depends on base/status.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,56 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at s (with n bytes left), 0 if none. */
-static size_t
-sequence_length(const unsigned char *s, size_t n)
-{
-	unsigned char c = s[0];
-
-	if (c < 0x80)
-		return 1;
-	if (c >= 0xC2 && c <= 0xDF)
-		return (n >= 2 && (s[1] & 0xC0) == 0x80) ? 2 : 0;
-	if (c >= 0xE0 && c <= 0xEF)
-	{
-		if (n < 3 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80)
-			return 0;
-		if (c == 0xE0 && s[1] < 0xA0)
-			return 0;			/* overlong */
-		if (c == 0xED && s[1] > 0x9F)
-			return 0;			/* surrogate */
-		return 3;
-	}
-	if (c >= 0xF0 && c <= 0xF4)
-	{
-		if (n < 4 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 ||
-			(s[3] & 0xC0) != 0x80)
-			return 0;
-		if (c == 0xF0 && s[1] < 0x90)
-			return 0;			/* overlong */
-		if (c == 0xF4 && s[1] > 0x8F)
-			return 0;			/* above U+10FFFF */
-		return 4;
-	}
-	return 0;
-}
-
-bool
-mb_utf8_valid(const char *text, size_t length)
-{
-	const unsigned char *s = (const unsigned char *) text;
-	size_t		i = 0;
-
-	while (i < length)
-	{
-		size_t		n = sequence_length(s + i, length - i);
-
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
-}
+#include "base/utf8.h"
 
 /*
  * True when the n < 4 bytes at s, not a character by themselves, may be the
@@ -93,7 +46,7 @@ make_printable(char *text)
 
 	while (i < length)
 	{
-		size_t		n = sequence_length((unsigned char *) text + i, length - i);
+		size_t		n = mb_utf8_length(text + i, length - i);
 
 		if (n == 0)
 		{

@@ -74,9 +74,6 @@ extern mb_status mb_fail_memory(mb_error *err);
 /* A cancel was requested: "<work> was cancelled", or "cancelled" for NULL. */
 extern mb_status mb_fail_cancelled(mb_error *err, const char *work);
 
-/* True when [text, text + length) is valid UTF-8 (RFC 3629: no surrogates). */
-extern bool mb_utf8_valid(const char *text, size_t length);
-
 /*
  * Asked at least every 50 ms of work; true stops the call, which then returns
  * MB_ERR_CANCELLED.  A NULL mb_cancel pointer, or a NULL function, never stops.

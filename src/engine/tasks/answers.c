@@ -20,16 +20,17 @@
  *
  * Source: transformers' QuestionAnsweringPipeline, select_starts_ends and
  * decode_spans; spec pipelines.md 5.2 to 5.4 (numbers in parentheses).
- * Depends on tasks/answers.h, tasks/scores.h, tokenizer/text.h.
+ * Depends on tasks/answers.h, base/utf8.h, tasks/scores.h, tokenizer/text.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "tasks/answers.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
 #include "tasks/scores.h"
 #include "tokenizer/text.h"
-
-#include <string.h>
 
 /* The logit of a position that is not allowed (5.2, 1). */
 #define DISALLOWED (-10000.0f)

@@ -22,7 +22,7 @@
  * overlap.
  *
  * Source: spec pipelines.md 3.2 to 3.5.
- * Depends on tasks/entities.h, tasks/scores.h, tokenizer/text.h.
+ * Depends on tasks/entities.h, base/utf8.h, tasks/scores.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,8 +31,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tasks/scores.h"
-#include "tokenizer/text.h"
 
 /* Entities, pieces or characters between two looks at cancel. */
 #define POLL_ENTITIES 16384

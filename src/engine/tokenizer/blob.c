@@ -18,7 +18,7 @@
  * children, an id outside the table has no token, so a damaged block gives
  * wrong tokens but never a read outside of it.
  *
- * Depends on tokenizer/vocab.h.
+ * Depends on tokenizer/vocab.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +26,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 #define SECTION_ALIGN 8
 #define BLOB_ALIGN 64

@@ -20,16 +20,18 @@
  * The same letters serve to compare texts without regard to case, as Python
  * does; there utf8proc's categories tell which sigma ends a word.
  *
- * Depends on utf8proc (this file alone), base/arena.h,
- * tokenizer/unicode_tables.h.
+ * Depends on tokenizer/text.h, base/utf8.h, tokenizer/tokenizer.h, and, as the
+ * only file, on utf8proc.
  *
  *-------------------------------------------------------------------------
  */
 #include "tokenizer/text.h"
-#include "tokenizer/tokenizer.h"
 
 #include <string.h>
 #include <utf8proc.h>
+
+#include "base/utf8.h"
+#include "tokenizer/tokenizer.h"
 
 #define MB_TEXT_STR(x) #x
 #define MB_TEXT_XSTR(x) MB_TEXT_STR(x)

@@ -21,14 +21,15 @@
  * and never beyond the word: time is words times longest token, bounded by
  * max_input_chars_per_word.
  *
- * Depends on tokenizer/vocab.h, tokenizer/text.h.
+ * Depends on tokenizer/vocab.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "tokenizer/vocab.h"
 
-#include <limits.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 /* Steps between two looks at cancel. */
 #define POLL_STEPS 65536
