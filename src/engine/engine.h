@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/crc32c.h"
+#include "base/dtype.h"
 #include "base/json.h"
 #include "base/pages.h"
 #include "base/status.h"

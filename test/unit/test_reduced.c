@@ -680,7 +680,7 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 		p[0].x[(rows / 2) * 70 + 3] = NAN;
 	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
 	for (i = 0; i < rows * n && rounded; i++)
-		p[0].y[i] = bf16_to_float(bf16_from_float(p[0].y[i]));
+		p[0].y[i] = mb_bf16_to_float(mb_bf16_from_float(p[0].y[i]));
 	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, NULL, NULL);
 	size = rows * 45 * sizeof(float);
 	expected = malloc(size);
@@ -730,7 +730,7 @@ test_gelu(const form *f)
 		p.bias[r] = 0.0f;
 	}
 	for (r = 0; r < rows; r++)
-		p.x[r] = r < 1024 ? bf16_to_float(bf16_from_float(
+		p.x[r] = r < 1024 ? mb_bf16_to_float(mb_bf16_from_float(
 														  (float) r / 64.0f - 8.0f)) : far[r - 1024];
 	mb_format_pack(f->format, p.w, 1, n, p.panels);
 	mb_kernels_current()->prepare[f->format] (p.x, rows, 1, p.operand);
@@ -742,8 +742,8 @@ test_gelu(const form *f)
 		const uint16_t *line = (const uint16_t *)
 			rows_line(next + r / GROUP * group_tiles(f->format, n, GROUP),
 					  depth(f->format, n), r % GROUP, 1);
-		double		x = bf16_to_float(bf16_from_float(p.x[r]));
-		double		y = bf16_to_float(line[5]);
+		double		x = mb_bf16_to_float(mb_bf16_from_float(p.x[r]));
+		double		y = mb_bf16_to_float(line[5]);
 		double		exact = 0.5 * x * erfc(-x / sqrt(2.0));
 
 		if (isnan(x))

@@ -403,7 +403,8 @@ show_weights(const mb_attention *a, const float *scores, const float *factors)
 			(scores + r * score_step(a->length));
 
 		for (i = 0; i < a->length; i++)
-			a->weights[r * a->length + i] = bf16_to_float(row[i]) * factors[r];
+			a->weights[r * a->length + i] =
+				mb_bf16_to_float(row[i]) * factors[r];
 	}
 }
 

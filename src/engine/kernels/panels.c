@@ -105,44 +105,14 @@ mb_format_size(mb_format format, size_t k, size_t n, size_t *size)
 		mb_size_multiply(*size, element_size(format), size);
 }
 
-/*
- * binary16 of a float that is one exactly: rebias the exponent, and for what
- * is below 2^-14 count in units of 2^-24.
- */
-static uint16_t
-half_bits(float x)
-{
-	uint32_t	bits;
-	uint16_t	sign;
-
-	memcpy(&bits, &x, sizeof(bits));
-	sign = (uint16_t) (bits >> 16 & 0x8000);
-	bits &= 0x7fffffff;
-	if (bits >= 0x7f800000)		/* infinity, or a NaN with its first bits */
-		return (uint16_t) (sign | 0x7c00 | (bits >> 13 & 0x3ff));
-	if (bits >= 0x38800000)
-		return (uint16_t) (sign | ((bits - 0x38000000) >> 13));
-	memcpy(&x, &bits, sizeof(x));
-	return (uint16_t) (sign | (uint16_t) (x * 16777216.0f));
-}
-
-static uint16_t
-bfloat_bits(float x)
-{
-	uint32_t	bits;
-
-	memcpy(&bits, &x, sizeof(bits));
-	return (uint16_t) (bits >> 16);
-}
-
 /* Number i of the panels. */
 static void
 put(mb_format format, void *panels, size_t i, float x)
 {
 	if (format == MB_FORMAT_HALF)
-		((uint16_t *) panels)[i] = half_bits(x);
+		((uint16_t *) panels)[i] = mb_half_from_exact(x);
 	else if (format == MB_FORMAT_BFLOAT)
-		((uint16_t *) panels)[i] = bfloat_bits(x);
+		((uint16_t *) panels)[i] = mb_bf16_from_exact(x);
 	else
 		((float *) panels)[i] = x;
 }

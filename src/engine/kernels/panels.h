@@ -20,15 +20,15 @@
  * bits: widening is exact, and the result has the bits of FLOAT at half the
  * memory traffic (of FLOAT_SPLIT at five eighths and at half).
  *
- * Depends on model/safetensors.h (types of stored numbers), base/status.h.
+ * Depends on base/dtype.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_PANELS_H
 #define MB_PANELS_H
 
+#include "base/dtype.h"
 #include "base/status.h"
-#include "model/safetensors.h"
 
 #define MB_PANEL 32
 

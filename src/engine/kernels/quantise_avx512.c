@@ -343,9 +343,9 @@ find_range_bf16(const uint16_t *x, size_t k, float *least, float *most)
 	}
 	lowest = largest_of(low);
 	highest = largest_of(high);
-	*least = lowest > 0x8000 ? bf16_to_float((uint16_t) lowest) : 0.0f;
+	*least = lowest > 0x8000 ? mb_bf16_to_float((uint16_t) lowest) : 0.0f;
 	*most = (lowest & 0x7fff) < 0x7f80 && highest < 0x7f80 ?
-		bf16_to_float((uint16_t) highest) : NAN;
+		mb_bf16_to_float((uint16_t) highest) : NAN;
 }
 
 /* Steps of the even and of the odd numbers of a line */
@@ -419,7 +419,7 @@ leave_out_bf16(int8_group *group, size_t r, const uint16_t *x, size_t k,
 	size_t		i;
 
 	for (i = 0; i < k; i++)
-		wide[i] = bf16_to_float(x[i]);
+		wide[i] = mb_bf16_to_float(x[i]);
 	mb_int8_leave_out(group, r, wide, k, &int8_work_avx512);
 }
 

@@ -67,7 +67,8 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 	{
 		int32_t		q = *scale > 0.0f ? (int32_t) rintf(w[i] / *scale) : 0;
 
-		((uint16_t *) panel_input(panels, k, n, i))[c] = bf16_from_float(w[i]);
+		((uint16_t *) panel_input(panels, k, n, i))[c] =
+			mb_bf16_from_float(w[i]);
 		q = q > 127 ? 127 : q < -127 ? -127 : q;
 		tile[i / INT8_STEP * LINE + c % TILE * INT8_STEP + i % INT8_STEP] =
 			(int8_t) q;
@@ -95,9 +96,9 @@ pack_bf16(mb_format format, const float *w, size_t k, size_t c, void *panels)
 	{
 		size_t		at = bf16_at(i, c);
 
-		high[at] = bf16_from_float(w[i]);
+		high[at] = mb_bf16_from_float(w[i]);
 		if (format == MB_FORMAT_BF16X3)
-			low[at] = bf16_from_float(w[i] - bf16_to_float(high[at]));
+			low[at] = mb_bf16_from_float(w[i] - mb_bf16_to_float(high[at]));
 	}
 }
 
@@ -332,7 +333,7 @@ sum_int8(const mb_product *p, size_t row, size_t c)
 		const int8_outlier *outlier = &group->outlier[r][i];
 
 		total += outlier->value *
-			bf16_to_float(panel_input(panels, p->k, p->n,
+			mb_bf16_to_float(panel_input(panels, p->k, p->n,
 									  outlier->column)[c]);
 	}
 	return total;
@@ -358,10 +359,10 @@ sum_bf16(const mb_product *p, size_t row, size_t c)
 	for (i = 0; i < p->k; i++)
 	{
 		size_t		at = bf16_at(i, c);
-		float		w = bf16_to_float(high[at]);
+		float		w = mb_bf16_to_float(high[at]);
 
 		if (format == MB_FORMAT_BF16X3)
-			w += bf16_to_float(low[at]);
+			w += mb_bf16_to_float(low[at]);
 		sum += (double) x[i] * (double) w;
 	}
 	return (float) sum;

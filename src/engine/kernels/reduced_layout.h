@@ -4,13 +4,14 @@
  *	  Where things lie in panels and rows; see reduced.h.
  *
  * For the files behind reduced.h and split.h only.
- * Depends on kernels/reduced.h.
+ * Depends on base/dtype.h, kernels/reduced.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_REDUCED_LAYOUT_H
 #define MB_REDUCED_LAYOUT_H
 
+#include "base/dtype.h"
 #include "kernels/reduced.h"
 
 /* Rows of a group, which products take together: two AMX tiles */
@@ -172,33 +173,6 @@ static inline uint8_t *
 rows_line(uint8_t *tiles, size_t deep, size_t r, size_t t)
 {
 	return tiles + ((r / TILE * deep + t) * TILE + r % TILE) * LINE;
-}
-
-/* bfloat16: the upper half of a float, nearest, ties to even; NaN stays one. */
-static inline uint16_t
-bf16_from_float(float x)
-{
-	union
-	{
-		float		f;
-		uint32_t	u;
-	}			v = {x};
-
-	if (x != x)
-		return (uint16_t) (v.u >> 16 | 0x40);
-	return (uint16_t) ((v.u + 0x7fff + (v.u >> 16 & 1)) >> 16);
-}
-
-static inline float
-bf16_to_float(uint16_t h)
-{
-	union
-	{
-		uint32_t	u;
-		float		f;
-	}			v = {(uint32_t) h << 16};
-
-	return v.f;
 }
 
 /* The values of a row that are no further from 0 than a bound, and the others */

@@ -77,7 +77,7 @@ place_of(mb_format format, const uint8_t *panel, size_t i, size_t c)
 static float
 unit_of(uint16_t high)
 {
-	return bf16_to_float(high & 0xff80) * 0x1p-11f;
+	return mb_bf16_to_float(high & 0xff80) * 0x1p-11f;
 }
 
 static void
@@ -98,7 +98,7 @@ put(mb_format format, uint8_t *panel, size_t i, size_t c, float x)
 	if (format == MB_FORMAT_HALF_SPLIT)
 	{
 		int			rest = x == 0.0f || !isfinite(x) ? 0 :
-			(int) ((x - bf16_to_float(high)) / unit_of(high));
+			(int) ((x - mb_bf16_to_float(high)) / unit_of(high));
 
 		*p.rest = (uint8_t) ((*p.rest & (0xf0 >> p.shift)) |
 							 (rest & 15) << p.shift);
@@ -116,7 +116,7 @@ get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 	int			rest;
 
 	memcpy(&high, p.high, sizeof(high));
-	x = bf16_to_float(high);
+	x = mb_bf16_to_float(high);
 	if (format == MB_FORMAT_FLOAT_SPLIT)
 	{
 		memcpy(&low, p.low, sizeof(low));

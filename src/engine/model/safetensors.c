@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * safetensors.c
- *	  Checking a safetensors header, and widening stored numbers to float.
+ *	  Checking a safetensors header.
  *
  * A header is believed only as a whole: every entry has its three keys, its
  * bytes are exactly those of its shape, no name comes twice, and the tensors
@@ -14,7 +14,7 @@
  *
  * Source: huggingface/safetensors; spec formats.md section 1 (rules by number
  * in parentheses).
- * Depends on model/safetensors.h, base/json.h and libc.
+ * Depends on model/safetensors.h, base/json.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,99 +24,8 @@
 
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Entries handled between two questions to mb_cancel; about a millisecond. */
 #define POLL_ENTRIES 4096
-
-/* ----------
- * dtypes (1.3)
- * ----------
- */
-
-typedef struct dtype_info
-{
-	const char *name;
-	uint32_t	bits;
-	mb_dtype	dtype;
-} dtype_info;
-
-static const dtype_info dtypes[] = {
-	{"F32", 32, MB_DTYPE_F32},
-	{"F16", 16, MB_DTYPE_F16},
-	{"BF16", 16, MB_DTYPE_BF16},
-	{"F64", 64, MB_DTYPE_F64},
-	{"I64", 64, MB_DTYPE_OTHER},
-	{"I32", 32, MB_DTYPE_OTHER},
-	{"I16", 16, MB_DTYPE_OTHER},
-	{"I8", 8, MB_DTYPE_OTHER},
-	{"U64", 64, MB_DTYPE_OTHER},
-	{"U32", 32, MB_DTYPE_OTHER},
-	{"U16", 16, MB_DTYPE_OTHER},
-	{"U8", 8, MB_DTYPE_OTHER},
-	{"BOOL", 8, MB_DTYPE_OTHER},
-	{"C64", 64, MB_DTYPE_OTHER},
-	{"F8_E5M2", 8, MB_DTYPE_OTHER},
-	{"F8_E4M3", 8, MB_DTYPE_OTHER},
-	{"F8_E8M0", 8, MB_DTYPE_OTHER},
-	{"F8_E4M3FNUZ", 8, MB_DTYPE_OTHER},
-	{"F8_E5M2FNUZ", 8, MB_DTYPE_OTHER},
-	{"F6_E2M3", 6, MB_DTYPE_OTHER},
-	{"F6_E3M2", 6, MB_DTYPE_OTHER},
-	{"F4", 4, MB_DTYPE_OTHER}
-};
-
-static const dtype_info *
-find_dtype(const char *name)
-{
-	size_t		i;
-
-	for (i = 0; i < LENGTH(dtypes); i++)
-	{
-		if (strcmp(name, dtypes[i].name) == 0)
-			return &dtypes[i];
-	}
-	return NULL;
-}
-
-size_t
-mb_dtype_size(mb_dtype dtype)
-{
-	switch (dtype)
-	{
-		case MB_DTYPE_F32:
-			return 4;
-		case MB_DTYPE_F16:
-		case MB_DTYPE_BF16:
-			return 2;
-		case MB_DTYPE_F64:
-			return 8;
-		case MB_DTYPE_OTHER:
-			break;
-	}
-	return 0;
-}
-
-mb_dtype
-mb_dtype_from_name(const char *name)
-{
-	const dtype_info *info = find_dtype(name);
-
-	return info == NULL ? MB_DTYPE_OTHER : info->dtype;
-}
-
-const char *
-mb_dtype_name(mb_dtype dtype)
-{
-	size_t		i;
-
-	for (i = 0; i < LENGTH(dtypes) && dtype != MB_DTYPE_OTHER; i++)
-	{
-		if (dtypes[i].dtype == dtype)
-			return dtypes[i].name;
-	}
-	return "other";
-}
 
 /* ----------
  * Errors
@@ -206,7 +115,7 @@ read_dtype(const header_reader *reader, const mb_json *entry,
 		   mb_tensor_entry *tensor, uint32_t *bits)
 {
 	const mb_json *member;
-	const dtype_info *info;
+	const mb_dtype_info *info;
 	mb_status	status = entry_member(reader, entry, "dtype", &member);
 
 	if (status != MB_OK)
@@ -215,7 +124,7 @@ read_dtype(const header_reader *reader, const mb_json *entry,
 		return fail_tensor(reader, tensor->name,
 						   "has a \"dtype\" that is not a string");
 	info = strlen(member->text) == member->length ?
-		find_dtype(member->text) : NULL;
+		mb_dtype_find(member->text) : NULL;
 	if (info == NULL)
 		return mb_fail(reader->err, MB_ERR_DATA,
 					   "\"%.200s\" is not a valid safetensors file: tensor "
@@ -660,128 +569,4 @@ mb_safetensors_read(const char *header, size_t length, uint64_t file_size,
 		result->entries[i].end += reader.data_start;
 	}
 	return MB_OK;
-}
-
-/* ----------
- * Widening
- *
- * The loops have no branch and read through memcpy, so that compilers turn
- * them into vector code whatever the alignment of the source.
- * ----------
- */
-
-static inline float
-float_of_bits(uint32_t bits)
-{
-	float		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-static inline uint16_t
-load16(const uint8_t *source)
-{
-	uint16_t	value;
-
-	memcpy(&value, source, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	value = __builtin_bswap16(value);
-#endif
-	return value;
-}
-
-static inline uint32_t
-load32(const uint8_t *source)
-{
-	uint32_t	value;
-
-	memcpy(&value, source, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	value = __builtin_bswap32(value);
-#endif
-	return value;
-}
-
-static inline uint64_t
-load64(const uint8_t *source)
-{
-	uint64_t	value;
-
-	memcpy(&value, source, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	value = __builtin_bswap64(value);
-#endif
-	return value;
-}
-
-/*
- * Half to single.  Normal numbers only move their exponent from bias 15 to 127;
- * infinity and NaN get the largest exponent.  A subnormal m * 2^-24 is the
- * difference of two normal numbers, (2^-14 + m * 2^-24) - 2^-14, which is exact
- * and does not need the processor to handle subnormals.
- */
-static inline float
-widen_half(uint16_t half)
-{
-	uint32_t	sign = (uint32_t) (half & 0x8000) << 16;
-	uint32_t	moved = (uint32_t) (half & 0x7FFF) << 13;
-	uint32_t	exponent = moved & 0x0F800000;
-	uint32_t	normal = moved + ((uint32_t) (127 - 15) << 23);
-	uint32_t	special = moved | 0x7F800000;
-	float		small = float_of_bits(moved + ((uint32_t) (127 - 14) << 23)) -
-		float_of_bits((uint32_t) (127 - 14) << 23);
-	uint32_t	subnormal;
-	uint32_t	bits;
-
-	memcpy(&subnormal, &small, sizeof(subnormal));
-	bits = exponent == 0 ? subnormal : normal;
-	bits = exponent == 0x0F800000 ? special : bits;
-	return float_of_bits(sign | bits);
-}
-
-static void
-widen_f64(const uint8_t *source, size_t count, float *target)
-{
-	size_t		i;
-
-	for (i = 0; i < count; i++)
-	{
-		uint64_t	bits = load64(source + i * 8);
-		double		value;
-
-		/* The cast rounds to nearest even, the mode every program starts in. */
-		memcpy(&value, &bits, sizeof(value));
-		target[i] = (float) value;
-	}
-}
-
-void
-mb_widen(mb_dtype dtype, const void *source, size_t count, float *target)
-{
-	const uint8_t *bytes = source;
-	size_t		i;
-
-	switch (dtype)
-	{
-		case MB_DTYPE_F32:
-			for (i = 0; i < count; i++)
-				target[i] = float_of_bits(load32(bytes + i * 4));
-			break;
-		case MB_DTYPE_F16:
-			for (i = 0; i < count; i++)
-				target[i] = widen_half(load16(bytes + i * 2));
-			break;
-		case MB_DTYPE_BF16:
-			for (i = 0; i < count; i++)
-				target[i] = float_of_bits((uint32_t) load16(bytes + i * 2)
-										  << 16);
-			break;
-		case MB_DTYPE_F64:
-			widen_f64(bytes, count, target);
-			break;
-		case MB_DTYPE_OTHER:
-			memset(target, 0, count * sizeof(float));
-			break;
-	}
 }

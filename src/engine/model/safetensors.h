@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * safetensors.h
- *	  Reader of safetensors headers, and widening of stored numbers to float.
+ *	  Reader of safetensors headers.
  *
  * The reader sees only the header; the caller fetches tensor bytes by the
  * offsets found here, however it likes.  Every rule of formats.md 1.2 is
  * checked before anything is believed.
  *
  * Source: huggingface/safetensors; spec formats.md section 1.
- * Depends on base/status.h, base/arena.h, base/json.h.
+ * Depends on base/arena.h, base/dtype.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,16 +16,8 @@
 #define MB_SAFETENSORS_H
 
 #include "base/arena.h"
+#include "base/dtype.h"
 #include "base/status.h"
-
-typedef enum mb_dtype
-{
-	MB_DTYPE_F32,
-	MB_DTYPE_F16,
-	MB_DTYPE_BF16,
-	MB_DTYPE_F64,
-	MB_DTYPE_OTHER				/* known to the format, not used for weights */
-} mb_dtype;
 
 #define MB_TENSOR_MAX_RANK 8
 
@@ -64,17 +56,5 @@ extern mb_status mb_safetensors_read(const char *header, size_t length,
 									 uint64_t file_size, const char *what,
 									 mb_arena *arena, const mb_cancel *cancel,
 									 mb_safetensors *result, mb_error *err);
-
-/* Bytes of one element, 0 for MB_DTYPE_OTHER. */
-extern size_t mb_dtype_size(mb_dtype dtype);
-extern mb_dtype mb_dtype_from_name(const char *name);
-extern const char *mb_dtype_name(mb_dtype dtype);
-
-/*
- * Exact widening (F64: round to nearest even) of count little-endian numbers;
- * source need not be aligned.
- */
-extern void mb_widen(mb_dtype dtype, const void *source, size_t count,
-					 float *target);
 
 #endif							/* MB_SAFETENSORS_H */
