@@ -8,9 +8,18 @@
  * listen to, and looks at plans from then on (batch_plan.c).  Parallel workers
  * load it before they read theirs.
  *
+ * Depends on server/pg.h, server/guc.h, models/model_cache.h, models/stats.h,
+ * pass/result_cache.h, planner/batch.h, planner/support.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/guc.h"
+#include "models/model_cache.h"
+#include "models/stats.h"
+#include "pass/result_cache.h"
 #include "planner/batch.h"
+#include "planner/support.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "mobilebert",.version = MOBILEBERT_VERSION);

@@ -10,16 +10,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "cpu.h"
+#include "base/cpu.h"
 
 #include "tap.h"
 
 #if defined(__x86_64__)
 
-#include "gemm.h"
-#include "reduced_layout.h"
+#include "kernels/gemm.h"
+#include "kernels/reduced_layout.h"
 
-#include "amx.h"
+#include "kernels/amx.h"
 
 #include <float.h>
 #include <stdlib.h>

@@ -30,10 +30,12 @@
  * Deferred constraints are checked at once, for the sake of finding the row
  * that violates them.
  *
- * Depends on enrich/enrich.h.
+ * Depends on server/pg.h, server/options.h, enrich/enrich.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/options.h"
 #include "enrich/enrich.h"
 
 #include "access/xact.h"

@@ -7,6 +7,8 @@
  *	  enrich_statement.c	the SQL statements that a batch consists of
  *	  enrich_progress.c		what other sessions see, NOTICE lines
  *
+ * Depends on server/pg.h.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_ENRICH_H
@@ -17,6 +19,7 @@
 #include "access/attnum.h"
 #include "storage/block.h"
 #include "storage/itemptr.h"
+#include "utils/timestamp.h"
 
 /*
  * enrich_statement.c

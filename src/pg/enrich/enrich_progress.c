@@ -12,10 +12,12 @@
  * views of the server it is empty when track_activities is off, and shows
  * sessions of other roles only to who may read all statistics.
  *
- * Depends on enrich/enrich.h.
+ * Depends on server/pg.h, server/options.h, enrich/enrich.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/options.h"
 #include "enrich/enrich.h"
 
 #include "catalog/pg_authid.h"

@@ -18,10 +18,11 @@
  * Locks are FOR NO KEY UPDATE, what an UPDATE takes itself: FOR UPDATE would
  * pass over rows that a foreign key check of somebody else holds.
  *
- * Depends on enrich/enrich.h.
+ * Depends on server/pg.h, enrich/enrich.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
 #include "enrich/enrich.h"
 
 #include "access/htup_details.h"

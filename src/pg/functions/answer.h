@@ -4,12 +4,17 @@
  *	  What answer() and best_answers() share: a question put to one context,
  *	  as a call (calls.c).
  *
+ * Depends on server/pg.h, server/adapt.h, models/model_cache.h, pass/calls.h.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_ANSWER_H
 #define MOBILEBERT_ANSWER_H
 
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
 
 /* Which argument is which; ANSWER_ABSENT: the function has no such. */
 typedef struct AnswerArguments

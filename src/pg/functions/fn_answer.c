@@ -12,11 +12,21 @@
  *
  * Source: transformers' QuestionAnsweringPipeline (the path of fast
  * tokenizers); spec pipelines.md 5.
- * Depends on server/pg.h, pass/functions.h, functions/answer.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/calls.h, pass/sequences.h, pass/workspace.h,
+ * functions/answer.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
 #include "functions/answer.h"
+#include "functions/batched.h"
 
 #include "funcapi.h"
 #include "miscadmin.h"

@@ -13,10 +13,15 @@
  * with equal scores are in the order of their keys, then as in their row:
  * the result depends neither on the order of rows nor on parallel workers.
  *
- * Depends on server/pg.h, pass/functions.h, functions/answer.h.
+ * Depends on server/pg.h, server/options.h, models/model_cache.h,
+ * pass/calls.h, functions/answer.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
 #include "functions/answer.h"
 
 #include <math.h>

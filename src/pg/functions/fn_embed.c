@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fn_embed.c
- *	  Sentence embeddings: embed() in its forms, similarity(), and the memory
- *	  of a pass.
+ *	  Sentence embeddings: embed() in its forms, and similarity().
  *
  * Each text is an EmbedJob: a call (calls.c) that gets its vector when the pass
  * with its last window has run.  A text of one window is pooled by the engine
@@ -18,11 +17,27 @@
  * forgotten and will be computed again.
  *
  * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8).
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
+ * models/model_cache.h, models/registry.h, models/stats.h, pass/calls.h,
+ * pass/pass.h, pass/result_cache.h, pass/sequences.h, pass/truncation.h,
+ * pass/workspace.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/guc.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
+#include "models/stats.h"
+#include "pass/calls.h"
+#include "pass/pass.h"
+#include "pass/result_cache.h"
+#include "pass/sequences.h"
+#include "pass/truncation.h"
+#include "pass/workspace.h"
+#include "functions/batched.h"
 
 #include <math.h>
 
@@ -39,10 +54,6 @@ PG_FUNCTION_INFO_V1(mobilebert_embed);
 PG_FUNCTION_INFO_V1(mobilebert_embed_array);
 PG_FUNCTION_INFO_V1(mobilebert_embed_ids);
 PG_FUNCTION_INFO_V1(mobilebert_similarity);
-
-/* A workspace of up to this size is kept from pass to pass. */
-#define SCRATCH_SIZE (4 * 1024 * 1024)
-#define WORKSPACE_ALIGN 64
 
 typedef struct EmbedOptions
 {
@@ -122,9 +133,6 @@ static const uint32 pooling_order[] = {
 	MB_POOL_WEIGHTED_MEAN, MB_POOL_LAST_TOKEN, MB_POOL_POOLER
 };
 
-/* Kept between passes; only one pass runs at a time. */
-static void *scratch_block = NULL;
-
 /* embed(text[]): the elements, and the rows of the result so far. */
 typedef struct EmbedArray
 {
@@ -181,64 +189,6 @@ static void array_put(EmbedArray *array, const EmbedPlan *plan, int end);
 static void array_add(EmbedJob *job, MobilebertRun *run,
 					  MemoryContext scratch);
 static void array_run(EmbedArray *array, const EmbedPlan *plan);
-
-/*
- * Memory of a pass
- */
-
-/* Would a pass with this workspace be allowed?  An error when not. */
-void
-mobilebert_workspace_check(size_t size)
-{
-	if (size > (size_t) mobilebert_memory_limit * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("pass over the model needs %zu kB of memory, but mobilebert.memory_limit is %d kB",
-						size / 1024 + (size % 1024 != 0),
-						mobilebert_memory_limit),
-				 errhint("Raise mobilebert.memory_limit, or give less text at a time.")));
-}
-
-void *
-mobilebert_workspace(size_t size)
-{
-	size_t		bytes;
-	char	   *block;
-	char	   *aligned;
-
-	mobilebert_workspace_check(size);
-	if (size <= SCRATCH_SIZE)
-	{
-		if (scratch_block == NULL)
-			scratch_block = MemoryContextAlloc(TopMemoryContext,
-											   SCRATCH_SIZE + WORKSPACE_ALIGN);
-		return (void *) TYPEALIGN(WORKSPACE_ALIGN, scratch_block);
-	}
-
-	/* The block's address stands before the workspace. */
-	bytes = size + WORKSPACE_ALIGN + sizeof(void *);
-	block = MemoryContextAllocExtended(CurrentMemoryContext, bytes,
-									   MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-	if (block == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("A pass over the model needs %zu kB.",
-						   size / 1024 + 1)));
-	mb_prefer_large_pages(block, bytes);
-	aligned = (char *) TYPEALIGN(WORKSPACE_ALIGN, block + sizeof(void *));
-	((void **) aligned)[-1] = block;
-	return aligned;
-}
-
-void
-mobilebert_workspace_release(void *workspace)
-{
-	if (scratch_block != NULL &&
-		workspace == (void *) TYPEALIGN(WORKSPACE_ALIGN, scratch_block))
-		return;
-	pfree(((void **) workspace)[-1]);
-}
 
 /*
  * Options

@@ -16,11 +16,21 @@
  *
  * Source: transformers' FillMaskPipeline (spec pipelines.md 4); pseudo
  * perplexity after Salazar et al., "Masked Language Model Scoring" (2020).
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/calls.h, pass/rows.h, pass/sequences.h,
+ * pass/workspace.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
+#include "functions/batched.h"
 
 #include <math.h>
 

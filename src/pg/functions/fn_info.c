@@ -3,9 +3,16 @@
  * fn_info.c
  *	  What a model is, what it needs, and how the library was built.
  *
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, models/registry.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 
 #include "funcapi.h"
 #include "mb/pg_wchar.h"

@@ -22,10 +22,20 @@
  * avg(loss(...)) evaluates a table.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on functions/loss.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h, models/labels.h,
+ * models/model_cache.h, pass/calls.h, pass/rows.h, functions/batched.h,
+ * functions/loss.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/labels.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
+#include "functions/batched.h"
 #include "functions/loss.h"
 
 #include <math.h>
@@ -61,7 +71,7 @@ static int32 label_number(const LossCall *loss, text *name,
 static void add_text(LossCall *loss, FunctionCallInfo fcinfo, int second);
 static void add_batch(LossCall *loss, ArrayType *inputs, ArrayType *pairs);
 static int32 *masked_labels(LossCall *loss, text *truth);
-static LossCall *answer_begin(FunctionCallInfo fcinfo);
+static LossCall *answer_call(FunctionCallInfo fcinfo);
 static bool answer_tokens(LossCall *loss, const mb_encoding *encoding,
 						  text *context, text *answer, int32 start);
 
@@ -412,7 +422,7 @@ mobilebert_loss_tags(PG_FUNCTION_ARGS)
 
 /* Question, context and model; the row is there. */
 static LossCall *
-answer_begin(FunctionCallInfo fcinfo)
+answer_call(FunctionCallInfo fcinfo)
 {
 	LossCall   *loss = loss_make(fcinfo, 2, MB_TASK_ANSWER);
 	const MobilebertModel *model = loss->call.model;
@@ -438,7 +448,7 @@ mobilebert_loss_positions_begin(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) ||
 		PG_ARGISNULL(4))
 		return NULL;
-	loss = answer_begin(fcinfo);
+	loss = answer_call(fcinfo);
 	loss->start = PG_GETARG_INT32(3);
 	loss->end = PG_GETARG_INT32(4);
 	add_text(loss, fcinfo, 1);
@@ -530,7 +540,7 @@ mobilebert_loss_answer_begin(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) ||
 		PG_ARGISNULL(4))
 		return NULL;
-	loss = answer_begin(fcinfo);
+	loss = answer_call(fcinfo);
 	encoding = mobilebert_rows_add(&loss->rows, PG_GETARG_TEXT_PP(0),
 								   PG_GETARG_TEXT_PP(1));
 	if (!answer_tokens(loss, encoding, PG_GETARG_TEXT_PP(1),

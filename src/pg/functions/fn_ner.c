@@ -18,11 +18,19 @@
  * text they make with a delimiter between them.
  *
  * Source: transformers' TokenClassificationPipeline; spec pipelines.md 3.
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h, models/labels.h,
+ * models/model_cache.h, pass/calls.h, pass/sequences.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/labels.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/sequences.h"
+#include "functions/batched.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

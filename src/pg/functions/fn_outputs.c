@@ -15,11 +15,20 @@
  *
  * Source: transformers' MobileBertModel (output_hidden_states,
  * output_attentions) and heads; spec model.md sections 2, 3 and 5.
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, models/stats.h, pass/pass.h, pass/sequences.h,
+ * pass/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/stats.h"
+#include "pass/pass.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
 
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"

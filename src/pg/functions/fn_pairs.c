@@ -10,11 +10,20 @@
  *
  * Source: transformers' MobileBertForNextSentencePrediction and
  * MobileBertForMultipleChoice; spec pipelines.md 7, model.md 5.5 and 5.7.
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/calls.h, pass/rows.h, pass/sequences.h,
+ * functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
+#include "pass/sequences.h"
+#include "functions/batched.h"
 
 #include "funcapi.h"
 #include "miscadmin.h"

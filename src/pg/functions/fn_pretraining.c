@@ -4,11 +4,20 @@
  *	  pretraining: both outputs of the pretraining heads from one pass.
  *
  * Source: transformers' MobileBertForPreTraining; spec model.md 5.3.
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/calls.h, pass/rows.h, pass/sequences.h,
+ * pass/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

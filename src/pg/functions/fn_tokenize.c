@@ -13,11 +13,15 @@
  * A text can have millions of tokens: every loop over them lets a cancel in.
  *
  * Source: transformers' MobileBertTokenizerFast; spec tokenizer.md.
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"

@@ -4,10 +4,20 @@
  *	  Labels against logits: the checks, and the terms of the mean.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on functions/loss.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, models/registry.h, pass/calls.h, pass/rows.h,
+ * pass/sequences.h, functions/loss.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
+#include "pass/sequences.h"
 #include "functions/loss.h"
 
 #include "lib/stringinfo.h"

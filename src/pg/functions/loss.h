@@ -8,14 +8,16 @@
  * each token, or the positions of an answer.  loss.c checks them, and adds up
  * the terms of the mean when the states come.
  *
- * Depends on pass/functions.h.
+ * Depends on server/pg.h, pass/calls.h, pass/rows.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_LOSS_H
 #define MOBILEBERT_LOSS_H
 
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "pass/calls.h"
+#include "pass/rows.h"
 
 typedef struct LossCall
 {

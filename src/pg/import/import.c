@@ -5,8 +5,17 @@
  *
  * import.h tells how an import goes.
  *
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
+ * models/model_cache.h, models/registry.h, import/import.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/guc.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 #include "import/import.h"
 
 #include <sys/stat.h>

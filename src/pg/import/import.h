@@ -19,12 +19,15 @@
  * A variant of a registered model goes the same way: its documents and tensors
  * come from the registry, and no tensor is stored again.
  *
+ * Depends on server/pg.h, models/registry.h.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_IMPORT_H
 #define MOBILEBERT_IMPORT_H
 
 #include "server/pg.h"
+#include "models/registry.h"
 
 #include "common/cryptohash.h"
 

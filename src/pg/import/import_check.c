@@ -3,8 +3,13 @@
  * import_check.c
  *	  Checking an import before anything is written.
  *
+ * Depends on server/pg.h, server/adapt.h, models/registry.h, import/import.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/registry.h"
 #include "import/import.h"
 
 #include "miscadmin.h"

@@ -9,8 +9,12 @@
  * same model imported in another way has the same fingerprint.  The image key
  * covers the documents' own bytes as well.
  *
+ * Depends on server/pg.h, models/registry.h, import/import.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "models/registry.h"
 #include "import/import.h"
 
 #include "miscadmin.h"

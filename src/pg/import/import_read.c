@@ -3,8 +3,13 @@
  * import_read.c
  *	  Reading what is to be imported: directories, files, large objects.
  *
+ * Depends on server/pg.h, server/adapt.h, models/registry.h, import/import.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/registry.h"
 #include "import/import.h"
 
 #include <fcntl.h>

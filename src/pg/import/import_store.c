@@ -5,8 +5,15 @@
  *
  * Tensors that the registry has already are not stored again.
  *
+ * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
+ * models/registry.h, import/import.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 #include "import/import.h"
 
 #include "catalog/pg_authid.h"
@@ -17,6 +24,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 static Datum
 bytea_datum(const void *data, size_t size)

@@ -3,9 +3,15 @@
  * manage.c
  *	  Dropping, renaming, granting and choosing registered models.
  *
+ * Depends on server/pg.h, server/options.h, models/model_cache.h,
+ * models/registry.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"

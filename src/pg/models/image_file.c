@@ -21,9 +21,15 @@
  * When the disk refuses (full, read-only, no rights) the image is made in
  * private memory instead, with a message in the log.
  *
+ * Depends on server/pg.h, server/adapt.h, models/image_file.h,
+ * models/registry.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
+#include "models/image_file.h"
+#include "models/registry.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

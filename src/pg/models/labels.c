@@ -8,11 +8,16 @@
  * long as the model is cached: for each pipeline apart, as config.json may
  * override keys for one (engine's labels.h).
  *
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, models/labels.h,
+ * models/model_cache.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/labels.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -13,9 +13,17 @@
  * once: outdated entries and images that no model needs any more are put on
  * "retired" lists, which the end of the transaction empties.
  *
+ * Depends on server/pg.h, server/guc.h, models/image_file.h,
+ * models/model_cache.h, models/registry.h, models/stats.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/guc.h"
+#include "models/image_file.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
+#include "models/stats.h"
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"
@@ -405,6 +413,19 @@ mobilebert_model(text *name, mb_task task)
 	model->stats = mobilebert_stats_of(&entry->row->id);
 	entry->model = model;
 	return model;
+}
+
+const MobilebertModel *
+mobilebert_model_argument(FunctionCallInfo fcinfo, int n, mb_task task)
+{
+	if (PG_NARGS() <= n)
+		return mobilebert_model(NULL, task);
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"model\" must not be null"),
+				 errhint("Name a model, or leave out the arguments after the input to use the default model.")));
+	return mobilebert_model(PG_GETARG_TEXT_PP(n), task);
 }
 
 size_t

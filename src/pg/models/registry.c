@@ -18,9 +18,12 @@
  * writer at a time (a SHARE ROW EXCLUSIVE lock on mobilebert.model), so that
  * no tensor is collected while another import is about to share it.
  *
+ * Depends on server/pg.h, models/registry.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "models/registry.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"

@@ -15,11 +15,14 @@
  * A reader does not stop writers, so the figures of a row need not be of the
  * same moment.
  *
- * Depends on server/pg.h.
+ * Depends on server/pg.h, server/options.h, models/registry.h, models/stats.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/options.h"
+#include "models/registry.h"
+#include "models/stats.h"
 
 #include "common/hashfn.h"
 #include "funcapi.h"

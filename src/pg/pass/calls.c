@@ -15,11 +15,18 @@
  * ends the one at hand first.  Calls become done in the order in which they
  * were added.
  *
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/options.h, models/stats.h, pass/calls.h,
+ * pass/pass.h, pass/sequences.h, pass/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/options.h"
+#include "models/stats.h"
+#include "pass/calls.h"
+#include "pass/pass.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
 
 /* What a row of the pass at hand is for. */
 struct MobilebertRunRow
@@ -168,53 +175,4 @@ mobilebert_call_rows(FunctionCallInfo fcinfo, MobilebertBegin begin)
 	(void) mobilebert_call_value(fcinfo, begin);
 	fcinfo->isnull = false;
 	return (Datum) 0;
-}
-
-/*
- * Functions that give one value for a call, and how their calls begin: what
- * may be gathered over the rows of a query.
- */
-static const struct
-{
-	PGFunction	function;
-	MobilebertBegin begin;
-}			scalars[] =
-{
-	{mobilebert_embed, mobilebert_embed_begin},
-	{mobilebert_similarity, mobilebert_similarity_begin},
-	{mobilebert_label, mobilebert_label_begin},
-	{mobilebert_score, mobilebert_score_begin},
-	{mobilebert_best_label, mobilebert_best_label_begin},
-	{mobilebert_best_token, mobilebert_best_token_begin},
-	{mobilebert_pseudo_perplexity, mobilebert_pseudo_perplexity_begin},
-	{mobilebert_next_sentence, mobilebert_next_sentence_begin},
-	{mobilebert_best_choice, mobilebert_best_choice_begin},
-	{mobilebert_best_answer, mobilebert_best_answer_begin},
-	{mobilebert_entities, mobilebert_entities_begin},
-	{mobilebert_entities_words, mobilebert_entities_words_begin},
-	{mobilebert_loss_label, mobilebert_loss_label_begin},
-	{mobilebert_loss_name, mobilebert_loss_name_begin},
-	{mobilebert_loss_target, mobilebert_loss_target_begin},
-	{mobilebert_loss_targets, mobilebert_loss_targets_begin},
-	{mobilebert_loss_tokens, mobilebert_loss_tokens_begin},
-	{mobilebert_loss_tags, mobilebert_loss_tags_begin},
-	{mobilebert_loss_positions, mobilebert_loss_positions_begin},
-	{mobilebert_loss_answer, mobilebert_loss_answer_begin},
-	{mobilebert_loss_choice, mobilebert_loss_choice_begin},
-	{mobilebert_loss_labels_batch, mobilebert_loss_labels_batch_begin},
-	{mobilebert_loss_targets_batch, mobilebert_loss_targets_batch_begin},
-	{mobilebert_loss_choice_batch, mobilebert_loss_choice_batch_begin},
-};
-
-MobilebertBegin
-mobilebert_scalar_begin(PGFunction function)
-{
-	size_t		i;
-
-	for (i = 0; i < lengthof(scalars); i++)
-	{
-		if (scalars[i].function == function)
-			return scalars[i].begin;
-	}
-	return NULL;
 }

@@ -8,11 +8,13 @@
  * least recently used entries go when the total passes mobilebert.cache_size,
  * also when the setting was lowered since.
  *
- * Depends on server/pg.h.
+ * Depends on server/pg.h, server/guc.h, pass/result_cache.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/guc.h"
+#include "pass/result_cache.h"
 
 #include "common/hashfn.h"
 #include "lib/ilist.h"

@@ -8,11 +8,18 @@
  * longest is known before the first is handed out: in Hugging Face's padded
  * batches MobileBERT sees a pad token after all but the longest (model.md 7).
  *
- * Depends on server/pg.h, pass/functions.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/rows.h, pass/sequences.h, pass/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/rows.h"
+#include "pass/sequences.h"
+#include "pass/workspace.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -23,26 +30,6 @@
 
 static void rows_begin(MobilebertRows *rows, text *first);
 static const mb_encoding *rows_encode(MobilebertRows *rows);
-
-text *
-mobilebert_second_text(FunctionCallInfo fcinfo, int n)
-{
-	text	   *second = ARG_TEXT(n);
-
-	return second != NULL && VARSIZE_ANY_EXHDR(second) > 0 ? second : NULL;
-}
-
-bool
-mobilebert_truncate(text *overflow)
-{
-	static const MobilebertChoice choices[] = {
-		{"error", false},
-		{"truncate", true},
-		{NULL, 0}
-	};
-
-	return mobilebert_choice("overflow", overflow, choices, false) != 0;
-}
 
 void
 mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,

@@ -16,12 +16,15 @@
  * tree, -k the result of call k, from 1.  custom_exprs are the calls, FuncExprs
  * over OUTER_VAR.
  *
+ * Depends on server/pg.h, pass/calls.h.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MOBILEBERT_BATCH_H
 #define MOBILEBERT_BATCH_H
 
-#include "pass/functions.h"
+#include "server/pg.h"
+#include "pass/calls.h"
 
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
@@ -46,7 +49,7 @@ enum
 extern bool mobilebert_batch_all_wanted;
 
 /* How calls of the function begin; NULL: they are not gathered. */
-extern MobilebertBegin mobilebert_batch_begin(Oid function);
+extern MobilebertBegin mobilebert_batched_function(Oid function);
 
 /* Has an expression, or a list of them, a call that is to be lifted? */
 extern bool mobilebert_has_call(void *expression);

@@ -25,21 +25,17 @@
  * without a column in their arguments (one text for all rows), with volatile
  * arguments, or with a subplan in them.
  *
- * Depends on planner/batch.h (server/pg.h, pass/functions.h).
+ * Depends on server/pg.h, planner/batch.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
 #include "planner/batch.h"
 
-#include "access/htup_details.h"
-#include "access/transam.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/syscache.h"
 
 /*
  * A node of ours in the making; see batch.h for the lists.  "direct" when all
@@ -62,36 +58,6 @@ static Node *lifted(Node *node, void *context);
 /*
  * Finding calls
  */
-
-MobilebertBegin
-mobilebert_batch_begin(Oid function)
-{
-	HeapTuple	tuple;
-	Form_pg_proc proc;
-	Datum		source;
-	bool		null;
-	bool		ours;
-	FmgrInfo	flinfo;
-
-	if (function < FirstNormalObjectId)
-		return NULL;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return NULL;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
-	ours = !null && proc->prolang == ClanguageId && !proc->proretset &&
-		proc->provolatile != PROVOLATILE_VOLATILE &&
-		strncmp(TextDatumGetCString(source), "mobilebert_",
-				strlen("mobilebert_")) == 0;
-	ReleaseSysCache(tuple);
-	if (!ours)
-		return NULL;
-
-	/* What has settings or an owner's rights of its own is another function. */
-	fmgr_info(function, &flinfo);
-	return mobilebert_scalar_begin(flinfo.fn_addr);
-}
 
 /* A value that only the node itself can get. */
 static bool
@@ -137,7 +103,7 @@ is_call(Node *node)
 	FuncExpr   *call = (FuncExpr *) node;
 
 	return IsA(node, FuncExpr) && !call->funcretset &&
-		mobilebert_batch_begin(call->funcid) != NULL &&
+		mobilebert_batched_function(call->funcid) != NULL &&
 		column_walker((Node *) call->args, NULL) &&
 		!subplan_walker((Node *) call->args, NULL) &&
 		!contain_volatile_functions((Node *) call->args);

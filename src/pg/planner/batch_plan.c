@@ -18,10 +18,12 @@
  * a copy of these, and lets the plan cache plan them anew next time.  Cursors
  * that may be read backward are left alone, at both places.
  *
- * Depends on planner/batch.h (server/pg.h, pass/functions.h).
+ * Depends on server/pg.h, server/guc.h, planner/batch.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/guc.h"
 #include "planner/batch.h"
 
 #include "access/parallel.h"
@@ -499,7 +501,7 @@ expression_walker(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	return (IsA(node, FuncExpr) &&
-			mobilebert_batch_begin(((FuncExpr *) node)->funcid) != NULL) ||
+			mobilebert_batched_function(((FuncExpr *) node)->funcid) != NULL) ||
 		expression_tree_walker(node, expression_walker, context);
 }
 

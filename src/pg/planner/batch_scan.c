@@ -35,10 +35,15 @@
  * The node is parallel-aware below Gather only for its figures: each worker
  * keeps the sums of its own in shared memory after each pass.
  *
- * Depends on planner/batch.h (server/pg.h, pass/functions.h).
+ * Depends on server/pg.h, server/guc.h, pass/calls.h, pass/truncation.h,
+ * planner/batch.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/guc.h"
+#include "pass/calls.h"
+#include "pass/truncation.h"
 #include "planner/batch.h"
 
 #include "access/parallel.h"
@@ -263,7 +268,7 @@ function_init(BatchFunction *function, int number, FuncExpr *call,
 	check_execute(call->funcid);
 	fmgr_info(call->funcid, &function->flinfo);
 	fmgr_info_set_expr((Node *) call, &function->flinfo);
-	function->begin = mobilebert_batch_begin(call->funcid);
+	function->begin = mobilebert_batched_function(call->funcid);
 	if (function->begin == NULL)
 		elog(ERROR, "calls of function %u cannot be gathered", call->funcid);
 	function->collation = call->inputcollid;

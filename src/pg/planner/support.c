@@ -16,9 +16,17 @@
  * parallel scan where calls are worth it, and the costs decide as always.  A
  * table's own parallel_workers is respected.
  *
+ * Depends on server/pg.h, server/guc.h, models/model_cache.h,
+ * models/registry.h, planner/batch.h, planner/support.h.
+ *
  *-------------------------------------------------------------------------
  */
+#include "server/pg.h"
+#include "server/guc.h"
+#include "models/model_cache.h"
+#include "models/registry.h"
 #include "planner/batch.h"
+#include "planner/support.h"
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
@@ -253,7 +261,7 @@ call_cost_walker(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	if (IsA(node, FuncExpr) &&
-		mobilebert_batch_begin(((FuncExpr *) node)->funcid) != NULL &&
+		mobilebert_batched_function(((FuncExpr *) node)->funcid) != NULL &&
 		bms_is_member((int) sum->relation, pull_varnos(sum->root, node)))
 	{
 		cost_qual_eval_node(&cost, node, sum->root);

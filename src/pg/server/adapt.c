@@ -15,11 +15,12 @@
  * A text can have a gigabyte, so loops over one let a cancel in.  The server's
  * own conversion, where the encoding is not UTF-8, cannot be interrupted.
  *
- * Depends on server/pg.h.
+ * Depends on server/pg.h, server/adapt.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"

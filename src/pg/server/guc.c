@@ -3,9 +3,12 @@
  * guc.c
  *	  Settings of the extension.
  *
+ * Depends on server/pg.h, server/guc.h.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/guc.h"
 
 #include <limits.h>
 

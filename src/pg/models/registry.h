@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.h
+ *	  The registry's tables: rows of models, their files and tensors.
+ *
+ * Reading goes by index scans with the newest snapshot, as for catalogs; no
+ * rights on the tables are needed, the functions here check the right to use a
+ * model.  Writing goes through SPI as the tables' owner.
+ *
+ * Depends on server/pg.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_REGISTRY_H
+#define MOBILEBERT_REGISTRY_H
+
+#include "server/pg.h"
+
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#define MOBILEBERT_NAME_MAX 200 /* characters of a model name */
+
+/* One row of mobilebert.model. */
+typedef struct RegistryModel
+{
+	pg_uuid_t	id;
+	char	   *name;			/* database encoding */
+	Oid			owner;			/* InvalidOid: the role is gone */
+	char	   *precision;
+	uint32		parts;			/* engine: 1 << mb_part */
+	uint32		tasks;			/* engine: mb_task bits */
+	int32		max_tokens;		/* of one window, template included */
+	int64		multiply_adds;	/* of the encoder, for one token */
+	uint8		sha256[32];		/* fingerprint */
+	uint8		image_key[32];
+	bool		public_use;
+	int			grantees_count;
+	Oid		   *grantees;
+} RegistryModel;
+
+/* Read a model by name or id, in CurrentMemoryContext; NULL: there is none. */
+extern RegistryModel *registry_find(const char *name);
+extern RegistryModel *registry_find_id(const pg_uuid_t *id);
+
+/* The stored default of a task: true and *id when there is one. */
+extern bool registry_default(const char *task, pg_uuid_t *id);
+
+/* May the current user use (or, owner, change) this model? */
+extern bool registry_may_use(const RegistryModel *model);
+extern bool registry_owned_by(const RegistryModel *model, Oid user);
+
+/* Error unless a new model may be called so. */
+extern void registry_check_name(const char *name);
+
+/* Error when a model of that name exists. */
+extern void registry_name_is_free(const char *name);
+
+/*
+ * Changes whenever any session changed the registry; starts at 1.  Cached
+ * conclusions are void when it moved.
+ */
+extern uint64 registry_generation(void);
+
+/* A file of the model ("config.json"); NULL when absent.  Detoasted copy. */
+extern bytea *registry_file(const pg_uuid_t *id, const char *file_name,
+							Snapshot snapshot);
+
+/* One tensor of a model. */
+typedef struct RegistryTensor
+{
+	char	   *name;			/* slot name */
+	uint8		sha256[32];
+} RegistryTensor;
+
+extern RegistryTensor *registry_tensors(const pg_uuid_t *id, Snapshot snapshot,
+										int *count);
+
+/* dtype and shape of a stored tensor; false when there is no such tensor. */
+typedef struct RegistryTensorInfo
+{
+	mb_dtype	dtype;
+	uint32		rank;
+	uint64		shape[2];
+	uint64		bytes;
+} RegistryTensorInfo;
+
+extern bool registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
+								 RegistryTensorInfo *info);
+
+/* Calls consume(context, data, size) for each chunk in order. */
+extern void registry_tensor_read(const uint8 *sha256, Snapshot snapshot,
+								 void (*consume) (void *context,
+												  const char *data,
+												  size_t size),
+								 void *context);
+
+/* 32 bytes as 64 hexadecimal digits and a zero. */
+extern void registry_hex(const uint8 *hash, char *hex);
+
+/* The newest committed state (and our own changes), for several reads. */
+extern Snapshot registry_snapshot(void);
+
+/* Up to five names of usable models with a task, "a", "b"; "" when none. */
+extern char *registry_names_with_task(uint32 task);
+
+/* Is there a model of this image key?  (for cleaning up image files) */
+extern bool registry_has_image(const uint8 *image_key);
+
+/* Error: a model's configuration is not there, or the model is not any more. */
+pg_noreturn extern void registry_no_configuration(const RegistryModel *model);
+
+/*
+ * Writing: between begin and end SPI is connected, the user is the tables'
+ * owner, search_path is pg_catalog alone.  Takes the lock that serialises
+ * writers.
+ */
+typedef struct RegistryWrite
+{
+	Oid			user;
+	int			security;
+	int			guc_level;
+} RegistryWrite;
+
+/* "what" names the command in errors: "import_model()". */
+extern void registry_write_begin(RegistryWrite *write, const char *what);
+extern void registry_write_end(RegistryWrite *write);
+
+/* Run one statement with parameters; returns rows processed. */
+extern uint64 registry_execute(const char *sql, int count, const Oid *types,
+							   const Datum *values, const char *nulls);
+
+/* Remove tensors that no model uses (inside begin/end). */
+extern void registry_collect_tensors(void);
+
+#endif							/* MOBILEBERT_REGISTRY_H */

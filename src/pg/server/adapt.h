@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * adapt.h
+ *	  Between the engine and the server: errors, memory, cancel, encodings.
+ *
+ * Depends on server/pg.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_ADAPT_H
+#define MOBILEBERT_ADAPT_H
+
+#include "server/pg.h"
+
+/* Raise err as an ERROR with the fitting SQLSTATE; never returns. */
+pg_noreturn extern void mobilebert_raise(const mb_error *err);
+
+static inline void
+mobilebert_check(mb_status status, const mb_error *err)
+{
+	if (status != MB_OK)
+		mobilebert_raise(err);
+}
+
+/* Memory of a context (NULL context: the one current at each call). */
+extern mb_memory mobilebert_memory(MemoryContext context);
+
+/* Serves interrupts; true when one ends the statement (mobilebert_raise). */
+extern const mb_cancel mobilebert_cancel;
+
+/*
+ * A text value as UTF-8, with what is needed to give offsets back in
+ * characters of the database encoding.
+ */
+typedef struct MobilebertText
+{
+	const char *utf8;			/* zero-terminated */
+	size_t		length;			/* bytes of utf8 */
+	const char *original;		/* bytes in the database encoding */
+	size_t		original_length;
+	int32	   *map;			/* code point -> character of the original;
+								 * NULL when they are the same */
+	size_t		map_length;		/* code points + 1 */
+} MobilebertText;
+
+extern void mobilebert_text_read(text *value, MobilebertText *result);
+
+/* Offset in code points -> offset in characters of the original. */
+static inline int32
+mobilebert_text_offset(const MobilebertText *t, int32 code_points)
+{
+	if (t->map == NULL)
+		return code_points;
+	if ((size_t) code_points >= t->map_length)
+		return t->map[t->map_length - 1];
+	return t->map[code_points];
+}
+
+/* The same for an end: one within a character is the character's end. */
+static inline int32
+mobilebert_text_end(const MobilebertText *t, int32 code_points)
+{
+	int32		end = mobilebert_text_offset(t, code_points);
+
+	if (code_points > 0 && t->map != NULL &&
+		mobilebert_text_offset(t, code_points - 1) == end)
+		end++;
+	return end;
+}
+
+/*
+ * The slices [starts[i], ends[i]) in characters of the original as text
+ * datums; starts must not decrease (one pass over the text).
+ */
+extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
+								   const int32 *ends, int count, Datum *slices);
+
+/* UTF-8 from the engine -> text in the database encoding. */
+extern text *mobilebert_text_make(const char *utf8, size_t length);
+
+/* The same for messages: what cannot be converted becomes '?'; palloc'd. */
+extern char *mobilebert_message(const char *utf8);
+
+/* A C string argument in UTF-8 (palloc'd) from a text datum. */
+extern char *mobilebert_utf8_cstring(text *value);
+
+#endif							/* MOBILEBERT_ADAPT_H */
