@@ -148,11 +148,10 @@ tokenise(const MobilebertModel *model, const MobilebertText *t,
 		 mb_arena *arena, mb_pieces *pieces)
 {
 	const mb_tokenizer *tokenizer = &model->image.tokenizer;
-	mb_error	err;
 
-	mobilebert_check(mb_tokenize(tokenizer, t->utf8, t->length,
-								 tokenizer->split_special_tokens, arena,
-								 &mobilebert_cancel, pieces, &err), &err);
+	ENGINE_CALL(mb_tokenize, tokenizer, t->utf8, t->length,
+				tokenizer->split_special_tokens, arena, &mobilebert_cancel,
+				pieces);
 }
 
 mb_pieces *
@@ -216,7 +215,6 @@ answer_begin(const AnswerOptions *options, const mb_pieces *question,
 			 text *context)
 {
 	AnswerCall *call = palloc0(sizeof(AnswerCall));
-	mb_error	err;
 
 	check_not_empty(context, "context");
 	call->call.model = options->model;
@@ -234,10 +232,9 @@ answer_begin(const AnswerOptions *options, const mb_pieces *question,
 						 &call->text);
 	tokenise(options->model, &call->text, &call->arena, &call->pieces);
 	answer_windows(call);
-	mobilebert_check(mb_answers_init(&call->answers, &options->select,
-									 call->text.utf8, call->text.length,
-									 &call->arena, &mobilebert_cancel, &err),
-					 &err);
+	ENGINE_CALL(mb_answers_init, &call->answers, &options->select,
+				call->text.utf8, call->text.length, &call->arena,
+				&mobilebert_cancel);
 	return call;
 }
 
@@ -255,7 +252,6 @@ answer_window(const AnswerCall *call, size_t n, mb_arena *arena)
 	mb_pieces	part = call->pieces;
 	mb_encode_options options;
 	mb_encoding *windows;
-	mb_error	err;
 	size_t		start = 0;
 
 	if (call->call.sequences > 1)
@@ -270,9 +266,8 @@ answer_window(const AnswerCall *call, size_t n, mb_arena *arena)
 
 	mb_encode_defaults(tokenizer, &options);
 	options.later[1] = n > 0;
-	mobilebert_check(mb_encode(tokenizer, call->question, &part, &options,
-							   arena, &mobilebert_cancel, &windows, &count,
-							   NULL, &err), &err);
+	ENGINE_CALL(mb_encode, tokenizer, call->question, &part, &options, arena,
+				&mobilebert_cancel, &windows, &count, NULL);
 	return windows;
 }
 
@@ -305,7 +300,6 @@ answer_take(MobilebertCall *base, size_t n, const MobilebertSequence *sequence,
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	const mb_encoding *window;
 	mb_arena	arena;
-	mb_error	err;
 	size_t		i;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
@@ -316,14 +310,13 @@ answer_take(MobilebertCall *base, size_t n, const MobilebertSequence *sequence,
 
 		if (!mb_answer_allowed(&call->answers, window, i))
 			continue;
-		mobilebert_check(mb_head_logits(model, MB_TASK_ANSWER,
-										states + i * width, scratch, logits,
-										&mobilebert_cancel, &err), &err);
+		ENGINE_CALL(mb_head_logits, model, MB_TASK_ANSWER, states + i * width,
+					scratch, logits, &mobilebert_cancel);
 		start[i] = logits[0];
 		end[i] = logits[1];
 	}
-	mobilebert_check(mb_answers_add(&call->answers, window, start, end, &arena,
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_answers_add, &call->answers, window, start, end, &arena,
+				&mobilebert_cancel);
 	mb_arena_free(&arena);
 	pfree(start);
 }
@@ -339,12 +332,10 @@ answer_best(const AnswerCall *call, size_t *count)
 	mb_arena	arena;
 	mb_answer  *best;
 	mb_answer  *copy;
-	mb_error	err;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_answers_best(&call->answers, &arena,
-									 &mobilebert_cancel, &best, count, &err),
-					 &err);
+	ENGINE_CALL(mb_answers_best, &call->answers, &arena, &mobilebert_cancel,
+				&best, count);
 	copy = MemoryContextAllocHuge(CurrentMemoryContext,
 								  Max(*count, 1) * sizeof(mb_answer));
 	memcpy(copy, best, *count * sizeof(mb_answer));

@@ -181,13 +181,10 @@ classify_take(MobilebertCall *call, size_t n,
 	size_t		outputs = c->labels->outputs;
 	size_t		weight = sequence->weight;
 	bool		last = n + 1 == call->sequences;
-	mb_error	err;
 	size_t		i;
 
-	mobilebert_check(mb_head_logits(&call->model->image.model,
-									MB_TASK_CLASSIFY, states, c->scratch,
-									c->scores, &mobilebert_cancel, &err),
-					 &err);
+	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
+				states, c->scratch, c->scores, &mobilebert_cancel);
 	apply_function(c->function, c->scores, outputs);
 	if (last)
 		mobilebert_input_free(&c->in);

@@ -350,7 +350,6 @@ sums_pool(const EmbedSums *sums, const mb_model *model, uint32 pooling,
 	double		n = (double) sums->tokens;
 	const double *sum = sums->sum;
 	double		divisor = n;
-	mb_error	err;
 	size_t		i;
 
 	switch (pooling)
@@ -365,7 +364,7 @@ sums_pool(const EmbedSums *sums, const mb_model *model, uint32 pooling,
 			memcpy(out, sums->last, width * sizeof(float));
 			return;
 		case MB_POOL_POOLER:
-			mobilebert_check(mb_pooler(model, sums->first, out, &err), &err);
+			ENGINE_CALL(mb_pooler, model, sums->first, out);
 			return;
 		case MB_POOL_MEAN_SQRT_LEN:
 			divisor = sqrt(n);
@@ -388,15 +387,14 @@ pool_rows(const EmbedPlan *plan, const float *states, size_t length,
 {
 	const mb_model *model = &plan->model->image.model;
 	float	   *target = out;
-	mb_error	err;
 	size_t		i;
 
 	for (i = 0; i < lengthof(pooling_order); i++)
 	{
 		if ((plan->options.pooling & pooling_order[i]) == 0)
 			continue;
-		mobilebert_check(mb_pool(model, pooling_order[i], states, length, mask,
-								 target, &err), &err);
+		ENGINE_CALL(mb_pool, model, pooling_order[i], states, length, mask,
+					target);
 		target += model->config.hidden_size;
 	}
 	if (plan->options.normalize)

@@ -131,16 +131,15 @@ target_id(FillCall *fill, Datum target, mb_arena *arena)
 	const mb_tokenizer *tokenizer = &model->image.tokenizer;
 	MobilebertText t;
 	mb_pieces	pieces;
-	mb_error	err;
 	int32		id;
 
 	mobilebert_text_read(DatumGetTextPP(target), &t);
 	id = mb_token_id(tokenizer, t.utf8, t.length);
 	if (id < 0)
 	{
-		mobilebert_check(mb_tokenize(tokenizer, t.utf8, t.length,
-									 tokenizer->split_special_tokens, arena,
-									 &mobilebert_cancel, &pieces, &err), &err);
+		ENGINE_CALL(mb_tokenize, tokenizer, t.utf8, t.length,
+					tokenizer->split_special_tokens, arena, &mobilebert_cancel,
+					&pieces);
 		if (pieces.count == 0)
 			return -1;
 		id = pieces.ids[tokenizer->truncate_left ? pieces.count - 1 : 0];
@@ -369,7 +368,6 @@ fill_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	size_t		vocabulary = model->config.vocab_size;
 	float	   *scratch = palloc(width * sizeof(float));
 	float	   *scores = palloc(vocabulary * sizeof(float));
-	mb_error	err;
 
 	(void) sequence;
 	for (; fill->filled < fill->count && fill->masks[fill->filled].row == n;
@@ -378,10 +376,9 @@ fill_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 		FillMask   *mask = &fill->masks[fill->filled];
 
 		CHECK_FOR_INTERRUPTS();
-		mobilebert_check(mb_head_logits(model, MB_TASK_FILL_MASK,
-										states + mask->position * width,
-										scratch, scores, &mobilebert_cancel,
-										&err), &err);
+		ENGINE_CALL(mb_head_logits, model, MB_TASK_FILL_MASK,
+					states + mask->position * width, scratch, scores,
+					&mobilebert_cancel);
 		mb_softmax(scores, vocabulary, scores);
 		fill_best(fill, mask, scores);
 	}
@@ -396,16 +393,14 @@ fill_decode(FillCall *fill, const int32 *ids, size_t count, bool skip_special)
 	const mb_tokenizer *tokenizer = &fill->call.model->image.tokenizer;
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena	arena;
-	mb_error	err;
 	char	   *utf8;
 	size_t		length;
 	Datum		result;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_decode(tokenizer, ids, count, skip_special,
-							   tokenizer->clean_up_spaces, &arena,
-							   &mobilebert_cancel, &utf8, &length, &err),
-					 &err);
+	ENGINE_CALL(mb_decode, tokenizer, ids, count, skip_special,
+				tokenizer->clean_up_spaces, &arena, &mobilebert_cancel, &utf8,
+				&length);
 	result = mobilebert_text_datum(utf8, length);
 	mb_arena_free(&arena);
 	return result;
@@ -600,12 +595,11 @@ token_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	size_t		position = token->positions[n];
 	float	   *scratch = palloc(width * sizeof(float));
 	float	   *logits = palloc(vocabulary * sizeof(float));
-	mb_error	err;
 
 	(void) sequence;
-	mobilebert_check(mb_head_logits(model, MB_TASK_FILL_MASK,
-									states + position * width, scratch, logits,
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_FILL_MASK,
+				states + position * width, scratch, logits,
+				&mobilebert_cancel);
 	token->logarithms[n] =
 		-mb_cross_entropy(logits, vocabulary,
 						  (size_t) token->rows.rows[0].ids[position]);

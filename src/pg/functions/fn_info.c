@@ -71,7 +71,6 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	mb_json    *root;
 	mb_json    *labels;
 	mb_config	config;
-	mb_error	err;
 	char	   *effective;
 	Datum		result;
 
@@ -82,11 +81,10 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	if (file == NULL)
 		registry_no_configuration(model);
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_json_parse(VARDATA(file), VARSIZE(file) - VARHDRSZ,
-								   "config.json", true, &arena,
-								   &mobilebert_cancel, &root, &err), &err);
-	mobilebert_check(mb_config_read(root, &config, &err), &err);
-	mobilebert_check(mb_config_write(&config, &arena, &effective, &err), &err);
+	ENGINE_CALL(mb_json_parse, VARDATA(file), VARSIZE(file) - VARHDRSZ,
+				"config.json", true, &arena, &mobilebert_cancel, &root);
+	ENGINE_CALL(mb_config_read, root, &config);
+	ENGINE_CALL(mb_config_write, &config, &arena, &effective);
 
 	result = jsonb_from_utf8(VARDATA(file), VARSIZE(file) - VARHDRSZ);
 	labels = mb_json_get(root, "id2label");

@@ -176,13 +176,11 @@ static void
 ner_tokenise(NerCall *ner, text *input)
 {
 	const mb_tokenizer *tokenizer = &ner->call.model->image.tokenizer;
-	mb_error	err;
 
 	mobilebert_text_read(input, &ner->text);
-	mobilebert_check(mb_tokenize(tokenizer, ner->text.utf8, ner->text.length,
-								 tokenizer->split_special_tokens,
-								 &ner->in.arena, &mobilebert_cancel,
-								 &ner->in.first, &err), &err);
+	ENGINE_CALL(mb_tokenize, tokenizer, ner->text.utf8, ner->text.length,
+				tokenizer->split_special_tokens, &ner->in.arena,
+				&mobilebert_cancel, &ner->in.first);
 }
 
 /* A word as the engine reads it, and its length in code points. */
@@ -219,7 +217,6 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 	ArrayIterator iterator;
 	Datum		element;
 	bool		null;
-	mb_error	err;
 	size_t		i;
 
 	count = mobilebert_array_length(array, "words");
@@ -253,10 +250,9 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 
 	mobilebert_text_read(cstring_to_text_with_len(joined.data, joined.len),
 						 &ner->text);
-	mobilebert_check(mb_tokenize_words(tokenizer, words, count,
-									   tokenizer->split_special_tokens,
-									   &ner->in.arena, &mobilebert_cancel,
-									   pieces, &err), &err);
+	ENGINE_CALL(mb_tokenize_words, tokenizer, words, count,
+				tokenizer->split_special_tokens, &ner->in.arena,
+				&mobilebert_cancel, pieces);
 	for (i = 0; i < pieces->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -293,7 +289,6 @@ ner_entities(NerCall *ner, FunctionCallInfo fcinfo)
 													   "token-classification");
 	mb_label   *names;
 	mb_entity_task task;
-	mb_error	err;
 	size_t		i;
 
 	names = palloc0(labels->outputs * sizeof(mb_label));
@@ -318,8 +313,7 @@ ner_entities(NerCall *ner, FunctionCallInfo fcinfo)
 	task.aggregation = ner->aggregation;
 	task.merge = ner->in.windows > 1 && task.aggregation != MB_AGGREGATE_NONE;
 	task.from_end = ner->in.from_end;
-	mobilebert_check(mb_entities_begin(&ner->entities, &task, &ner->in.arena,
-									   &err), &err);
+	ENGINE_CALL(mb_entities_begin, &ner->entities, &task, &ner->in.arena);
 	ner->logits = palloc(labels->outputs * sizeof(float));
 	ner->scratch = palloc(model->image.config.hidden_size * sizeof(float));
 }
@@ -387,7 +381,6 @@ ner_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	size_t		count;
 	size_t		first;
 	size_t		next;
-	mb_error	err;
 	size_t		i;
 
 	count = mobilebert_input_pieces(&ner->in, n, sequence->length, &first);
@@ -400,12 +393,9 @@ ner_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 		if (ner->aggregation == MB_AGGREGATE_NONE &&
 			(token < sequence->keep_from || token >= sequence->keep_to))
 			continue;
-		mobilebert_check(mb_head_logits(model, MB_TASK_NER,
-										states + token * width, ner->scratch,
-										ner->logits, &mobilebert_cancel,
-										&err), &err);
-		mobilebert_check(mb_entities_add(&ner->entities, first + i,
-										 ner->logits, &err), &err);
+		ENGINE_CALL(mb_head_logits, model, MB_TASK_NER, states + token * width,
+					ner->scratch, ner->logits, &mobilebert_cancel);
+		ENGINE_CALL(mb_entities_add, &ner->entities, first + i, ner->logits);
 	}
 	if (n + 1 < call->sequences)
 	{
@@ -413,8 +403,8 @@ ner_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 									   &next);
 		next_start = ner->in.first.starts[next];
 	}
-	mobilebert_check(mb_entities_window(&ner->entities, next_start,
-										&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_entities_window, &ner->entities, next_start,
+				&mobilebert_cancel);
 }
 
 /*
@@ -464,12 +454,10 @@ ner_row(NerCall *ner, size_t n, Datum slice, Datum *values, bool *nulls)
 	mb_arena	arena;
 	char	   *pieces;
 	size_t		length;
-	mb_error	err;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_entities_text(&ner->entities, entity, &arena,
-									  &mobilebert_cancel, &pieces, &length,
-									  &err), &err);
+	ENGINE_CALL(mb_entities_text, &ner->entities, entity, &arena,
+				&mobilebert_cancel, &pieces, &length);
 	memset(nulls, 0, NER_COLUMNS * sizeof(bool));
 	values[0] = PointerGetDatum(cstring_to_text_with_len(label.text,
 														 (int) label.length));

@@ -435,7 +435,6 @@ put_logits(OutputCall *call, const float *states)
 	size_t		rows = mb_head_pooled(call->task) ? 1 : call->count;
 	float	   *scratch = palloc(width * sizeof(float));
 	float	   *logits = palloc(labels * sizeof(float));
-	mb_error	err;
 	size_t		i;
 
 	for (i = 0; i < rows; i++)
@@ -444,10 +443,9 @@ put_logits(OutputCall *call, const float *states)
 		bool		nulls[2] = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		mobilebert_check(mb_head_logits(model, call->task,
-										states + call->rows[i] * width,
-										scratch, logits, &mobilebert_cancel,
-										&err), &err);
+		ENGINE_CALL(mb_head_logits, model, call->task,
+					states + call->rows[i] * width, scratch, logits,
+					&mobilebert_cancel);
 		if (call->array == NULL)
 			call->array = mobilebert_real_array(logits, labels);
 		memcpy(ARR_DATA_PTR(call->array), logits, labels * sizeof(float));

@@ -85,13 +85,11 @@ next_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 {
 	const mb_model *model = &call->model->image.model;
 	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
-	mb_error	err;
 
 	(void) n;
 	(void) sequence;
-	mobilebert_check(mb_head_logits(model, MB_TASK_NEXT_SENTENCE, states,
-									scratch, ((NextCall *) call)->logits,
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_NEXT_SENTENCE, states, scratch,
+				((NextCall *) call)->logits, &mobilebert_cancel);
 	pfree(scratch);
 }
 
@@ -223,12 +221,10 @@ choose_take(MobilebertCall *call, size_t n,
 {
 	const mb_model *model = &call->model->image.model;
 	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
-	mb_error	err;
 
 	(void) sequence;
-	mobilebert_check(mb_head_logits(model, MB_TASK_CHOOSE, states, scratch,
-									&((ChooseCall *) call)->logits[n],
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_CHOOSE, states, scratch,
+				&((ChooseCall *) call)->logits[n], &mobilebert_cancel);
 	pfree(scratch);
 }
 

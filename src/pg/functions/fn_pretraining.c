@@ -131,21 +131,18 @@ pretraining_take(MobilebertCall *call, size_t n,
 	size_t		vocabulary = model->config.vocab_size;
 	float	   *out = (float *) ARR_DATA_PTR(pretraining->predictions);
 	float	   *scratch = palloc(width * sizeof(float));
-	mb_error	err;
 	size_t		i;
 
 	(void) n;
 	(void) sequence;
-	mobilebert_check(mb_head_logits(model, MB_TASK_NEXT_SENTENCE, states,
-									scratch, pretraining->relationship,
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_NEXT_SENTENCE, states, scratch,
+				pretraining->relationship, &mobilebert_cancel);
 	for (i = 0; i < pretraining->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		mobilebert_check(mb_head_logits(model, MB_TASK_FILL_MASK,
-										states + pretraining->positions[i] *
-										width, scratch, out + i * vocabulary,
-										&mobilebert_cancel, &err), &err);
+		ENGINE_CALL(mb_head_logits, model, MB_TASK_FILL_MASK,
+					states + pretraining->positions[i] * width, scratch,
+					out + i * vocabulary, &mobilebert_cancel);
 	}
 	pfree(scratch);
 }

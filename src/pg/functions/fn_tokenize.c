@@ -149,18 +149,15 @@ call_init(TokenCall *call, FunctionCallInfo fcinfo, int model, int split)
 static void
 side_text(TokenCall *call, TokenSide *side, text *value)
 {
-	mb_error	err;
 
 	side->given = true;
 	side->split = false;
 	side->count = 1;
 	side->texts = palloc(sizeof(MobilebertText));
 	mobilebert_text_read(value, side->texts);
-	mobilebert_check(mb_tokenize(&call->model->image.tokenizer,
-								 side->texts->utf8, side->texts->length,
-								 call->split_special_tokens, &call->arena,
-								 &mobilebert_cancel, &side->pieces, &err),
-					 &err);
+	ENGINE_CALL(mb_tokenize, &call->model->image.tokenizer, side->texts->utf8,
+				side->texts->length, call->split_special_tokens, &call->arena,
+				&mobilebert_cancel, &side->pieces);
 }
 
 static void
@@ -171,7 +168,6 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 	mb_document *words;
 	Datum		element;
 	bool		null;
-	mb_error	err;
 	int			i;
 
 	side->count = (int) mobilebert_array_length(array, what);
@@ -191,11 +187,9 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 		CHECK_FOR_INTERRUPTS();
 	}
 	array_free_iterator(iterator);
-	mobilebert_check(mb_tokenize_words(&call->model->image.tokenizer, words,
-									   (size_t) side->count,
-									   call->split_special_tokens,
-									   &call->arena, &mobilebert_cancel,
-									   &side->pieces, &err), &err);
+	ENGINE_CALL(mb_tokenize_words, &call->model->image.tokenizer, words,
+				(size_t) side->count, call->split_special_tokens, &call->arena,
+				&mobilebert_cancel, &side->pieces);
 }
 
 /*
@@ -283,15 +277,12 @@ static mb_encoding *
 call_encode(TokenCall *call, size_t *count)
 {
 	mb_encoding *windows;
-	mb_error	err;
 
-	mobilebert_check(mb_encode(&call->model->image.tokenizer,
-							   &call->sides[0].pieces,
-							   call->sides[1].given ?
-							   &call->sides[1].pieces : NULL,
-							   &call->options, &call->arena,
-							   &mobilebert_cancel, &windows, count, NULL,
-							   &err), &err);
+	ENGINE_CALL(mb_encode, &call->model->image.tokenizer,
+				&call->sides[0].pieces,
+				call->sides[1].given ? &call->sides[1].pieces : NULL,
+				&call->options, &call->arena, &mobilebert_cancel, &windows,
+				count, NULL);
 	return windows;
 }
 
@@ -398,17 +389,15 @@ mobilebert_decode(PG_FUNCTION_ARGS)
 	size_t		count;
 	char	   *result;
 	size_t		length;
-	mb_error	err;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	call_init(&call, fcinfo, 1, PG_NARGS());
 	ids = mobilebert_int_values(PG_GETARG_ARRAYTYPE_P(0), "ids", &count);
-	mobilebert_check(mb_decode(&call.model->image.tokenizer, ids, count,
-							   ARG_BOOL(2, false),
-							   ARG_BOOL(3, call.model->image.tokenizer.clean_up_spaces),
-							   &call.arena, &mobilebert_cancel,
-							   &result, &length, &err), &err);
+	ENGINE_CALL(mb_decode, &call.model->image.tokenizer, ids, count,
+				ARG_BOOL(2, false),
+				ARG_BOOL(3, call.model->image.tokenizer.clean_up_spaces),
+				&call.arena, &mobilebert_cancel, &result, &length);
 	PG_RETURN_TEXT_P(mobilebert_text_make(result, length));
 }
 

@@ -128,13 +128,10 @@ sentence_make(mb_arena *arena, text *template, text *label)
 {
 	char	   *sentence;
 	size_t		length;
-	mb_error	err;
 
-	mobilebert_check(mb_format_label(VARDATA_ANY(template),
-									 VARSIZE_ANY_EXHDR(template),
-									 VARDATA_ANY(label),
-									 VARSIZE_ANY_EXHDR(label), arena,
-									 &sentence, &length, &err), &err);
+	ENGINE_CALL(mb_format_label, VARDATA_ANY(template),
+				VARSIZE_ANY_EXHDR(template), VARDATA_ANY(label),
+				VARSIZE_ANY_EXHDR(label), arena, &sentence, &length);
 	return cstring_to_text_with_len(sentence, (int) length);
 }
 
@@ -377,12 +374,9 @@ zero_shot_take(MobilebertCall *call, size_t n,
 {
 	ZeroShotCall *z = (ZeroShotCall *) call;
 	size_t		label = n % z->count;
-	mb_error	err;
 
-	mobilebert_check(mb_head_logits(&call->model->image.model,
-									MB_TASK_CLASSIFY, states, z->scratch,
-									z->logits, &mobilebert_cancel, &err),
-					 &err);
+	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
+				states, z->scratch, z->logits, &mobilebert_cancel);
 	z->entailed[label] = z->logits[z->outputs->entailment];
 	z->contradicted[label] = z->logits[z->contradiction];
 	if (label + 1 == z->count)
@@ -424,11 +418,9 @@ label_order(const ZeroShotCall *z)
 											   sizeof(size_t));
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena	arena;
-	mb_error	err;
 
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_zero_shot_order(z->scores, z->count, &arena, order,
-										&err), &err);
+	ENGINE_CALL(mb_zero_shot_order, z->scores, z->count, &arena, order);
 	mb_arena_free(&arena);
 	return order;
 }

@@ -308,11 +308,9 @@ static void
 head_logits(const LossCall *loss, mb_task task, const float *state,
 			float *scratch, float *logits)
 {
-	mb_error	err;
 
-	mobilebert_check(mb_head_logits(&loss->call.model->image.model, task,
-									state, scratch, logits,
-									&mobilebert_cancel, &err), &err);
+	ENGINE_CALL(mb_head_logits, &loss->call.model->image.model, task, state,
+				scratch, logits, &mobilebert_cancel);
 }
 
 /* A label or targets for the sequence. */

@@ -22,7 +22,6 @@ part_read_header(Import *import, Part *part)
 	uint8		first[MB_SAFETENSORS_PREFIX];
 	size_t		length;
 	char	   *header;
-	mb_error	err;
 
 	if (part->size < sizeof(first))
 		ereport(ERROR,
@@ -32,15 +31,12 @@ part_read_header(Import *import, Part *part)
 				 errdetail("It has only " UINT64_FORMAT " bytes.",
 						   part->size)));
 	import_read_bytes(part, 0, (char *) first, sizeof(first));
-	mobilebert_check(mb_safetensors_header_length(first, part->size,
-												  part->name, &length, &err),
-					 &err);
+	ENGINE_CALL(mb_safetensors_header_length, first, part->size, part->name,
+				&length);
 	header = palloc_extended(Max(length, 1), MCXT_ALLOC_HUGE);
 	import_read_bytes(part, sizeof(first), header, length);
-	mobilebert_check(mb_safetensors_read(header, length, part->size,
-										 part->name, &import->arena,
-										 &mobilebert_cancel, &part->contents,
-										 &err), &err);
+	ENGINE_CALL(mb_safetensors_read, header, length, part->size, part->name,
+				&import->arena, &mobilebert_cancel, &part->contents);
 	pfree(header);
 }
 
@@ -48,13 +44,11 @@ mb_json *
 import_parse(Import *import, int which)
 {
 	const mb_document *document = &import->documents[which];
-	mb_error	err;
 
 	if (import->trees[which] == NULL && document->text != NULL)
-		mobilebert_check(mb_json_parse(document->text, document->length,
-									   import_document_names[which], true,
-									   &import->arena, &mobilebert_cancel,
-									   &import->trees[which], &err), &err);
+		ENGINE_CALL(mb_json_parse, document->text, document->length,
+					import_document_names[which], true, &import->arena,
+					&mobilebert_cancel, &import->trees[which]);
 	return import->trees[which];
 }
 
@@ -64,15 +58,12 @@ check_documents(Import *import)
 	mb_tokenizer_files files;
 	void	   *blob;
 	size_t		size;
-	mb_error	err;
 
-	mobilebert_check(mb_config_read(import_parse(import, DOC_CONFIG),
-									&import->config, &err), &err);
-	mobilebert_check(mb_sentence_settings_read(
-											   import_parse(import, DOC_MODULES),
-											   import_parse(import, DOC_POOLING),
-											   import_parse(import, DOC_SENTENCE_BERT),
-											   &import->settings, &err), &err);
+	ENGINE_CALL(mb_config_read, import_parse(import, DOC_CONFIG),
+				&import->config);
+	ENGINE_CALL(mb_sentence_settings_read, import_parse(import, DOC_MODULES),
+				import_parse(import, DOC_POOLING),
+				import_parse(import, DOC_SENTENCE_BERT), &import->settings);
 
 	if (import->documents[DOC_TOKENIZER].text == NULL &&
 		import->documents[DOC_VOCAB].text == NULL)
@@ -84,11 +75,9 @@ check_documents(Import *import)
 	files.tokenizer_config = import->documents[DOC_TOKENIZER_CONFIG];
 	files.special_tokens_map = import->documents[DOC_SPECIAL_TOKENS];
 	files.added_tokens = import->documents[DOC_ADDED_TOKENS];
-	mobilebert_check(mb_tokenizer_build(&files, &import->arena,
-										&mobilebert_cancel, &blob, &size,
-										&err), &err);
-	mobilebert_check(mb_tokenizer_open(blob, size, &import->tokenizer, &err),
-					 &err);
+	ENGINE_CALL(mb_tokenizer_build, &files, &import->arena, &mobilebert_cancel,
+				&blob, &size);
+	ENGINE_CALL(mb_tokenizer_open, blob, size, &import->tokenizer);
 }
 
 /* "base" in config.json: the registered model that fills what is missing. */
@@ -144,8 +133,8 @@ fill_slot(Import *import, size_t index, const Part *part,
 		 mb_checkpoint_shape(&slot, entry->name, entry->rank, entry->shape,
 							 &err) != MB_OK))
 		return;
-	mobilebert_check(mb_checkpoint_shape(&slot, entry->name, entry->rank,
-										 entry->shape, &err), &err);
+	ENGINE_CALL(mb_checkpoint_shape, &slot, entry->name, entry->rank,
+				entry->shape);
 	if (entry->dtype == MB_DTYPE_OTHER)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -285,7 +274,6 @@ check_tensors(Import *import)
 	int32	   *slots;
 	size_t		count;
 	size_t		i;
-	mb_error	err;
 	int			p;
 
 	for (p = 0; p < import->part_count; p++)
@@ -295,8 +283,8 @@ check_tensors(Import *import)
 	slots = palloc_extended(Max(count, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
 	for (i = 0; i < count; i++)
 		names[i] = entries[i].name;
-	mobilebert_check(mb_checkpoint_match(&import->config, names, count,
-										 &import->arena, slots, &err), &err);
+	ENGINE_CALL(mb_checkpoint_match, &import->config, names, count,
+				&import->arena, slots);
 
 	import->slots = mb_slot_count(&import->config);
 	import->filled = palloc0(import->slots * sizeof(Filled));
@@ -307,8 +295,8 @@ check_tensors(Import *import)
 					  entries[i].entry);
 	if (import->base != NULL)
 		fill_from_base(import);
-	mobilebert_check(mb_checkpoint_complete(&import->config, import->present,
-											&import->parts_mask, &err), &err);
+	ENGINE_CALL(mb_checkpoint_complete, &import->config, import->present,
+				&import->parts_mask);
 
 	/* what is left of a head that is not whole is of no use */
 	for (i = 0; i < import->slots; i++)

@@ -200,12 +200,10 @@ open_shards(Import *import, const char *directory, const mb_document *index)
 {
 	mb_json    *root;
 	mb_json    *item;
-	mb_error	err;
 
-	mobilebert_check(mb_json_parse(index->text, index->length,
-								   "model.safetensors.index.json", true,
-								   &import->arena, &mobilebert_cancel, &root,
-								   &err), &err);
+	ENGINE_CALL(mb_json_parse, index->text, index->length,
+				"model.safetensors.index.json", true, &import->arena,
+				&mobilebert_cancel, &root);
 	import->index = mb_json_get(root, "weight_map");
 	if (import->index == NULL || import->index->type != MB_JSON_OBJECT)
 		ereport(ERROR,

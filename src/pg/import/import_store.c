@@ -184,7 +184,6 @@ labels_datum(Import *import, Datum *result)
 	int			count = (int) import->config.num_labels;
 	mb_arena	arena;
 	mb_labels	labels;
-	mb_error	err;
 	Datum	   *names;
 	bool	   *nulls;
 	int			low = 1;
@@ -193,9 +192,8 @@ labels_datum(Import *import, Datum *result)
 	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER)) == 0)
 		return false;
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	mobilebert_check(mb_labels_read(import_parse(import, DOC_CONFIG), NULL,
-									import->config.num_labels, &arena,
-									&labels, &err), &err);
+	ENGINE_CALL(mb_labels_read, import_parse(import, DOC_CONFIG), NULL,
+				import->config.num_labels, &arena, &labels);
 	names = palloc0(Max(count, 1) * sizeof(Datum));
 	nulls = palloc0(Max(count, 1) * sizeof(bool));
 	for (i = 0; i < count; i++)

@@ -110,13 +110,11 @@ mobilebert_rows_add_words(MobilebertRows *rows, const mb_document *words,
 						  size_t count)
 {
 	const mb_tokenizer *tokenizer = &rows->model->image.tokenizer;
-	mb_error	err;
 
 	rows_begin(rows, cstring_to_text(""));
-	mobilebert_check(mb_tokenize_words(tokenizer, words, count,
-									   tokenizer->split_special_tokens,
-									   &rows->in.arena, &mobilebert_cancel,
-									   &rows->in.first, &err), &err);
+	ENGINE_CALL(mb_tokenize_words, tokenizer, words, count,
+				tokenizer->split_special_tokens, &rows->in.arena,
+				&mobilebert_cancel, &rows->in.first);
 	rows->in.pair = false;
 	return rows_encode(rows);
 }

@@ -53,13 +53,11 @@ mobilebert_input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
 {
 	const mb_tokenizer *tokenizer = &in->model->image.tokenizer;
 	MobilebertText t;
-	mb_error	err;
 
 	mobilebert_text_read(value, &t);
-	mobilebert_check(mb_tokenize(tokenizer, t.utf8, t.length,
-								 tokenizer->split_special_tokens,
-								 &in->arena, &mobilebert_cancel,
-								 pieces, &err), &err);
+	ENGINE_CALL(mb_tokenize, tokenizer, t.utf8, t.length,
+				tokenizer->split_special_tokens, &in->arena,
+				&mobilebert_cancel, pieces);
 	if (t.map != NULL)
 		pfree(t.map);
 	pfree((char *) t.utf8);
@@ -230,7 +228,6 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 	mb_encode_options options;
 	mb_encoding *encoding;
 	mb_pieces	pieces = in->first;
-	mb_error	err;
 	size_t		count;
 	size_t		start = 0;
 	size_t		lead;
@@ -254,10 +251,9 @@ mobilebert_input_window(MobilebertInput *in, size_t n,
 		options.later[0] = in->overflow_parts &&
 			n != (in->from_end ? in->windows - 1 : 0);
 	}
-	mobilebert_check(mb_encode(tokenizer, &pieces,
-							   in->pair ? &in->second : NULL, &options,
-							   &in->window_arena, &mobilebert_cancel,
-							   &encoding, &count, NULL, &err), &err);
+	ENGINE_CALL(mb_encode, tokenizer, &pieces, in->pair ? &in->second : NULL,
+				&options, &in->window_arena, &mobilebert_cancel, &encoding,
+				&count, NULL);
 
 	sequence->length = encoding->length;
 	sequence->ids = encoding->ids;

@@ -12,7 +12,7 @@
 
 #include "server/pg.h"
 
-/* Raise err as an ERROR with the fitting SQLSTATE; never returns. */
+/* Raise err as an ERROR with the fitting SQLSTATE. */
 pg_noreturn extern void mobilebert_raise(const mb_error *err);
 
 static inline void
@@ -21,6 +21,17 @@ mobilebert_check(mb_status status, const mb_error *err)
 	if (status != MB_OK)
 		mobilebert_raise(err);
 }
+
+/*
+ * ENGINE_CALL(function, arguments ...): calls a function of the engine, which
+ * returns a status and has the error as its last argument, and raises that.
+ */
+#define ENGINE_CALL(function, ...) \
+	do { \
+		mb_error	engine_error; \
+		\
+		mobilebert_check(function(__VA_ARGS__, &engine_error), &engine_error); \
+	} while (0)
 
 /* Memory of a context (NULL context: the one current at each call). */
 extern mb_memory mobilebert_memory(MemoryContext context);
