@@ -1,9 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * batched.h
- *	  Functions that give one value for a call, and how their calls begin.
+ *	  Functions whose calls may be gathered over the rows of a query.
  *
- * They may be gathered over the rows of a query (planner/batch_functions.c).
+ * They give one value for a call.  Who adds one names it here, and defines
+ * name_begin() and, with MOBILEBERT_VALUE_FUNCTION() of pass/calls.h, name().
+ * planner/batch_functions.c looks functions up in this list.
  *
  * Depends on server/pg.h, pass/calls.h.
  *
@@ -15,55 +17,38 @@
 #include "server/pg.h"
 #include "pass/calls.h"
 
-extern Datum mobilebert_embed(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_embed_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_similarity(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_similarity_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_label(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_label_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_score(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_score_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_best_label(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_best_label_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_best_answer(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_best_answer_begin(FunctionCallInfo fcinfo);
+#define BATCHED_FUNCTIONS(F) \
+	F(mobilebert_embed) \
+	F(mobilebert_similarity) \
+	F(mobilebert_label) \
+	F(mobilebert_score) \
+	F(mobilebert_best_label) \
+	F(mobilebert_best_answer) \
+	F(mobilebert_best_token) \
+	F(mobilebert_pseudo_perplexity) \
+	F(mobilebert_next_sentence) \
+	F(mobilebert_best_choice) \
+	F(mobilebert_entities) \
+	F(mobilebert_entities_words) \
+	F(mobilebert_loss_label) \
+	F(mobilebert_loss_name) \
+	F(mobilebert_loss_target) \
+	F(mobilebert_loss_targets) \
+	F(mobilebert_loss_tokens) \
+	F(mobilebert_loss_tags) \
+	F(mobilebert_loss_positions) \
+	F(mobilebert_loss_answer) \
+	F(mobilebert_loss_choice) \
+	F(mobilebert_loss_labels_batch) \
+	F(mobilebert_loss_targets_batch) \
+	F(mobilebert_loss_choice_batch)
 
-extern Datum mobilebert_best_token(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_best_token_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_pseudo_perplexity(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_pseudo_perplexity_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_next_sentence(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_next_sentence_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_best_choice(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_best_choice_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_entities(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_entities_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_entities_words(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_entities_words_begin(FunctionCallInfo fcinfo);
+/* The function, and how its calls begin. */
+#define DECLARE_BATCHED_FUNCTION(name) \
+	extern Datum name(PG_FUNCTION_ARGS); \
+	extern MobilebertCall *name##_begin(FunctionCallInfo fcinfo);
 
-extern Datum mobilebert_loss_label(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_label_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_name(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_name_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_target(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_target_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_targets(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_targets_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_tokens(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_tags(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_tags_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_positions(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_positions_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_answer(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_answer_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_choice(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_choice_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_labels_batch(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_targets_batch(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_targets_batch_begin(FunctionCallInfo fcinfo);
-extern Datum mobilebert_loss_choice_batch(PG_FUNCTION_ARGS);
-extern MobilebertCall *mobilebert_loss_choice_batch_begin(FunctionCallInfo fcinfo);
+BATCHED_FUNCTIONS(DECLARE_BATCHED_FUNCTION)
+#undef DECLARE_BATCHED_FUNCTION
 
 #endif							/* MOBILEBERT_BATCHED_H */

@@ -32,9 +32,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_answer);
-PG_FUNCTION_INFO_V1(mobilebert_best_answer);
-
 /* Defaults and bounds of the options (5.0, 5.1). */
 #define DEFAULT_MAX_ANSWER_LEN 15
 #define DEFAULT_MAX_SEQ_LEN 384
@@ -46,29 +43,6 @@ typedef struct AnswerPlace
 	int32		start;
 	size_t		answer;
 } AnswerPlace;
-
-static size_t read_max_seq_len(FunctionCallInfo fcinfo, int n,
-							   AnswerOptions *options);
-static void read_doc_stride(FunctionCallInfo fcinfo, int n, size_t max_seq_len,
-							AnswerOptions *options);
-static void check_not_empty(text *value, const char *what);
-static void tokenise(const MobilebertModel *model, const MobilebertText *t,
-					 mb_arena *arena, mb_pieces *pieces);
-static void answer_windows(AnswerCall *call);
-static const mb_encoding *answer_window(const AnswerCall *call, size_t n,
-										mb_arena *arena);
-static void answer_sequence(MobilebertCall *base, size_t n,
-							MobilebertSequence *sequence);
-static void answer_take(MobilebertCall *base, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static int	place_order(const void *a, const void *b);
-static void *allocate(size_t count, size_t size);
-static AnswerCall *begin(FunctionCallInfo fcinfo,
-						 const AnswerArguments *arguments);
-static Datum rows_result(MobilebertCall *base, bool *null);
-static MobilebertCall *rows_begin(FunctionCallInfo fcinfo);
-static Datum best_result(MobilebertCall *base, bool *null);
 
 /*
  * Options
@@ -176,6 +150,10 @@ answer_question(const MobilebertModel *model, text *question)
 	return &kept->pieces;
 }
 
+/*
+ * Windows
+ */
+
 /* How many windows it takes, or an error when the question leaves no room. */
 static void
 answer_windows(AnswerCall *call)
@@ -209,38 +187,6 @@ answer_windows(AnswerCall *call)
 	mobilebert_workspace_check(mb_forward_memory(&model->image.model, length,
 												 length));
 }
-
-AnswerCall *
-answer_begin(const AnswerOptions *options, const mb_pieces *question,
-			 text *context)
-{
-	AnswerCall *call = palloc0(sizeof(AnswerCall));
-
-	check_not_empty(context, "context");
-	call->call.model = options->model;
-	call->call.layers = options->model->image.config.layers;
-	call->call.sequence = answer_sequence;
-	call->call.take = answer_take;
-	call->options = *options;
-	call->question = question;
-	call->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&call->arena, &call->memory, SIZE_MAX);
-	mb_arena_init(&call->window_arena, &call->memory, SIZE_MAX);
-
-	/* answers are slices of it, and the argument may be gone by then */
-	mobilebert_text_read(DatumGetTextPCopy(PointerGetDatum(context)),
-						 &call->text);
-	tokenise(options->model, &call->text, &call->arena, &call->pieces);
-	answer_windows(call);
-	ENGINE_CALL(mb_answers_init, &call->answers, &options->select,
-				call->text.utf8, call->text.length, &call->arena,
-				&mobilebert_cancel);
-	return call;
-}
-
-/*
- * Windows
- */
 
 /* Window n, in an arena. */
 static const mb_encoding *
@@ -319,6 +265,34 @@ answer_take(MobilebertCall *base, size_t n, const MobilebertSequence *sequence,
 				&mobilebert_cancel);
 	mb_arena_free(&arena);
 	pfree(start);
+}
+
+AnswerCall *
+answer_begin(const AnswerOptions *options, const mb_pieces *question,
+			 text *context)
+{
+	AnswerCall *call = palloc0(sizeof(AnswerCall));
+
+	check_not_empty(context, "context");
+	call->call.model = options->model;
+	call->call.layers = options->model->image.config.layers;
+	call->call.sequence = answer_sequence;
+	call->call.take = answer_take;
+	call->options = *options;
+	call->question = question;
+	call->memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena_init(&call->arena, &call->memory, SIZE_MAX);
+	mb_arena_init(&call->window_arena, &call->memory, SIZE_MAX);
+
+	/* answers are slices of it, and the argument may be gone by then */
+	mobilebert_text_read(DatumGetTextPCopy(PointerGetDatum(context)),
+						 &call->text);
+	tokenise(options->model, &call->text, &call->arena, &call->pieces);
+	answer_windows(call);
+	ENGINE_CALL(mb_answers_init, &call->answers, &options->select,
+				call->text.utf8, call->text.length, &call->arena,
+				&mobilebert_cancel);
+	return call;
 }
 
 /*
@@ -444,8 +418,15 @@ rows_result(MobilebertCall *base, bool *null)
 	return (Datum) 0;
 }
 
+/*
+ * answer(question text, context text) and answer(question text, context text,
+ * model text, top_k int, doc_stride int, max_answer_len int, max_seq_len int,
+ * handle_impossible_answer bool, align_to_words bool)
+ * -> setof (rank int, answer text, score real, start_offset int,
+ * end_offset int, no_answer_score real)
+ */
 static MobilebertCall *
-rows_begin(FunctionCallInfo fcinfo)
+mobilebert_answer_begin(FunctionCallInfo fcinfo)
 {
 	static const AnswerArguments arguments = {2, 3, 4, 5, 6, 7, 8};
 	AnswerCall *call = begin(fcinfo, &arguments);
@@ -456,18 +437,7 @@ rows_begin(FunctionCallInfo fcinfo)
 	return &call->call;
 }
 
-/*
- * answer(question text, context text) and answer(question text, context text,
- * model text, top_k int, doc_stride int, max_answer_len int, max_seq_len int,
- * handle_impossible_answer bool, align_to_words bool)
- * -> setof (rank int, answer text, score real, start_offset int,
- * end_offset int, no_answer_score real)
- */
-Datum
-mobilebert_answer(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, rows_begin);
-}
+MOBILEBERT_ROWS_FUNCTION(mobilebert_answer);
 
 static Datum
 best_result(MobilebertCall *base, bool *null)
@@ -505,8 +475,4 @@ mobilebert_best_answer_begin(FunctionCallInfo fcinfo)
 	return &call->call;
 }
 
-Datum
-mobilebert_best_answer(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_best_answer_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_best_answer);

@@ -34,12 +34,6 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_best_answers_step);
-PG_FUNCTION_INFO_V1(mobilebert_best_answers_combine);
-PG_FUNCTION_INFO_V1(mobilebert_best_answers_serialize);
-PG_FUNCTION_INFO_V1(mobilebert_best_answers_deserialize);
-PG_FUNCTION_INFO_V1(mobilebert_best_answers_final);
-
 #define DEFAULT_TOP_K 5
 
 /* Columns of mobilebert.ranked_answer. */
@@ -84,23 +78,6 @@ typedef struct BestState
 	text	   *question;
 	mb_pieces  *pieces;
 } BestState;
-
-static BestState *state_make(MemoryContext context, size_t top_k);
-static int	text_order(const text *a, const text *b);
-static int	entry_order(const void *a, const void *b);
-static void entries_prune(BestState *state);
-static void entries_add(BestState *state, const BestEntry *entry);
-static text *text_copy(const text *value);
-static void take_answers(BestState *state, BestRow *row);
-static void take_done(BestState *state);
-static void finish(BestState *state);
-static void read_question(BestState *state, const MobilebertModel *model,
-						  text *question);
-static void add_row(BestState *state, const AnswerOptions *options,
-					text *context, text *key);
-static MemoryContext aggregate_context(FunctionCallInfo fcinfo);
-static void send_text(StringInfo buffer, const text *value);
-static text *receive_text(StringInfo buffer);
 
 /*
  * The best so far
@@ -318,6 +295,7 @@ aggregate_context(FunctionCallInfo fcinfo)
  * [, model text [, top_k int [, doc_stride int, max_answer_len int,
  * max_seq_len int, align_to_words bool]]]) -> internal
  */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_step);
 Datum
 mobilebert_best_answers_step(PG_FUNCTION_ARGS)
 {
@@ -363,6 +341,7 @@ mobilebert_best_answers_step(PG_FUNCTION_ARGS)
 }
 
 /* best_answers_combine(a internal, b internal) -> internal */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_combine);
 Datum
 mobilebert_best_answers_combine(PG_FUNCTION_ARGS)
 {
@@ -425,6 +404,7 @@ receive_text(StringInfo buffer)
 }
 
 /* best_answers_serialize(state internal) -> bytea */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_serialize);
 Datum
 mobilebert_best_answers_serialize(PG_FUNCTION_ARGS)
 {
@@ -453,6 +433,7 @@ mobilebert_best_answers_serialize(PG_FUNCTION_ARGS)
 }
 
 /* best_answers_deserialize(data bytea, internal) -> internal */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_deserialize);
 Datum
 mobilebert_best_answers_deserialize(PG_FUNCTION_ARGS)
 {
@@ -486,6 +467,7 @@ mobilebert_best_answers_deserialize(PG_FUNCTION_ARGS)
 }
 
 /* best_answers_final(state internal) -> mobilebert.ranked_answer[] */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_final);
 Datum
 mobilebert_best_answers_final(PG_FUNCTION_ARGS)
 {

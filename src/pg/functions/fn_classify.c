@@ -29,10 +29,6 @@
 #include "miscadmin.h"
 #include "utils/datum.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_classify);
-PG_FUNCTION_INFO_V1(mobilebert_label);
-PG_FUNCTION_INFO_V1(mobilebert_score);
-
 /* What makes scores of logits. */
 typedef enum ScoreFunction
 {
@@ -55,22 +51,6 @@ typedef struct ClassifyCall
 	float	   *scores;			/* [outputs], of the window at hand */
 	double	   *sums;			/* [outputs]; NULL: there is one window */
 } ClassifyCall;
-
-static ScoreFunction score_function(text *value,
-									const MobilebertLabels *labels);
-static void apply_function(ScoreFunction function, float *values,
-						   size_t count);
-static ClassifyCall *classify_begin(FunctionCallInfo fcinfo, text *function,
-									int overflow);
-static void classify_sequence(MobilebertCall *call, size_t n,
-							  MobilebertSequence *sequence);
-static void classify_take(MobilebertCall *call, size_t n,
-						  const MobilebertSequence *sequence,
-						  const float *states);
-static MobilebertCall *classify_rows_begin(FunctionCallInfo fcinfo);
-static Datum classify_rows(MobilebertCall *call, bool *null);
-static Datum label_result(MobilebertCall *call, bool *null);
-static Datum score_result(MobilebertCall *call, bool *null);
 
 /*
  * Options
@@ -121,6 +101,42 @@ apply_function(ScoreFunction function, float *values, size_t count)
  * The call
  */
 
+static void
+classify_sequence(MobilebertCall *call, size_t n,
+				  MobilebertSequence *sequence)
+{
+	ClassifyCall *c = (ClassifyCall *) call;
+
+	mobilebert_input_window(&c->in, n, sequence);
+	sequence->pad_after = sequence->length < c->pad_to;
+}
+
+static void
+classify_take(MobilebertCall *call, size_t n,
+			  const MobilebertSequence *sequence, const float *states)
+{
+	ClassifyCall *c = (ClassifyCall *) call;
+	size_t		outputs = c->labels->outputs;
+	size_t		weight = sequence->weight;
+	bool		last = n + 1 == call->sequences;
+	size_t		i;
+
+	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
+				states, c->scratch, c->scores, &mobilebert_cancel);
+	apply_function(c->function, c->scores, outputs);
+	if (last)
+		mobilebert_input_free(&c->in);
+	if (c->sums == NULL)
+		return;
+	c->tokens += weight;
+	for (i = 0; i < outputs; i++)
+	{
+		c->sums[i] += (double) weight * c->scores[i];
+		if (last)
+			c->scores[i] = (float) (c->sums[i] / (double) c->tokens);
+	}
+}
+
 /*
  * Arguments 0 to 2 are input, model and pair; those from "overflow" on are
  * overflow, stride and max_length.
@@ -163,70 +179,6 @@ classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
 	return c;
 }
 
-static void
-classify_sequence(MobilebertCall *call, size_t n,
-				  MobilebertSequence *sequence)
-{
-	ClassifyCall *c = (ClassifyCall *) call;
-
-	mobilebert_input_window(&c->in, n, sequence);
-	sequence->pad_after = sequence->length < c->pad_to;
-}
-
-static void
-classify_take(MobilebertCall *call, size_t n,
-			  const MobilebertSequence *sequence, const float *states)
-{
-	ClassifyCall *c = (ClassifyCall *) call;
-	size_t		outputs = c->labels->outputs;
-	size_t		weight = sequence->weight;
-	bool		last = n + 1 == call->sequences;
-	size_t		i;
-
-	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
-				states, c->scratch, c->scores, &mobilebert_cancel);
-	apply_function(c->function, c->scores, outputs);
-	if (last)
-		mobilebert_input_free(&c->in);
-	if (c->sums == NULL)
-		return;
-	c->tokens += weight;
-	for (i = 0; i < outputs; i++)
-	{
-		c->sums[i] += (double) weight * c->scores[i];
-		if (last)
-			c->scores[i] = (float) (c->sums[i] / (double) c->tokens);
-	}
-}
-
-/*
- * classify(input text [, model text, pair text, top_k int, function_to_apply
- * text, overflow text, stride int, max_length int, padding boolean]) -> setof
- * (rank, label, score)
- *
- * padding: what is shorter than a window counts as followed by padding, which
- * is not attended to, but which the last token has as its neighbour.
- */
-Datum
-mobilebert_classify(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, classify_rows_begin);
-}
-
-static MobilebertCall *
-classify_rows_begin(FunctionCallInfo fcinfo)
-{
-	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(4), 5);
-
-	if (c == NULL)
-		return NULL;
-	c->top = c->labels->outputs;
-	mobilebert_size_option(fcinfo, 3, "top_k", 1, &c->top);
-	c->pad_to = ARG_BOOL(8, false) ? c->in.limit : 0;
-	c->call.result = classify_rows;
-	return &c->call;
-}
-
 static Datum
 classify_rows(MobilebertCall *call, bool *null)
 {
@@ -254,25 +206,28 @@ classify_rows(MobilebertCall *call, bool *null)
 }
 
 /*
- * label(input text [, model text, pair text, overflow text, stride int,
- * max_length int]) -> text
+ * classify(input text [, model text, pair text, top_k int, function_to_apply
+ * text, overflow text, stride int, max_length int, padding boolean]) -> setof
+ * (rank, label, score)
+ *
+ * padding: what is shorter than a window counts as followed by padding, which
+ * is not attended to, but which the last token has as its neighbour.
  */
-Datum
-mobilebert_label(PG_FUNCTION_ARGS)
+static MobilebertCall *
+mobilebert_classify_begin(FunctionCallInfo fcinfo)
 {
-	return mobilebert_call_value(fcinfo, mobilebert_label_begin);
-}
-
-MobilebertCall *
-mobilebert_label_begin(FunctionCallInfo fcinfo)
-{
-	ClassifyCall *c = classify_begin(fcinfo, NULL, 3);
+	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(4), 5);
 
 	if (c == NULL)
 		return NULL;
-	c->call.result = label_result;
+	c->top = c->labels->outputs;
+	mobilebert_size_option(fcinfo, 3, "top_k", 1, &c->top);
+	c->pad_to = ARG_BOOL(8, false) ? c->in.limit : 0;
+	c->call.result = classify_rows;
 	return &c->call;
 }
+
+MOBILEBERT_ROWS_FUNCTION(mobilebert_classify);
 
 static Datum
 label_result(MobilebertCall *call, bool *null)
@@ -289,15 +244,33 @@ label_result(MobilebertCall *call, bool *null)
 }
 
 /*
+ * label(input text [, model text, pair text, overflow text, stride int,
+ * max_length int]) -> text
+ */
+MobilebertCall *
+mobilebert_label_begin(FunctionCallInfo fcinfo)
+{
+	ClassifyCall *c = classify_begin(fcinfo, NULL, 3);
+
+	if (c == NULL)
+		return NULL;
+	c->call.result = label_result;
+	return &c->call;
+}
+
+MOBILEBERT_VALUE_FUNCTION(mobilebert_label);
+
+static Datum
+score_result(MobilebertCall *call, bool *null)
+{
+	*null = false;
+	return Float4GetDatum(((ClassifyCall *) call)->scores[0]);
+}
+
+/*
  * score(input text [, model text, pair text, function_to_apply text, overflow
  * text, stride int, max_length int]) -> real
  */
-Datum
-mobilebert_score(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_score_begin);
-}
-
 MobilebertCall *
 mobilebert_score_begin(FunctionCallInfo fcinfo)
 {
@@ -317,9 +290,4 @@ mobilebert_score_begin(FunctionCallInfo fcinfo)
 	return &c->call;
 }
 
-static Datum
-score_result(MobilebertCall *call, bool *null)
-{
-	*null = false;
-	return Float4GetDatum(((ClassifyCall *) call)->scores[0]);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_score);

@@ -50,11 +50,6 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_embed);
-PG_FUNCTION_INFO_V1(mobilebert_embed_array);
-PG_FUNCTION_INFO_V1(mobilebert_embed_ids);
-PG_FUNCTION_INFO_V1(mobilebert_similarity);
-
 typedef struct EmbedOptions
 {
 	uint32		pooling;		/* bits of mb_pooling */
@@ -147,49 +142,6 @@ typedef struct EmbedArray
 	size_t		kept;			/* bytes of vectors that are wanted again */
 } EmbedArray;
 
-static uint32 pooling_option(text *value);
-static void options_model(EmbedPlan *plan);
-static void options_finish(EmbedPlan *plan);
-static void options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
-static EmbedSums *sums_make(size_t width);
-static void sums_free(EmbedSums *sums);
-static void sums_add(EmbedSums *sums, const float *states, size_t count,
-					 size_t width);
-static void sums_pool(const EmbedSums *sums, const mb_model *model,
-					  uint32 pooling, float *out);
-static void pool_rows(const EmbedPlan *plan, const float *states,
-					  size_t length, const uint8 *mask, float *out);
-static void pool_sums(const EmbedPlan *plan, const EmbedSums *sums,
-					  float *out);
-static void plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo);
-static bool same_text(const text *a, const text *b);
-static void *plan_key(const EmbedPlan *plan, text *input, size_t *size);
-static void job_init(EmbedJob *job, const EmbedPlan *plan, text *input);
-static bool job_cached(EmbedJob *job);
-static void job_begin(EmbedJob *job);
-static void job_sequence(MobilebertCall *call, size_t n,
-						 MobilebertSequence *sequence);
-static void job_take(MobilebertCall *call, size_t n,
-					 const MobilebertSequence *sequence, const float *states);
-static Datum job_result(MobilebertCall *call, bool *null);
-static bool is_fixed_call(FmgrInfo *flinfo);
-static bool memo_holds(const EmbedMemo *memo, text *input);
-static void memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input);
-static void similarity_sequence(MobilebertCall *call, size_t n,
-								MobilebertSequence *sequence);
-static void similarity_take(MobilebertCall *call, size_t n,
-							const MobilebertSequence *sequence,
-							const float *states);
-static Datum similarity_result(MobilebertCall *call, bool *null);
-static void array_table_grow(EmbedArray *array);
-static int	array_job(EmbedArray *array, const EmbedPlan *plan, text *t);
-static void array_read(EmbedArray *array, const EmbedPlan *plan,
-					   ArrayType *value);
-static void array_put(EmbedArray *array, const EmbedPlan *plan, int end);
-static void array_add(EmbedJob *job, MobilebertRun *run,
-					  MemoryContext scratch);
-static void array_run(EmbedArray *array, const EmbedPlan *plan);
-
 /*
  * Options
  */
@@ -228,26 +180,6 @@ pooling_option(text *value)
 	return pooling;
 }
 
-/* The options that the forms for texts and for ids share: 1 to 4. */
-static void
-options_model(EmbedPlan *plan)
-{
-	FunctionCallInfo fcinfo = plan->fcinfo;
-	EmbedOptions *options = &plan->options;
-	const MobilebertModel *model;
-
-	options->pooling = pooling_option(ARG_TEXT(2));
-	model = mobilebert_model_argument(fcinfo, 1,
-									  (options->pooling & MB_POOL_POOLER) != 0 ?
-									  MB_TASK_POOLER : MB_TASK_EMBED);
-	plan->model = model;
-	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
-	options->layers = mobilebert_layer(fcinfo, 4,
-									   (size_t) model->image.config.layers + 1,
-									   model->image.config.layers);
-	options_finish(plan);
-}
-
 /* Fill in what the model decides. */
 static void
 options_finish(EmbedPlan *plan)
@@ -270,6 +202,34 @@ options_finish(EmbedPlan *plan)
 		if ((options->pooling & pooling_order[i]) != 0)
 			options->dimension += config->hidden_size;
 	}
+}
+
+/* The options that the forms for texts and for ids share: 1 to 4. */
+static void
+options_model(EmbedPlan *plan)
+{
+	FunctionCallInfo fcinfo = plan->fcinfo;
+	EmbedOptions *options = &plan->options;
+	const MobilebertModel *model;
+
+	options->pooling = pooling_option(ARG_TEXT(2));
+	model = mobilebert_model_argument(fcinfo, 1,
+									  (options->pooling & MB_POOL_POOLER) != 0 ?
+									  MB_TASK_POOLER : MB_TASK_EMBED);
+	plan->model = model;
+	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
+	options->layers = mobilebert_layer(fcinfo, 4,
+									   (size_t) model->image.config.layers + 1,
+									   model->image.config.layers);
+	options_finish(plan);
+}
+
+static void
+plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->fcinfo = fcinfo;
+	plan->context = CurrentMemoryContext;
 }
 
 /* Model and options of embed(text) and embed(text[]). */
@@ -424,14 +384,6 @@ pool_sums(const EmbedPlan *plan, const EmbedSums *sums, float *out)
  * Jobs
  */
 
-static void
-plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
-{
-	memset(plan, 0, sizeof(*plan));
-	plan->fcinfo = fcinfo;
-	plan->context = CurrentMemoryContext;
-}
-
 /* Do all modes of pooling read the first token's state alone? */
 static bool
 reads_first_only(const EmbedOptions *options)
@@ -464,6 +416,61 @@ same_text(const text *a, const text *b)
 {
 	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static void
+job_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
+{
+	mobilebert_input_window(((EmbedJob *) call)->in, n, sequence);
+}
+
+static void
+job_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
+		 const float *states)
+{
+	EmbedJob   *job = (EmbedJob *) call;
+	const EmbedPlan *plan = job->plan;
+	size_t		width = plan->model->image.config.hidden_size;
+	size_t		count = sequence->keep_to - sequence->keep_from;
+
+	states += sequence->keep_from * width;
+	if (job->sums != NULL)
+		sums_add(job->sums, states, count, width);
+	if (n + 1 < call->sequences)
+		return;
+
+	job->vector = MemoryContextAlloc(plan->context,
+									 plan->options.dimension * sizeof(float));
+	if (job->sums == NULL)
+		pool_rows(plan, states, count, NULL, job->vector);
+	else
+	{
+		pool_sums(plan, job->sums, job->vector);
+		sums_free(job->sums);
+		job->sums = NULL;
+	}
+	job->running = false;
+
+	/* A cut text is not kept: it must be noted again when it comes again. */
+	if (job->cut_tokens == 0 && mobilebert_cache_size > 0)
+	{
+		size_t		size;
+		void	   *key = plan_key(plan, job->input, &size);
+
+		mobilebert_result_store(key, size, job->vector,
+								plan->options.dimension);
+		pfree(key);
+	}
+}
+
+static Datum
+job_result(MobilebertCall *call, bool *null)
+{
+	EmbedJob   *job = (EmbedJob *) call;
+
+	*null = false;
+	return PointerGetDatum(mobilebert_real_array(job->vector,
+												 job->plan->options.dimension));
 }
 
 static void
@@ -530,61 +537,6 @@ job_begin(EmbedJob *job)
 		job->sums = sums_make(plan->model->image.config.hidden_size);
 		MemoryContextSwitchTo(old);
 	}
-}
-
-static void
-job_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
-{
-	mobilebert_input_window(((EmbedJob *) call)->in, n, sequence);
-}
-
-static void
-job_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
-		 const float *states)
-{
-	EmbedJob   *job = (EmbedJob *) call;
-	const EmbedPlan *plan = job->plan;
-	size_t		width = plan->model->image.config.hidden_size;
-	size_t		count = sequence->keep_to - sequence->keep_from;
-
-	states += sequence->keep_from * width;
-	if (job->sums != NULL)
-		sums_add(job->sums, states, count, width);
-	if (n + 1 < call->sequences)
-		return;
-
-	job->vector = MemoryContextAlloc(plan->context,
-									 plan->options.dimension * sizeof(float));
-	if (job->sums == NULL)
-		pool_rows(plan, states, count, NULL, job->vector);
-	else
-	{
-		pool_sums(plan, job->sums, job->vector);
-		sums_free(job->sums);
-		job->sums = NULL;
-	}
-	job->running = false;
-
-	/* A cut text is not kept: it must be noted again when it comes again. */
-	if (job->cut_tokens == 0 && mobilebert_cache_size > 0)
-	{
-		size_t		size;
-		void	   *key = plan_key(plan, job->input, &size);
-
-		mobilebert_result_store(key, size, job->vector,
-								plan->options.dimension);
-		pfree(key);
-	}
-}
-
-static Datum
-job_result(MobilebertCall *call, bool *null)
-{
-	EmbedJob   *job = (EmbedJob *) call;
-
-	*null = false;
-	return PointerGetDatum(mobilebert_real_array(job->vector,
-												 job->plan->options.dimension));
 }
 
 /*
@@ -661,6 +613,7 @@ memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input)
 	MemoryContextSwitchTo(old);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_embed);
 Datum
 mobilebert_embed(PG_FUNCTION_ARGS)
 {
@@ -775,11 +728,7 @@ mobilebert_similarity_begin(FunctionCallInfo fcinfo)
 	return &pair->call;
 }
 
-Datum
-mobilebert_similarity(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_similarity_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_similarity);
 
 /*
  * embed(text[])
@@ -966,6 +915,7 @@ array_run(EmbedArray *array, const EmbedPlan *plan)
  * embed(input text[], model text, ...) -> setof real[], a row for each element
  * in order, NULL for NULL
  */
+PG_FUNCTION_INFO_V1(mobilebert_embed_array);
 Datum
 mobilebert_embed_array(PG_FUNCTION_ARGS)
 {
@@ -985,6 +935,7 @@ mobilebert_embed_array(PG_FUNCTION_ARGS)
  * embed(input_ids int[], model text, pooling text, normalized bool, layer int,
  * token_type_ids int[], attention_mask int[]) -> real[]
  */
+PG_FUNCTION_INFO_V1(mobilebert_embed_ids);
 Datum
 mobilebert_embed_ids(PG_FUNCTION_ARGS)
 {

@@ -39,11 +39,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_fill_mask);
-PG_FUNCTION_INFO_V1(mobilebert_best_token);
-PG_FUNCTION_INFO_V1(mobilebert_token_log_probability);
-PG_FUNCTION_INFO_V1(mobilebert_pseudo_perplexity);
-
 #define DEFAULT_TOP_K 5
 
 /* A mask, and its best tokens, best first. */
@@ -78,34 +73,6 @@ typedef struct TokenCall
 	double	   *logarithms;		/* [call.sequences] */
 	int32	   *masked;			/* the sequence at hand */
 } TokenCall;
-
-static int	compare_ids(const void *a, const void *b);
-static int32 target_id(FillCall *fill, Datum target, mb_arena *arena);
-static void fill_targets(FillCall *fill, ArrayType *array);
-static void check_mask_token(const MobilebertModel *model);
-static void fill_top_k(FillCall *fill, FunctionCallInfo fcinfo, int n);
-static void fill_masks(FillCall *fill, MobilebertInput *in);
-static FillCall *fill_begin(FunctionCallInfo fcinfo);
-static void fill_sequence(MobilebertCall *call, size_t n,
-						  MobilebertSequence *sequence);
-static void fill_best(const FillCall *fill, FillMask *mask, float *scores);
-static void fill_take(MobilebertCall *call, size_t n,
-					  const MobilebertSequence *sequence, const float *states);
-static Datum fill_decode(FillCall *fill, const int32 *ids, size_t count,
-						 bool skip_special);
-static Datum fill_text(FillCall *fill, const FillMask *mask, int32 id);
-static Datum fill_result(MobilebertCall *call, bool *null);
-static MobilebertCall *fill_mask_begin(FunctionCallInfo fcinfo);
-static Datum best_token_result(MobilebertCall *call, bool *null);
-static TokenCall *token_begin(FunctionCallInfo fcinfo);
-static void token_sequence(MobilebertCall *call, size_t n,
-						   MobilebertSequence *sequence);
-static void token_take(MobilebertCall *call, size_t n,
-					   const MobilebertSequence *sequence,
-					   const float *states);
-static Datum token_result(MobilebertCall *call, bool *null);
-static MobilebertCall *token_log_probability_begin(FunctionCallInfo fcinfo);
-static Datum perplexity_result(MobilebertCall *call, bool *null);
 
 /*
  * Targets
@@ -280,54 +247,6 @@ fill_masks(FillCall *fill, MobilebertInput *in)
 	}
 }
 
-/* Arguments of fill_mask(); best_token() has the first two. */
-static FillCall *
-fill_begin(FunctionCallInfo fcinfo)
-{
-	FillCall   *fill;
-	MobilebertInput in;
-	MobilebertOverflow overflow;
-	size_t		max_length;
-	size_t		bytes;
-	size_t		i;
-
-	if (PG_ARGISNULL(0))
-		return NULL;
-	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_ERROR);
-	fill = palloc0(sizeof(FillCall));
-	fill->fcinfo = fcinfo;
-	fill->call.model = mobilebert_model_argument(fcinfo, 1, MB_TASK_FILL_MASK);
-	fill->call.layers = fill->call.model->image.config.layers;
-	fill->call.sequence = fill_sequence;
-	fill->call.take = fill_take;
-	check_mask_token(fill->call.model);
-	max_length = mobilebert_max_length(fcinfo, 6, fill->call.model,
-									   mobilebert_positions(fill->call.model));
-	if (ARG_IS_GIVEN(3))
-		fill_targets(fill, PG_GETARG_ARRAYTYPE_P(3));
-	fill_top_k(fill, fcinfo, 2);
-
-	mobilebert_input_read(&in, fcinfo, fill->call.model, PG_GETARG_TEXT_PP(0),
-						  NULL, overflow, max_length,
-						  mobilebert_stride(fcinfo, 5, fill->call.model,
-											max_length));
-	mobilebert_rows_init(&fill->rows, fcinfo, fill->call.model, false, 0);
-	fill_masks(fill, &in);
-	mobilebert_input_free(&in);
-	fill->call.sequences = fill->rows.count;
-
-	if (!mb_size_multiply(fill->count, fill->top_k *
-						  (sizeof(int32) + sizeof(float)), &bytes))
-		bytes = SIZE_MAX;
-	mobilebert_workspace_check(bytes);
-	for (i = 0; i < fill->count; i++)
-	{
-		fill->masks[i].ids = palloc(fill->top_k * sizeof(int32));
-		fill->masks[i].scores = palloc(fill->top_k * sizeof(float));
-	}
-	return fill;
-}
-
 static void
 fill_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
 {
@@ -384,6 +303,54 @@ fill_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	}
 	pfree(scratch);
 	pfree(scores);
+}
+
+/* Arguments of fill_mask(); best_token() has the first two. */
+static FillCall *
+fill_begin(FunctionCallInfo fcinfo)
+{
+	FillCall   *fill;
+	MobilebertInput in;
+	MobilebertOverflow overflow;
+	size_t		max_length;
+	size_t		bytes;
+	size_t		i;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_ERROR);
+	fill = palloc0(sizeof(FillCall));
+	fill->fcinfo = fcinfo;
+	fill->call.model = mobilebert_model_argument(fcinfo, 1, MB_TASK_FILL_MASK);
+	fill->call.layers = fill->call.model->image.config.layers;
+	fill->call.sequence = fill_sequence;
+	fill->call.take = fill_take;
+	check_mask_token(fill->call.model);
+	max_length = mobilebert_max_length(fcinfo, 6, fill->call.model,
+									   mobilebert_positions(fill->call.model));
+	if (ARG_IS_GIVEN(3))
+		fill_targets(fill, PG_GETARG_ARRAYTYPE_P(3));
+	fill_top_k(fill, fcinfo, 2);
+
+	mobilebert_input_read(&in, fcinfo, fill->call.model, PG_GETARG_TEXT_PP(0),
+						  NULL, overflow, max_length,
+						  mobilebert_stride(fcinfo, 5, fill->call.model,
+											max_length));
+	mobilebert_rows_init(&fill->rows, fcinfo, fill->call.model, false, 0);
+	fill_masks(fill, &in);
+	mobilebert_input_free(&in);
+	fill->call.sequences = fill->rows.count;
+
+	if (!mb_size_multiply(fill->count, fill->top_k *
+						  (sizeof(int32) + sizeof(float)), &bytes))
+		bytes = SIZE_MAX;
+	mobilebert_workspace_check(bytes);
+	for (i = 0; i < fill->count; i++)
+	{
+		fill->masks[i].ids = palloc(fill->top_k * sizeof(int32));
+		fill->masks[i].scores = palloc(fill->top_k * sizeof(float));
+	}
+	return fill;
 }
 
 /* As text, 0 when the database encoding lacks a character. */
@@ -472,8 +439,13 @@ fill_result(MobilebertCall *call, bool *null)
 	return (Datum) 0;
 }
 
+/*
+ * fill_mask(input text [, model text, top_k int, targets text[],
+ * overflow text, stride int, max_length int]) -> setof (mask_no, rank, token,
+ * token_id, score, sequence)
+ */
 static MobilebertCall *
-fill_mask_begin(FunctionCallInfo fcinfo)
+mobilebert_fill_mask_begin(FunctionCallInfo fcinfo)
 {
 	FillCall   *fill = fill_begin(fcinfo);
 
@@ -483,16 +455,7 @@ fill_mask_begin(FunctionCallInfo fcinfo)
 	return &fill->call;
 }
 
-/*
- * fill_mask(input text [, model text, top_k int, targets text[],
- * overflow text, stride int, max_length int]) -> setof (mask_no, rank, token,
- * token_id, score, sequence)
- */
-Datum
-mobilebert_fill_mask(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, fill_mask_begin);
-}
+MOBILEBERT_ROWS_FUNCTION(mobilebert_fill_mask);
 
 static Datum
 best_token_result(MobilebertCall *call, bool *null)
@@ -522,15 +485,45 @@ mobilebert_best_token_begin(FunctionCallInfo fcinfo)
 	return &fill->call;
 }
 
-Datum
-mobilebert_best_token(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_best_token_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_best_token);
 
 /*
  * token_log_probability, pseudo_perplexity
  */
+
+static void
+token_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
+{
+	TokenCall  *token = (TokenCall *) call;
+
+	mobilebert_rows_sequence(&token->rows, 0, false, sequence);
+	memcpy(token->masked, sequence->ids, sequence->length * sizeof(int32));
+	token->masked[token->positions[n]] = call->model->image.tokenizer.mask_id;
+	sequence->ids = token->masked;
+}
+
+static void
+token_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
+		   const float *states)
+{
+	TokenCall  *token = (TokenCall *) call;
+	const mb_model *model = &call->model->image.model;
+	size_t		width = model->config.hidden_size;
+	size_t		vocabulary = model->config.vocab_size;
+	size_t		position = token->positions[n];
+	float	   *scratch = palloc(width * sizeof(float));
+	float	   *logits = palloc(vocabulary * sizeof(float));
+
+	(void) sequence;
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_FILL_MASK,
+				states + position * width, scratch, logits,
+				&mobilebert_cancel);
+	token->logarithms[n] =
+		-mb_cross_entropy(logits, vocabulary,
+						  (size_t) token->rows.rows[0].ids[position]);
+	pfree(scratch);
+	pfree(logits);
+}
 
 static TokenCall *
 token_begin(FunctionCallInfo fcinfo)
@@ -573,40 +566,6 @@ token_begin(FunctionCallInfo fcinfo)
 	return token;
 }
 
-static void
-token_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
-{
-	TokenCall  *token = (TokenCall *) call;
-
-	mobilebert_rows_sequence(&token->rows, 0, false, sequence);
-	memcpy(token->masked, sequence->ids, sequence->length * sizeof(int32));
-	token->masked[token->positions[n]] = call->model->image.tokenizer.mask_id;
-	sequence->ids = token->masked;
-}
-
-static void
-token_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
-		   const float *states)
-{
-	TokenCall  *token = (TokenCall *) call;
-	const mb_model *model = &call->model->image.model;
-	size_t		width = model->config.hidden_size;
-	size_t		vocabulary = model->config.vocab_size;
-	size_t		position = token->positions[n];
-	float	   *scratch = palloc(width * sizeof(float));
-	float	   *logits = palloc(vocabulary * sizeof(float));
-
-	(void) sequence;
-	ENGINE_CALL(mb_head_logits, model, MB_TASK_FILL_MASK,
-				states + position * width, scratch, logits,
-				&mobilebert_cancel);
-	token->logarithms[n] =
-		-mb_cross_entropy(logits, vocabulary,
-						  (size_t) token->rows.rows[0].ids[position]);
-	pfree(scratch);
-	pfree(logits);
-}
-
 static Datum
 token_result(MobilebertCall *call, bool *null)
 {
@@ -632,8 +591,12 @@ token_result(MobilebertCall *call, bool *null)
 	return (Datum) 0;
 }
 
+/*
+ * token_log_probability(input text [, model text]) -> setof (token_no, token,
+ * log_probability)
+ */
 static MobilebertCall *
-token_log_probability_begin(FunctionCallInfo fcinfo)
+mobilebert_token_log_probability_begin(FunctionCallInfo fcinfo)
 {
 	TokenCall  *token = token_begin(fcinfo);
 
@@ -643,15 +606,7 @@ token_log_probability_begin(FunctionCallInfo fcinfo)
 	return &token->call;
 }
 
-/*
- * token_log_probability(input text [, model text]) -> setof (token_no, token,
- * log_probability)
- */
-Datum
-mobilebert_token_log_probability(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, token_log_probability_begin);
-}
+MOBILEBERT_ROWS_FUNCTION(mobilebert_token_log_probability);
 
 /* A text without tokens has no perplexity. */
 static Datum
@@ -681,8 +636,4 @@ mobilebert_pseudo_perplexity_begin(FunctionCallInfo fcinfo)
 	return &token->call;
 }
 
-Datum
-mobilebert_pseudo_perplexity(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_pseudo_perplexity_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_pseudo_perplexity);

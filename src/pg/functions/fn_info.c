@@ -21,12 +21,6 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_model_config);
-PG_FUNCTION_INFO_V1(mobilebert_fingerprint);
-PG_FUNCTION_INFO_V1(mobilebert_prewarm);
-PG_FUNCTION_INFO_V1(mobilebert_memory_needed);
-PG_FUNCTION_INFO_V1(mobilebert_build_info);
-
 static Datum
 jsonb_from_utf8(const char *utf8, size_t length)
 {
@@ -61,6 +55,7 @@ default_labels(uint32 count)
 	return json.data;
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_model_config);
 Datum
 mobilebert_model_config(PG_FUNCTION_ARGS)
 {
@@ -98,6 +93,7 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(result);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_fingerprint);
 Datum
 mobilebert_fingerprint(PG_FUNCTION_ARGS)
 {
@@ -111,6 +107,7 @@ mobilebert_fingerprint(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(hex));
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_prewarm);
 Datum
 mobilebert_prewarm(PG_FUNCTION_ARGS)
 {
@@ -133,6 +130,7 @@ mobilebert_prewarm(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64((int64) model->size);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_memory_needed);
 Datum
 mobilebert_memory_needed(PG_FUNCTION_ARGS)
 {
@@ -169,6 +167,7 @@ put_row(ReturnSetInfo *rsinfo, const char *name, const char *value)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_build_info);
 Datum
 mobilebert_build_info(PG_FUNCTION_ARGS)
 {

@@ -45,35 +45,9 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_loss_label);
-PG_FUNCTION_INFO_V1(mobilebert_loss_name);
-PG_FUNCTION_INFO_V1(mobilebert_loss_target);
-PG_FUNCTION_INFO_V1(mobilebert_loss_targets);
-PG_FUNCTION_INFO_V1(mobilebert_loss_tokens);
-PG_FUNCTION_INFO_V1(mobilebert_loss_tags);
-PG_FUNCTION_INFO_V1(mobilebert_loss_positions);
-PG_FUNCTION_INFO_V1(mobilebert_loss_answer);
-PG_FUNCTION_INFO_V1(mobilebert_loss_choice);
-PG_FUNCTION_INFO_V1(mobilebert_loss_labels_batch);
-PG_FUNCTION_INFO_V1(mobilebert_loss_targets_batch);
-PG_FUNCTION_INFO_V1(mobilebert_loss_choice_batch);
-
 /* Heads that take an int for a sequence, and one for each token. */
 #define SEQUENCE_HEADS (MB_TASK_CLASSIFY | MB_TASK_NEXT_SENTENCE)
 #define TOKEN_HEADS (MB_TASK_NER | MB_TASK_FILL_MASK)
-
-static Datum *texts_read(ArrayType *array, const char *what, int dimensions,
-						 size_t *count);
-static const float *real_values(ArrayType *array, const char *what,
-								size_t *count);
-static int32 label_number(const LossCall *loss, text *name,
-						  const char *pipeline);
-static void add_text(LossCall *loss, FunctionCallInfo fcinfo, int second);
-static void add_batch(LossCall *loss, ArrayType *inputs, ArrayType *pairs);
-static int32 *masked_labels(LossCall *loss, text *truth);
-static LossCall *answer_call(FunctionCallInfo fcinfo);
-static bool answer_tokens(LossCall *loss, const mb_encoding *encoding,
-						  text *context, text *answer, int32 start);
 
 /*
  * Arguments
@@ -198,11 +172,7 @@ mobilebert_loss_label_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_label(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_label_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_label);
 
 /*
  * The tokens of the true text where the input has masks, and no label
@@ -267,11 +237,7 @@ mobilebert_loss_name_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_name(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_name_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_name);
 
 /* loss(input text, model text, target double precision, pair text) */
 MobilebertCall *
@@ -293,11 +259,7 @@ mobilebert_loss_target_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_target(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_target_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_target);
 
 /* loss(input text, model text, targets real[], pair text) */
 MobilebertCall *
@@ -317,11 +279,7 @@ mobilebert_loss_targets_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_targets(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_targets_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_targets);
 
 /*
  * Labels of tokens
@@ -351,11 +309,7 @@ mobilebert_loss_tokens_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_tokens(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_tokens_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_tokens);
 
 /*
  * loss(words text[], model text, tags text[]): the first token of a word has
@@ -410,11 +364,7 @@ mobilebert_loss_tags_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_tags(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_tags_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_tags);
 
 /*
  * Answers
@@ -456,11 +406,7 @@ mobilebert_loss_positions_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_positions(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_positions_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_positions);
 
 /*
  * The first and the last token of an answer that begins at character "start":
@@ -554,11 +500,7 @@ mobilebert_loss_answer_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_answer(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_answer_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_answer);
 
 /*
  * Choices
@@ -593,11 +535,7 @@ mobilebert_loss_choice_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_choice(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_choice_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_choice);
 
 /*
  * Batches
@@ -646,11 +584,7 @@ mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_labels_batch(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_labels_batch_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_labels_batch);
 
 /* loss(input text[], model text, targets real[], pair text[]) */
 MobilebertCall *
@@ -671,11 +605,7 @@ mobilebert_loss_targets_batch_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_targets_batch(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_targets_batch_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_targets_batch);
 
 /*
  * loss(prompt text[], choices text[], model text, choice_no int[]): choices
@@ -721,8 +651,4 @@ mobilebert_loss_choice_batch_begin(FunctionCallInfo fcinfo)
 	return &loss->call;
 }
 
-Datum
-mobilebert_loss_choice_batch(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_loss_choice_batch_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_choice_batch);

@@ -42,11 +42,6 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_ner);
-PG_FUNCTION_INFO_V1(mobilebert_ner_words);
-PG_FUNCTION_INFO_V1(mobilebert_entities);
-PG_FUNCTION_INFO_V1(mobilebert_entities_words);
-
 /* Arguments; the last one is of words only. */
 #define NER_INPUT 0
 #define NER_MODEL 1
@@ -76,28 +71,6 @@ typedef struct NerCall
 	float	   *logits;			/* [labels] */
 	float	   *scratch;		/* [hidden_size] */
 } NerCall;
-
-static mb_aggregation ner_aggregation(FunctionCallInfo fcinfo);
-static mb_label *ner_ignored(FunctionCallInfo fcinfo, size_t *count);
-static void ner_tokenise(NerCall *ner, text *input);
-static size_t word_length(text *word, mb_document *utf8);
-static void ner_tokenise_words(NerCall *ner, ArrayType *array,
-							   text *delimiter);
-static void ner_fit(NerCall *ner, FunctionCallInfo fcinfo, size_t max_length);
-static void ner_entities(NerCall *ner, FunctionCallInfo fcinfo);
-static NerCall *ner_make(FunctionCallInfo fcinfo, bool words);
-static void ner_sequence(MobilebertCall *call, size_t n,
-						 MobilebertSequence *sequence);
-static void ner_take(MobilebertCall *call, size_t n,
-					 const MobilebertSequence *sequence, const float *states);
-static Datum *ner_slices(NerCall *ner);
-static void ner_row(NerCall *ner, size_t n, Datum slice, Datum *values,
-					bool *nulls);
-static Datum ner_rows_result(MobilebertCall *call, bool *null);
-static Datum ner_array_result(MobilebertCall *call, bool *null);
-static MobilebertCall *ner_rows_begin(FunctionCallInfo fcinfo);
-static MobilebertCall *ner_words_rows_begin(FunctionCallInfo fcinfo);
-static MobilebertCall *ner_array_begin(FunctionCallInfo fcinfo, bool words);
 
 /*
  * Options
@@ -318,40 +291,6 @@ ner_entities(NerCall *ner, FunctionCallInfo fcinfo)
 	ner->scratch = palloc(model->image.config.hidden_size * sizeof(float));
 }
 
-/* A call, NULL for NULL; all it needs lives in the current context. */
-static NerCall *
-ner_make(FunctionCallInfo fcinfo, bool words)
-{
-	NerCall    *ner;
-	size_t		max_length;
-
-	if (PG_ARGISNULL(NER_INPUT))
-		return NULL;
-	ner = palloc0(sizeof(NerCall));
-	ner->call.model = mobilebert_model_argument(fcinfo, NER_MODEL,
-												MB_TASK_NER);
-	ner->call.layers = ner->call.model->image.config.layers;
-	ner->call.sequence = ner_sequence;
-	ner->call.take = ner_take;
-	ner->aggregation = ner_aggregation(fcinfo);
-	max_length = mobilebert_max_length(fcinfo, NER_MAX_LENGTH,
-									   ner->call.model, 0);
-	mobilebert_input_begin(&ner->in, ner->call.model, NULL, max_length);
-	if (words)
-		ner_tokenise_words(ner, PG_GETARG_ARRAYTYPE_P(NER_INPUT),
-						   ARG_IS_GIVEN(NER_DELIMITER) ?
-						   PG_GETARG_TEXT_PP(NER_DELIMITER) :
-						   cstring_to_text(" "));
-	else
-		ner_tokenise(ner, PG_GETARG_TEXT_P_COPY(NER_INPUT));
-	ner_fit(ner, fcinfo, max_length);
-	ner_entities(ner, fcinfo);
-
-	/* Without pieces there is nothing that the network could say. */
-	ner->call.sequences = ner->in.first.count > 0 ? ner->in.windows : 0;
-	return ner;
-}
-
 /*
  * The network
  */
@@ -405,6 +344,40 @@ ner_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	}
 	ENGINE_CALL(mb_entities_window, &ner->entities, next_start,
 				&mobilebert_cancel);
+}
+
+/* A call, NULL for NULL; all it needs lives in the current context. */
+static NerCall *
+ner_make(FunctionCallInfo fcinfo, bool words)
+{
+	NerCall    *ner;
+	size_t		max_length;
+
+	if (PG_ARGISNULL(NER_INPUT))
+		return NULL;
+	ner = palloc0(sizeof(NerCall));
+	ner->call.model = mobilebert_model_argument(fcinfo, NER_MODEL,
+												MB_TASK_NER);
+	ner->call.layers = ner->call.model->image.config.layers;
+	ner->call.sequence = ner_sequence;
+	ner->call.take = ner_take;
+	ner->aggregation = ner_aggregation(fcinfo);
+	max_length = mobilebert_max_length(fcinfo, NER_MAX_LENGTH,
+									   ner->call.model, 0);
+	mobilebert_input_begin(&ner->in, ner->call.model, NULL, max_length);
+	if (words)
+		ner_tokenise_words(ner, PG_GETARG_ARRAYTYPE_P(NER_INPUT),
+						   ARG_IS_GIVEN(NER_DELIMITER) ?
+						   PG_GETARG_TEXT_PP(NER_DELIMITER) :
+						   cstring_to_text(" "));
+	else
+		ner_tokenise(ner, PG_GETARG_TEXT_P_COPY(NER_INPUT));
+	ner_fit(ner, fcinfo, max_length);
+	ner_entities(ner, fcinfo);
+
+	/* Without pieces there is nothing that the network could say. */
+	ner->call.sequences = ner->in.first.count > 0 ? ner->in.windows : 0;
+	return ner;
 }
 
 /*
@@ -525,8 +498,13 @@ ner_array_result(MobilebertCall *call, bool *null)
 										   -1, false, TYPALIGN_DOUBLE));
 }
 
+/*
+ * ner(input text [, model text, aggregation_strategy text,
+ * ignore_labels text[], stride int, overflow text, max_length int])
+ * -> setof (entity, score, word, start_offset, end_offset, token_no, pieces)
+ */
 static MobilebertCall *
-ner_rows_begin(FunctionCallInfo fcinfo)
+mobilebert_ner_begin(FunctionCallInfo fcinfo)
 {
 	NerCall    *ner = ner_make(fcinfo, false);
 
@@ -537,8 +515,11 @@ ner_rows_begin(FunctionCallInfo fcinfo)
 	return &ner->call;
 }
 
+MOBILEBERT_ROWS_FUNCTION(mobilebert_ner);
+
+/* ner(words text[] [, model text, ..., max_length int, delimiter text]) */
 static MobilebertCall *
-ner_words_rows_begin(FunctionCallInfo fcinfo)
+mobilebert_ner_words_begin(FunctionCallInfo fcinfo)
 {
 	NerCall    *ner = ner_make(fcinfo, true);
 
@@ -548,6 +529,8 @@ ner_words_rows_begin(FunctionCallInfo fcinfo)
 	ner->call.result = ner_rows_result;
 	return &ner->call;
 }
+
+MOBILEBERT_ROWS_FUNCTION(mobilebert_ner_words);
 
 static MobilebertCall *
 ner_array_begin(FunctionCallInfo fcinfo, bool words)
@@ -564,24 +547,6 @@ ner_array_begin(FunctionCallInfo fcinfo, bool words)
 	return &ner->call;
 }
 
-/*
- * ner(input text [, model text, aggregation_strategy text,
- * ignore_labels text[], stride int, overflow text, max_length int])
- * -> setof (entity, score, word, start_offset, end_offset, token_no, pieces)
- */
-Datum
-mobilebert_ner(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, ner_rows_begin);
-}
-
-/* ner(words text[] [, model text, ..., max_length int, delimiter text]) */
-Datum
-mobilebert_ner_words(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, ner_words_rows_begin);
-}
-
 /* entities(input text [, model text, ...]) -> mobilebert.entity[] */
 MobilebertCall *
 mobilebert_entities_begin(FunctionCallInfo fcinfo)
@@ -589,11 +554,7 @@ mobilebert_entities_begin(FunctionCallInfo fcinfo)
 	return ner_array_begin(fcinfo, false);
 }
 
-Datum
-mobilebert_entities(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_entities_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_entities);
 
 /* entities(words text[] [, model text, ...]) -> mobilebert.entity[] */
 MobilebertCall *
@@ -602,8 +563,4 @@ mobilebert_entities_words_begin(FunctionCallInfo fcinfo)
 	return ner_array_begin(fcinfo, true);
 }
 
-Datum
-mobilebert_entities_words(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_entities_words_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_entities_words);

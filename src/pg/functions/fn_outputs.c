@@ -37,12 +37,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_hidden_states);
-PG_FUNCTION_INFO_V1(mobilebert_hidden_states_ids);
-PG_FUNCTION_INFO_V1(mobilebert_attentions);
-PG_FUNCTION_INFO_V1(mobilebert_attentions_ids);
-PG_FUNCTION_INFO_V1(mobilebert_logits);
-
 #define ALL ((size_t) -1)
 
 typedef struct OutputCall
@@ -72,38 +66,8 @@ typedef struct OutputCall
 	ArrayType  *array;			/* of the row being written */
 } OutputCall;
 
-static void output_init(OutputCall *call, FunctionCallInfo fcinfo,
-						mb_task task, void (*run) (OutputCall *call));
-static void output_keep(OutputCall *call, size_t from, size_t to);
-static void output_tokens(OutputCall *call);
-static void output_pass(OutputCall *call);
-static void output_text(OutputCall *call, int pair,
-						MobilebertOverflow overflow, size_t max_length,
-						size_t stride);
-static void output_ids(OutputCall *call, int types, int mask);
-static void stores_make(OutputCall *call);
-static void stores_join(OutputCall *call);
-static void put_states(OutputCall *call, size_t layer, const float *states);
-static mb_status catch_error(OutputCall *call);
-static mb_status observe_hidden(void *context, size_t layer,
-								const float *states);
-static void hidden_init(OutputCall *call, FunctionCallInfo fcinfo);
-static void hidden_run(OutputCall *call);
-static mb_task logits_head(text *head, const MobilebertModel *model);
-static void put_logits(OutputCall *call, const float *states);
-static void logits_run(OutputCall *call);
-static void put_attention(OutputCall *call, size_t layer, size_t head,
-						  size_t first_query, size_t queries,
-						  const float *probabilities);
-static mb_status observe_attention(void *context, size_t layer,
-								   size_t sequence, size_t head,
-								   size_t first_query, size_t queries,
-								   const float *probabilities);
-static void attentions_init(OutputCall *call, FunctionCallInfo fcinfo);
-static void attentions_run(OutputCall *call);
-
 /*
- * Input
+ * Passes
  */
 
 static void
@@ -172,6 +136,50 @@ output_pass(OutputCall *call)
 	MemoryContextReset(call->scratch);
 }
 
+/*
+ * Several passes
+ */
+
+/* Layer 0 is the first to be read: it goes to the result at once. */
+static void
+stores_make(OutputCall *call)
+{
+	size_t		layers = call->model->image.config.layers;
+	size_t		i;
+
+	call->stores = palloc0((layers + 1) * sizeof(Tuplestorestate *));
+	call->stores[0] = call->info->setResult;
+	for (i = 1; i <= layers; i++)
+		call->stores[i] = tuplestore_begin_heap(false, false,
+												Max(work_mem / (int) layers,
+													64));
+}
+
+/* Append the layers' rows to the result. */
+static void
+stores_join(OutputCall *call)
+{
+	size_t		layers = call->model->image.config.layers;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(call->info->setDesc,
+													&TTSOpsMinimalTuple);
+	size_t		i;
+
+	for (i = 1; i <= layers; i++)
+	{
+		while (tuplestore_gettupleslot(call->stores[i], true, false, slot))
+		{
+			tuplestore_puttupleslot(call->info->setResult, slot);
+			CHECK_FOR_INTERRUPTS();
+		}
+		tuplestore_end(call->stores[i]);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * Input
+ */
+
 /* All windows of a text. */
 static void
 output_text(OutputCall *call, int pair, MobilebertOverflow overflow,
@@ -218,46 +226,6 @@ output_ids(OutputCall *call, int types, int mask)
 	output_keep(call, 0, ids.sequence.length);
 	call->mask = ids.mask;
 	output_pass(call);
-}
-
-/*
- * Several passes
- */
-
-/* Layer 0 is the first to be read: it goes to the result at once. */
-static void
-stores_make(OutputCall *call)
-{
-	size_t		layers = call->model->image.config.layers;
-	size_t		i;
-
-	call->stores = palloc0((layers + 1) * sizeof(Tuplestorestate *));
-	call->stores[0] = call->info->setResult;
-	for (i = 1; i <= layers; i++)
-		call->stores[i] = tuplestore_begin_heap(false, false,
-												Max(work_mem / (int) layers,
-													64));
-}
-
-/* Append the layers' rows to the result. */
-static void
-stores_join(OutputCall *call)
-{
-	size_t		layers = call->model->image.config.layers;
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(call->info->setDesc,
-													&TTSOpsMinimalTuple);
-	size_t		i;
-
-	for (i = 1; i <= layers; i++)
-	{
-		while (tuplestore_gettupleslot(call->stores[i], true, false, slot))
-		{
-			tuplestore_puttupleslot(call->info->setResult, slot);
-			CHECK_FOR_INTERRUPTS();
-		}
-		tuplestore_end(call->stores[i]);
-	}
-	ExecDropSingleTupleTableSlot(slot);
 }
 
 /*
@@ -326,15 +294,6 @@ observe_hidden(void *context, size_t layer, const float *states)
 }
 
 static void
-hidden_init(OutputCall *call, FunctionCallInfo fcinfo)
-{
-	output_init(call, fcinfo, MB_TASK_EMBED, hidden_run);
-	call->layer = mobilebert_layer(fcinfo, 3,
-								   (size_t) call->model->image.config.layers + 1,
-								   ALL);
-}
-
-static void
 hidden_run(OutputCall *call)
 {
 	mb_observer observer = {call, observe_hidden, NULL};
@@ -354,10 +313,20 @@ hidden_run(OutputCall *call)
 	mobilebert_workspace_release(workspace);
 }
 
+static void
+hidden_init(OutputCall *call, FunctionCallInfo fcinfo)
+{
+	output_init(call, fcinfo, MB_TASK_EMBED, hidden_run);
+	call->layer = mobilebert_layer(fcinfo, 3,
+								   (size_t) call->model->image.config.layers + 1,
+								   ALL);
+}
+
 /*
  * hidden_states(input text [, model text, pair text, layer int,
  * overflow text, stride int]) -> setof (layer, token_no, token, state)
  */
+PG_FUNCTION_INFO_V1(mobilebert_hidden_states);
 Datum
 mobilebert_hidden_states(PG_FUNCTION_ARGS)
 {
@@ -380,6 +349,7 @@ mobilebert_hidden_states(PG_FUNCTION_ARGS)
  * hidden_states(input_ids int[], model text, token_type_ids int[], layer int,
  * attention_mask int[]) -> the same
  */
+PG_FUNCTION_INFO_V1(mobilebert_hidden_states_ids);
 Datum
 mobilebert_hidden_states_ids(PG_FUNCTION_ARGS)
 {
@@ -478,6 +448,7 @@ logits_run(OutputCall *call)
  * logits(input text [, model text, pair text, head text, overflow text,
  * max_length int]) -> setof (token_no, logits)
  */
+PG_FUNCTION_INFO_V1(mobilebert_logits);
 Datum
 mobilebert_logits(PG_FUNCTION_ARGS)
 {
@@ -557,6 +528,19 @@ observe_attention(void *context, size_t layer, size_t sequence, size_t head,
 }
 
 static void
+attentions_run(OutputCall *call)
+{
+	mb_observer observer = {call, NULL, observe_attention};
+	size_t		layers = call->layer == ALL ?
+		call->model->image.config.layers : call->layer + 1;
+	const float *states;
+
+	mobilebert_workspace_release(mobilebert_pass_run(&call->pass, call->mask,
+													 layers, &observer,
+													 &states));
+}
+
+static void
 attentions_init(OutputCall *call, FunctionCallInfo fcinfo)
 {
 	const mb_config *config;
@@ -578,23 +562,11 @@ attentions_init(OutputCall *call, FunctionCallInfo fcinfo)
 	}
 }
 
-static void
-attentions_run(OutputCall *call)
-{
-	mb_observer observer = {call, NULL, observe_attention};
-	size_t		layers = call->layer == ALL ?
-		call->model->image.config.layers : call->layer + 1;
-	const float *states;
-
-	mobilebert_workspace_release(mobilebert_pass_run(&call->pass, call->mask,
-													 layers, &observer,
-													 &states));
-}
-
 /*
  * attentions(input text [, model text, pair text, layer int, head int]) ->
  * setof (layer, head, token_no, weights)
  */
+PG_FUNCTION_INFO_V1(mobilebert_attentions);
 Datum
 mobilebert_attentions(PG_FUNCTION_ARGS)
 {
@@ -613,6 +585,7 @@ mobilebert_attentions(PG_FUNCTION_ARGS)
  * attentions(input_ids int[], model text, token_type_ids int[], layer int,
  * head int, attention_mask int[]) -> the same
  */
+PG_FUNCTION_INFO_V1(mobilebert_attentions_ids);
 Datum
 mobilebert_attentions_ids(PG_FUNCTION_ARGS)
 {

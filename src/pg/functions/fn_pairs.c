@@ -29,10 +29,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_next_sentence);
-PG_FUNCTION_INFO_V1(mobilebert_choose);
-PG_FUNCTION_INFO_V1(mobilebert_best_choice);
-
 typedef struct NextCall
 {
 	MobilebertCall call;
@@ -52,22 +48,6 @@ typedef struct ChooseCall
 	int			first;			/* subscript of the array's first element */
 	float	   *logits;			/* [rows.count] */
 } ChooseCall;
-
-static void next_sequence(MobilebertCall *call, size_t n,
-						  MobilebertSequence *sequence);
-static void next_take(MobilebertCall *call, size_t n,
-					  const MobilebertSequence *sequence, const float *states);
-static Datum next_result(MobilebertCall *call, bool *null);
-static void choices_read(ChooseCall *choose, ArrayType *array);
-static ChooseCall *choose_begin(FunctionCallInfo fcinfo);
-static void choose_sequence(MobilebertCall *call, size_t n,
-							MobilebertSequence *sequence);
-static void choose_take(MobilebertCall *call, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static Datum choose_result(MobilebertCall *call, bool *null);
-static MobilebertCall *choose_rows_begin(FunctionCallInfo fcinfo);
-static Datum best_choice_result(MobilebertCall *call, bool *null);
 
 /*
  * next_sentence
@@ -133,11 +113,7 @@ mobilebert_next_sentence_begin(FunctionCallInfo fcinfo)
 	return &next->call;
 }
 
-Datum
-mobilebert_next_sentence(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_next_sentence_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_next_sentence);
 
 /*
  * choose
@@ -163,6 +139,27 @@ choices_read(ChooseCall *choose, ArrayType *array)
 			break;
 	}
 	array_free_iterator(iterator);
+}
+
+static void
+choose_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
+{
+	ChooseCall *choose = (ChooseCall *) call;
+
+	mobilebert_rows_sequence(&choose->rows, n, choose->padded, sequence);
+}
+
+static void
+choose_take(MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence, const float *states)
+{
+	const mb_model *model = &call->model->image.model;
+	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
+
+	(void) sequence;
+	ENGINE_CALL(mb_head_logits, model, MB_TASK_CHOOSE, states, scratch,
+				&((ChooseCall *) call)->logits[n], &mobilebert_cancel);
+	pfree(scratch);
 }
 
 /*
@@ -207,27 +204,6 @@ choose_begin(FunctionCallInfo fcinfo)
 	return choose;
 }
 
-static void
-choose_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
-{
-	ChooseCall *choose = (ChooseCall *) call;
-
-	mobilebert_rows_sequence(&choose->rows, n, choose->padded, sequence);
-}
-
-static void
-choose_take(MobilebertCall *call, size_t n,
-			const MobilebertSequence *sequence, const float *states)
-{
-	const mb_model *model = &call->model->image.model;
-	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
-
-	(void) sequence;
-	ENGINE_CALL(mb_head_logits, model, MB_TASK_CHOOSE, states, scratch,
-				&((ChooseCall *) call)->logits[n], &mobilebert_cancel);
-	pfree(scratch);
-}
-
 /* A null choice is not among those that share the probability. */
 static Datum
 choose_result(MobilebertCall *call, bool *null)
@@ -261,8 +237,9 @@ choose_result(MobilebertCall *call, bool *null)
 	return (Datum) 0;
 }
 
+/* choose(...) -> setof (choice_no, choice, score, logit) */
 static MobilebertCall *
-choose_rows_begin(FunctionCallInfo fcinfo)
+mobilebert_choose_begin(FunctionCallInfo fcinfo)
 {
 	ChooseCall *choose = choose_begin(fcinfo);
 
@@ -272,12 +249,7 @@ choose_rows_begin(FunctionCallInfo fcinfo)
 	return &choose->call;
 }
 
-/* choose(...) -> setof (choice_no, choice, score, logit) */
-Datum
-mobilebert_choose(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, choose_rows_begin);
-}
+MOBILEBERT_ROWS_FUNCTION(mobilebert_choose);
 
 /* The subscript of the best; the first of equals. */
 static Datum
@@ -309,8 +281,4 @@ mobilebert_best_choice_begin(FunctionCallInfo fcinfo)
 	return &choose->call;
 }
 
-Datum
-mobilebert_best_choice(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_best_choice_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_best_choice);

@@ -24,8 +24,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_pretraining);
-
 typedef struct PretrainingCall
 {
 	MobilebertCall call;
@@ -36,16 +34,6 @@ typedef struct PretrainingCall
 	ArrayType  *predictions;	/* [count][V] */
 	float		relationship[2];
 } PretrainingCall;
-
-static void positions_read(PretrainingCall *pretraining, ArrayType *array);
-static ArrayType *matrix_make(size_t rows, size_t columns);
-static void pretraining_sequence(MobilebertCall *call, size_t n,
-								 MobilebertSequence *sequence);
-static void pretraining_take(MobilebertCall *call, size_t n,
-							 const MobilebertSequence *sequence,
-							 const float *states);
-static Datum pretraining_result(MobilebertCall *call, bool *null);
-static MobilebertCall *pretraining_begin(FunctionCallInfo fcinfo);
 
 /* Option "positions": tokens, negative ones from the end; NULL: all. */
 static void
@@ -162,8 +150,12 @@ pretraining_result(MobilebertCall *call, bool *null)
 											 nulls));
 }
 
+/*
+ * pretraining(input text [, model text, pair text, positions int[]]) ->
+ * (prediction_logits real[][], seq_relationship_logits real[])
+ */
 static MobilebertCall *
-pretraining_begin(FunctionCallInfo fcinfo)
+mobilebert_pretraining_begin(FunctionCallInfo fcinfo)
 {
 	PretrainingCall *pretraining;
 	const MobilebertModel *model;
@@ -196,12 +188,4 @@ pretraining_begin(FunctionCallInfo fcinfo)
 	return &pretraining->call;
 }
 
-/*
- * pretraining(input text [, model text, pair text, positions int[]]) ->
- * (prediction_logits real[][], seq_relationship_logits real[])
- */
-Datum
-mobilebert_pretraining(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, pretraining_begin);
-}
+MOBILEBERT_VALUE_FUNCTION(mobilebert_pretraining);

@@ -30,17 +30,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_tokenize);
-PG_FUNCTION_INFO_V1(mobilebert_encode);
-PG_FUNCTION_INFO_V1(mobilebert_decode);
-PG_FUNCTION_INFO_V1(mobilebert_tokens);
-PG_FUNCTION_INFO_V1(mobilebert_tokens_words);
-PG_FUNCTION_INFO_V1(mobilebert_count_tokens);
-PG_FUNCTION_INFO_V1(mobilebert_chunk);
-PG_FUNCTION_INFO_V1(mobilebert_token_id);
-PG_FUNCTION_INFO_V1(mobilebert_token_text);
-PG_FUNCTION_INFO_V1(mobilebert_vocabulary);
-
 /* Argument numbers that encode() and both forms of tokens() have in common. */
 enum
 {
@@ -93,35 +82,6 @@ typedef struct ChunkPlan
 	size_t		budget;			/* pieces of a chunk */
 	size_t		overlap;		/* pieces */
 } ChunkPlan;
-
-static void *huge_array(size_t count, size_t size);
-static void call_init(TokenCall *call, FunctionCallInfo fcinfo, int model,
-					  int split);
-static void side_text(TokenCall *call, TokenSide *side, text *value);
-static void side_words(TokenCall *call, TokenSide *side, ArrayType *array,
-					   const char *what);
-static mb_truncation truncation_option(FunctionCallInfo fcinfo);
-static bool side_is_left(FunctionCallInfo fcinfo, int n, const char *option,
-						 bool otherwise);
-static void call_options(TokenCall *call, FunctionCallInfo fcinfo);
-static mb_encoding *call_encode(TokenCall *call, size_t *count);
-static void put_window(ReturnSetInfo *info, const TokenCall *call, int window,
-					   const mb_encoding *encoding);
-static void put_windows(FunctionCallInfo fcinfo, TokenCall *call);
-static void chunk_words(ChunkPlan *plan);
-static size_t chunk_pieces(const ChunkPlan *plan, size_t from, size_t to);
-static size_t unit_end(const ChunkPlan *plan, size_t unit, size_t word);
-static size_t chunk_end(const ChunkPlan *plan, size_t from, size_t *fits);
-static size_t chunk_next(const ChunkPlan *plan, size_t from, size_t cut);
-static void chunk_refuse_word(const ChunkPlan *plan, const MobilebertText *t,
-							  size_t word);
-static size_t chunk_max_tokens(FunctionCallInfo fcinfo,
-							   const MobilebertModel *model, size_t *overlap);
-static int	chunk_cut(const ChunkPlan *plan, const MobilebertText *t,
-					  size_t fixed, int32 *starts, int32 *ends, int32 *tokens);
-static Datum token_or_error(const mb_tokenizer *tokenizer, int32 id);
-static ArrayType *token_array(const mb_tokenizer *tokenizer,
-							  const mb_pieces *pieces);
 
 /* Room for count objects; the counts are bounded by a text's bytes. */
 static void *
@@ -344,6 +304,7 @@ token_array(const mb_tokenizer *tokenizer, const mb_pieces *pieces)
 }
 
 /* tokenize(input text [, model text, split_special_tokens bool]) -> text[] */
+PG_FUNCTION_INFO_V1(mobilebert_tokenize);
 Datum
 mobilebert_tokenize(PG_FUNCTION_ARGS)
 {
@@ -358,6 +319,7 @@ mobilebert_tokenize(PG_FUNCTION_ARGS)
 }
 
 /* encode(input text [, model text, pair text, ...]) -> int[] */
+PG_FUNCTION_INFO_V1(mobilebert_encode);
 Datum
 mobilebert_encode(PG_FUNCTION_ARGS)
 {
@@ -381,6 +343,7 @@ mobilebert_encode(PG_FUNCTION_ARGS)
  * decode(ids int[] [, model text, skip_special_tokens bool,
  * clean_up_tokenization_spaces bool]) -> text
  */
+PG_FUNCTION_INFO_V1(mobilebert_decode);
 Datum
 mobilebert_decode(PG_FUNCTION_ARGS)
 {
@@ -405,6 +368,7 @@ mobilebert_decode(PG_FUNCTION_ARGS)
  * count_tokens(input text [, model text, pair text, add_special_tokens bool])
  * -> int
  */
+PG_FUNCTION_INFO_V1(mobilebert_count_tokens);
 Datum
 mobilebert_count_tokens(PG_FUNCTION_ARGS)
 {
@@ -495,6 +459,7 @@ put_windows(FunctionCallInfo fcinfo, TokenCall *call)
 }
 
 /* tokens(input text [, model text, pair text, ...]) -> setof (...) */
+PG_FUNCTION_INFO_V1(mobilebert_tokens);
 Datum
 mobilebert_tokens(PG_FUNCTION_ARGS)
 {
@@ -513,6 +478,7 @@ mobilebert_tokens(PG_FUNCTION_ARGS)
 }
 
 /* tokens(words text[] [, model text, pair text[], ...]) -> setof (...) */
+PG_FUNCTION_INFO_V1(mobilebert_tokens_words);
 Datum
 mobilebert_tokens_words(PG_FUNCTION_ARGS)
 {
@@ -726,6 +692,7 @@ chunk_cut(const ChunkPlan *plan, const MobilebertText *t, size_t fixed,
  * chunk(input text [, model text, max_tokens int, overlap int]) -> setof
  * (chunk_no, chunk, start_offset, end_offset, tokens)
  */
+PG_FUNCTION_INFO_V1(mobilebert_chunk);
 Datum
 mobilebert_chunk(PG_FUNCTION_ARGS)
 {
@@ -780,6 +747,7 @@ mobilebert_chunk(PG_FUNCTION_ARGS)
  */
 
 /* token_id(token text [, model text]) -> int; NULL when there is none */
+PG_FUNCTION_INFO_V1(mobilebert_token_id);
 Datum
 mobilebert_token_id(PG_FUNCTION_ARGS)
 {
@@ -798,6 +766,7 @@ mobilebert_token_id(PG_FUNCTION_ARGS)
 }
 
 /* token_text(id int [, model text]) -> text; NULL when there is none */
+PG_FUNCTION_INFO_V1(mobilebert_token_text);
 Datum
 mobilebert_token_text(PG_FUNCTION_ARGS)
 {
@@ -814,6 +783,7 @@ mobilebert_token_text(PG_FUNCTION_ARGS)
 }
 
 /* vocabulary(model text) -> setof (token_id, token, special) */
+PG_FUNCTION_INFO_V1(mobilebert_vocabulary);
 Datum
 mobilebert_vocabulary(PG_FUNCTION_ARGS)
 {

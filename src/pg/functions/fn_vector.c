@@ -15,18 +15,11 @@
 
 #include "utils/array.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_cosine_similarity);
-PG_FUNCTION_INFO_V1(mobilebert_inner_product);
-PG_FUNCTION_INFO_V1(mobilebert_l2_distance);
-
 /* Header of a row and its small columns; what memory is read by. */
 #define ROW_OVERHEAD 64
 #define CACHE_LINE 64
 
 typedef float (*VectorFunction) (const float *a, const float *b, size_t count);
-
-static size_t vector_length(const ArrayType *array);
-static Datum vector_call(FunctionCallInfo fcinfo, VectorFunction function);
 
 static size_t
 vector_length(const ArrayType *array)
@@ -92,6 +85,7 @@ vector_call(FunctionCallInfo fcinfo, VectorFunction function)
 }
 
 /* cosine_similarity(a real[], b real[]) -> real; NaN beside a zero vector */
+PG_FUNCTION_INFO_V1(mobilebert_cosine_similarity);
 Datum
 mobilebert_cosine_similarity(PG_FUNCTION_ARGS)
 {
@@ -99,6 +93,7 @@ mobilebert_cosine_similarity(PG_FUNCTION_ARGS)
 }
 
 /* inner_product(a real[], b real[]) -> real */
+PG_FUNCTION_INFO_V1(mobilebert_inner_product);
 Datum
 mobilebert_inner_product(PG_FUNCTION_ARGS)
 {
@@ -106,6 +101,7 @@ mobilebert_inner_product(PG_FUNCTION_ARGS)
 }
 
 /* l2_distance(a real[], b real[]) -> real */
+PG_FUNCTION_INFO_V1(mobilebert_l2_distance);
 Datum
 mobilebert_l2_distance(PG_FUNCTION_ARGS)
 {

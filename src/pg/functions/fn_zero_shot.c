@@ -43,9 +43,6 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_zero_shot);
-PG_FUNCTION_INFO_V1(mobilebert_best_label);
-
 #define DEFAULT_TEMPLATE "This example is {}."
 
 typedef struct ZeroShotCall
@@ -69,28 +66,6 @@ typedef struct ZeroShotCall
 	float	   *scores;			/* [count] */
 	double	   *sums;			/* [count]; NULL: there is one window */
 } ZeroShotCall;
-
-static void labels_read(ZeroShotCall *z, ArrayType *array);
-static void sentences_read(ZeroShotCall *z, text *template);
-static text *sentence_make(mb_arena *arena, text *template, text *label);
-static const mb_pieces *longest_sentence(const ZeroShotCall *z);
-static size_t pair_tokens(const ZeroShotCall *z, const mb_pieces *sentence);
-static bool pair_is_cut(const ZeroShotCall *z, const mb_pieces *sentence);
-static void cut_pairs(ZeroShotCall *z, FunctionCallInfo fcinfo);
-static void find_outputs(ZeroShotCall *z, FunctionCallInfo fcinfo);
-static ZeroShotCall *zero_shot_begin(FunctionCallInfo fcinfo);
-static void zero_shot_prepare(ZeroShotCall *z);
-static void zero_shot_sequence(MobilebertCall *call, size_t n,
-							   MobilebertSequence *sequence);
-static void zero_shot_take(MobilebertCall *call, size_t n,
-						   const MobilebertSequence *sequence,
-						   const float *states);
-static void window_end(ZeroShotCall *z, const MobilebertSequence *sequence,
-					   bool last);
-static size_t *label_order(const ZeroShotCall *z);
-static MobilebertCall *zero_shot_rows_begin(FunctionCallInfo fcinfo);
-static Datum zero_shot_rows(MobilebertCall *call, bool *null);
-static Datum best_label_result(MobilebertCall *call, bool *null);
 
 /*
  * Labels and the sentences made of them
@@ -278,6 +253,85 @@ find_outputs(ZeroShotCall *z, FunctionCallInfo fcinfo)
 			 errhint("Use a model made for natural language inference, with a label that starts with \"entail\" in the \"label2id\" of its config.json.")));
 }
 
+/* Sequences go by window first, then by label. */
+static void
+zero_shot_sequence(MobilebertCall *call, size_t n,
+				   MobilebertSequence *sequence)
+{
+	ZeroShotCall *z = (ZeroShotCall *) call;
+
+	CHECK_FOR_INTERRUPTS();
+	z->in.second = z->sentences[n % z->count];
+	z->in.truncated = pair_is_cut(z, &z->in.second);
+	mobilebert_input_window(&z->in, n / z->count, sequence);
+}
+
+/*
+ * The logits of all labels are there for one window, of which this is the last
+ * label's sequence.
+ */
+static void
+window_end(ZeroShotCall *z, const MobilebertSequence *sequence, bool last)
+{
+	size_t		weight = sequence->weight;
+	size_t		i;
+
+	mb_zero_shot_scores(z->entailed, z->alone ? z->contradicted : NULL,
+						z->count, z->scores);
+	if (z->sums != NULL)
+	{
+		z->tokens += weight;
+		for (i = 0; i < z->count; i++)
+		{
+			z->sums[i] += (double) weight * z->scores[i];
+			if (last)
+				z->scores[i] = (float) (z->sums[i] / (double) z->tokens);
+		}
+	}
+	if (last)
+		mobilebert_input_free(&z->in);
+}
+
+static void
+zero_shot_take(MobilebertCall *call, size_t n,
+			   const MobilebertSequence *sequence, const float *states)
+{
+	ZeroShotCall *z = (ZeroShotCall *) call;
+	size_t		label = n % z->count;
+
+	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
+				states, z->scratch, z->logits, &mobilebert_cancel);
+	z->entailed[label] = z->logits[z->outputs->entailment];
+	z->contradicted[label] = z->logits[z->contradiction];
+	if (label + 1 == z->count)
+		window_end(z, sequence, n + 1 == call->sequences);
+}
+
+/* Begin the call proper: room for what its passes give. */
+static void
+zero_shot_prepare(ZeroShotCall *z)
+{
+	const mb_config *config = &z->call.model->image.config;
+	Size		floats = z->count * sizeof(float);
+	MemoryContext context = CurrentMemoryContext;
+
+	z->scratch = palloc(config->hidden_size * sizeof(float));
+	z->logits = palloc(z->outputs->outputs * sizeof(float));
+	z->entailed = MemoryContextAllocHuge(context, floats);
+	z->contradicted = MemoryContextAllocHuge(context, floats);
+	z->scores = MemoryContextAllocHuge(context, floats);
+	if (z->in.windows > 1)
+	{
+		z->sums = MemoryContextAllocHuge(context, z->count * sizeof(double));
+		memset(z->sums, 0, z->count * sizeof(double));
+	}
+	z->call.layers = config->layers;
+	z->call.first_only = true;
+	z->call.sequences = z->in.windows * z->count;
+	z->call.sequence = zero_shot_sequence;
+	z->call.take = zero_shot_take;
+}
+
 /*
  * input text, labels text[], model text, hypothesis_template text, multi_label
  * boolean, max_length int, overflow text, stride int
@@ -330,85 +384,6 @@ zero_shot_begin(FunctionCallInfo fcinfo)
 	return z;
 }
 
-/* Begin the call proper: room for what its passes give. */
-static void
-zero_shot_prepare(ZeroShotCall *z)
-{
-	const mb_config *config = &z->call.model->image.config;
-	Size		floats = z->count * sizeof(float);
-	MemoryContext context = CurrentMemoryContext;
-
-	z->scratch = palloc(config->hidden_size * sizeof(float));
-	z->logits = palloc(z->outputs->outputs * sizeof(float));
-	z->entailed = MemoryContextAllocHuge(context, floats);
-	z->contradicted = MemoryContextAllocHuge(context, floats);
-	z->scores = MemoryContextAllocHuge(context, floats);
-	if (z->in.windows > 1)
-	{
-		z->sums = MemoryContextAllocHuge(context, z->count * sizeof(double));
-		memset(z->sums, 0, z->count * sizeof(double));
-	}
-	z->call.layers = config->layers;
-	z->call.first_only = true;
-	z->call.sequences = z->in.windows * z->count;
-	z->call.sequence = zero_shot_sequence;
-	z->call.take = zero_shot_take;
-}
-
-/* Sequences go by window first, then by label. */
-static void
-zero_shot_sequence(MobilebertCall *call, size_t n,
-				   MobilebertSequence *sequence)
-{
-	ZeroShotCall *z = (ZeroShotCall *) call;
-
-	CHECK_FOR_INTERRUPTS();
-	z->in.second = z->sentences[n % z->count];
-	z->in.truncated = pair_is_cut(z, &z->in.second);
-	mobilebert_input_window(&z->in, n / z->count, sequence);
-}
-
-static void
-zero_shot_take(MobilebertCall *call, size_t n,
-			   const MobilebertSequence *sequence, const float *states)
-{
-	ZeroShotCall *z = (ZeroShotCall *) call;
-	size_t		label = n % z->count;
-
-	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
-				states, z->scratch, z->logits, &mobilebert_cancel);
-	z->entailed[label] = z->logits[z->outputs->entailment];
-	z->contradicted[label] = z->logits[z->contradiction];
-	if (label + 1 == z->count)
-		window_end(z, sequence, n + 1 == call->sequences);
-}
-
-/*
- * The logits of all labels are there for one window, of which this is the last
- * label's sequence.
- */
-static void
-window_end(ZeroShotCall *z, const MobilebertSequence *sequence, bool last)
-{
-	size_t		weight = sequence->weight;
-	size_t		i;
-
-	mb_zero_shot_scores(z->entailed, z->alone ? z->contradicted : NULL,
-						z->count, z->scores);
-	if (z->sums != NULL)
-	{
-		z->tokens += weight;
-		for (i = 0; i < z->count; i++)
-		{
-			z->sums[i] += (double) weight * z->scores[i];
-			if (last)
-				z->scores[i] = (float) (z->sums[i] / (double) z->tokens);
-		}
-	}
-	if (last)
-		mobilebert_input_free(&z->in);
-}
-
 /* Indexes of the labels by score; palloc'd. */
 static size_t *
 label_order(const ZeroShotCall *z)
@@ -423,28 +398,6 @@ label_order(const ZeroShotCall *z)
 	ENGINE_CALL(mb_zero_shot_order, z->scores, z->count, &arena, order);
 	mb_arena_free(&arena);
 	return order;
-}
-
-/*
- * zero_shot(input text, labels text[] [, model text, hypothesis_template text,
- * multi_label boolean, max_length int, overflow text, stride int]) -> setof
- * (rank, label, score)
- */
-Datum
-mobilebert_zero_shot(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_rows(fcinfo, zero_shot_rows_begin);
-}
-
-static MobilebertCall *
-zero_shot_rows_begin(FunctionCallInfo fcinfo)
-{
-	ZeroShotCall *z = zero_shot_begin(fcinfo);
-
-	if (z == NULL)
-		return NULL;
-	z->call.result = zero_shot_rows;
-	return &z->call;
 }
 
 static Datum
@@ -475,23 +428,23 @@ zero_shot_rows(MobilebertCall *call, bool *null)
 	return (Datum) 0;
 }
 
-/* best_label: the arguments of zero_shot -> text */
-Datum
-mobilebert_best_label(PG_FUNCTION_ARGS)
-{
-	return mobilebert_call_value(fcinfo, mobilebert_best_label_begin);
-}
-
-MobilebertCall *
-mobilebert_best_label_begin(FunctionCallInfo fcinfo)
+/*
+ * zero_shot(input text, labels text[] [, model text, hypothesis_template text,
+ * multi_label boolean, max_length int, overflow text, stride int]) -> setof
+ * (rank, label, score)
+ */
+static MobilebertCall *
+mobilebert_zero_shot_begin(FunctionCallInfo fcinfo)
 {
 	ZeroShotCall *z = zero_shot_begin(fcinfo);
 
 	if (z == NULL)
 		return NULL;
-	z->call.result = best_label_result;
+	z->call.result = zero_shot_rows;
 	return &z->call;
 }
+
+MOBILEBERT_ROWS_FUNCTION(mobilebert_zero_shot);
 
 static Datum
 best_label_result(MobilebertCall *call, bool *null)
@@ -508,3 +461,17 @@ best_label_result(MobilebertCall *call, bool *null)
 	pfree(order);
 	return datumCopy(label, false, -1);
 }
+
+/* best_label: the arguments of zero_shot -> text */
+MobilebertCall *
+mobilebert_best_label_begin(FunctionCallInfo fcinfo)
+{
+	ZeroShotCall *z = zero_shot_begin(fcinfo);
+
+	if (z == NULL)
+		return NULL;
+	z->call.result = best_label_result;
+	return &z->call;
+}
+
+MOBILEBERT_VALUE_FUNCTION(mobilebert_best_label);

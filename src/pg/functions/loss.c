@@ -23,28 +23,6 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
-static mb_task loss_head(const MobilebertModel *model, text *head,
-						 uint32 legal);
-static void check_label(const LossCall *loss, int32 label);
-static mb_problem problem_of(const MobilebertModel *model, bool targets);
-static void loss_sequence(MobilebertCall *call, size_t n,
-						  MobilebertSequence *sequence);
-static void head_logits(const LossCall *loss, mb_task task,
-						const float *state, float *scratch, float *logits);
-static void take_pooled(MobilebertCall *call, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static void take_tokens(MobilebertCall *call, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static void take_answer(MobilebertCall *call, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static void take_choice(MobilebertCall *call, size_t n,
-						const MobilebertSequence *sequence,
-						const float *states);
-static Datum loss_result(MobilebertCall *call, bool *null);
-
 /*
  * Beginning
  */
@@ -95,6 +73,32 @@ loss_head(const MobilebertModel *model, text *head, uint32 legal)
 	return (mb_task) own;
 }
 
+static void
+loss_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
+{
+	LossCall   *loss = (LossCall *) call;
+
+	mobilebert_rows_sequence(&loss->rows, n, loss->padded, sequence);
+}
+
+/*
+ * The mean; with two of them their sum, and for the ends of an answer half of
+ * it.
+ */
+static Datum
+loss_result(MobilebertCall *call, bool *null)
+{
+	LossCall   *loss = (LossCall *) call;
+	double		value = mb_loss_mean(&loss->loss);
+
+	*null = false;
+	if (loss->both || loss->task == MB_TASK_ANSWER)
+		value += mb_loss_mean(&loss->second);
+	if (loss->task == MB_TASK_ANSWER)
+		value /= 2;
+	return Float4GetDatum((float) value);
+}
+
 LossCall *
 loss_make(FunctionCallInfo fcinfo, int model, mb_task task)
 {
@@ -116,6 +120,116 @@ loss_make_head(FunctionCallInfo fcinfo, int head, uint32 legal)
 
 	loss->task = loss_head(loss->call.model, ARG_TEXT(head), legal);
 	return loss;
+}
+
+static void
+head_logits(const LossCall *loss, mb_task task, const float *state,
+			float *scratch, float *logits)
+{
+
+	ENGINE_CALL(mb_head_logits, &loss->call.model->image.model, task, state,
+				scratch, logits, &mobilebert_cancel);
+}
+
+/* The logits of a prompt's choices come one by one. */
+static void
+take_choice(MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence, const float *states)
+{
+	LossCall   *loss = (LossCall *) call;
+	float	   *scratch = palloc(call->model->image.config.hidden_size *
+								 sizeof(float));
+	size_t		prompt = n / loss->choices;
+	size_t		choice = n % loss->choices;
+
+	(void) sequence;
+	head_logits(loss, MB_TASK_CHOOSE, states, scratch, &loss->logits[choice]);
+	if (choice + 1 == loss->choices)
+		mb_loss_class(&loss->loss, loss->logits, loss->choices,
+					  loss->labels[prompt]);
+	pfree(scratch);
+}
+
+/* The logits of starts, and those of ends, over all tokens. */
+static void
+take_answer(MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence, const float *states)
+{
+	LossCall   *loss = (LossCall *) call;
+	size_t		hidden = call->model->image.config.hidden_size;
+	size_t		length = sequence->length;
+	float	   *scratch = palloc(hidden * sizeof(float));
+	float	   *starts = palloc(length * sizeof(float));
+	float	   *ends = palloc(length * sizeof(float));
+	float		logits[2];
+	size_t		i;
+
+	(void) n;
+	for (i = 0; i < length; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		head_logits(loss, MB_TASK_ANSWER, states + i * hidden, scratch,
+					logits);
+		starts[i] = logits[0];
+		ends[i] = logits[1];
+	}
+	mb_loss_position(&loss->loss, starts, length, loss->start);
+	mb_loss_position(&loss->second, ends, length, loss->end);
+	pfree(scratch);
+	pfree(starts);
+	pfree(ends);
+}
+
+/* A label or targets for the sequence. */
+static void
+take_pooled(MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence, const float *states)
+{
+	LossCall   *loss = (LossCall *) call;
+	size_t		width = loss->width;
+	float	   *scratch = palloc(call->model->image.config.hidden_size *
+								 sizeof(float));
+	float	   *logits = palloc(width * sizeof(float));
+
+	(void) sequence;
+	head_logits(loss, loss->task, states, scratch, logits);
+	if (loss->problem == MB_PROBLEM_SINGLE_LABEL)
+		mb_loss_class(&loss->loss, logits, width, loss->labels[n]);
+	else if (loss->problem == MB_PROBLEM_REGRESSION)
+		mb_loss_squares(&loss->loss, logits, loss->targets + n * width, width);
+	else
+		mb_loss_binary(&loss->loss, logits, loss->targets + n * width, width);
+	pfree(scratch);
+	pfree(logits);
+}
+
+/* A label for each token, and maybe one for the sequence. */
+static void
+take_tokens(MobilebertCall *call, size_t n,
+			const MobilebertSequence *sequence, const float *states)
+{
+	LossCall   *loss = (LossCall *) call;
+	size_t		hidden = call->model->image.config.hidden_size;
+	const int32 *labels = loss->labels + n * loss->rows.longest;
+	float	   *scratch = palloc(hidden * sizeof(float));
+	float	   *logits = palloc(Max(loss->width, 2) * sizeof(float));
+	size_t		i;
+
+	for (i = 0; i < sequence->length; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (labels[i] == MB_NO_LABEL)
+			continue;
+		head_logits(loss, loss->task, states + i * hidden, scratch, logits);
+		mb_loss_class(&loss->loss, logits, loss->width, labels[i]);
+	}
+	if (loss->both)
+	{
+		head_logits(loss, MB_TASK_NEXT_SENTENCE, states, scratch, logits);
+		mb_loss_class(&loss->second, logits, 2, loss->next_label);
+	}
+	pfree(scratch);
+	pfree(logits);
 }
 
 void
@@ -295,139 +409,3 @@ loss_choices(LossCall *loss, const int32 *right, size_t prompts)
 /*
  * Passes
  */
-
-static void
-loss_sequence(MobilebertCall *call, size_t n, MobilebertSequence *sequence)
-{
-	LossCall   *loss = (LossCall *) call;
-
-	mobilebert_rows_sequence(&loss->rows, n, loss->padded, sequence);
-}
-
-static void
-head_logits(const LossCall *loss, mb_task task, const float *state,
-			float *scratch, float *logits)
-{
-
-	ENGINE_CALL(mb_head_logits, &loss->call.model->image.model, task, state,
-				scratch, logits, &mobilebert_cancel);
-}
-
-/* A label or targets for the sequence. */
-static void
-take_pooled(MobilebertCall *call, size_t n,
-			const MobilebertSequence *sequence, const float *states)
-{
-	LossCall   *loss = (LossCall *) call;
-	size_t		width = loss->width;
-	float	   *scratch = palloc(call->model->image.config.hidden_size *
-								 sizeof(float));
-	float	   *logits = palloc(width * sizeof(float));
-
-	(void) sequence;
-	head_logits(loss, loss->task, states, scratch, logits);
-	if (loss->problem == MB_PROBLEM_SINGLE_LABEL)
-		mb_loss_class(&loss->loss, logits, width, loss->labels[n]);
-	else if (loss->problem == MB_PROBLEM_REGRESSION)
-		mb_loss_squares(&loss->loss, logits, loss->targets + n * width, width);
-	else
-		mb_loss_binary(&loss->loss, logits, loss->targets + n * width, width);
-	pfree(scratch);
-	pfree(logits);
-}
-
-/* A label for each token, and maybe one for the sequence. */
-static void
-take_tokens(MobilebertCall *call, size_t n,
-			const MobilebertSequence *sequence, const float *states)
-{
-	LossCall   *loss = (LossCall *) call;
-	size_t		hidden = call->model->image.config.hidden_size;
-	const int32 *labels = loss->labels + n * loss->rows.longest;
-	float	   *scratch = palloc(hidden * sizeof(float));
-	float	   *logits = palloc(Max(loss->width, 2) * sizeof(float));
-	size_t		i;
-
-	for (i = 0; i < sequence->length; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (labels[i] == MB_NO_LABEL)
-			continue;
-		head_logits(loss, loss->task, states + i * hidden, scratch, logits);
-		mb_loss_class(&loss->loss, logits, loss->width, labels[i]);
-	}
-	if (loss->both)
-	{
-		head_logits(loss, MB_TASK_NEXT_SENTENCE, states, scratch, logits);
-		mb_loss_class(&loss->second, logits, 2, loss->next_label);
-	}
-	pfree(scratch);
-	pfree(logits);
-}
-
-/* The logits of starts, and those of ends, over all tokens. */
-static void
-take_answer(MobilebertCall *call, size_t n,
-			const MobilebertSequence *sequence, const float *states)
-{
-	LossCall   *loss = (LossCall *) call;
-	size_t		hidden = call->model->image.config.hidden_size;
-	size_t		length = sequence->length;
-	float	   *scratch = palloc(hidden * sizeof(float));
-	float	   *starts = palloc(length * sizeof(float));
-	float	   *ends = palloc(length * sizeof(float));
-	float		logits[2];
-	size_t		i;
-
-	(void) n;
-	for (i = 0; i < length; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		head_logits(loss, MB_TASK_ANSWER, states + i * hidden, scratch,
-					logits);
-		starts[i] = logits[0];
-		ends[i] = logits[1];
-	}
-	mb_loss_position(&loss->loss, starts, length, loss->start);
-	mb_loss_position(&loss->second, ends, length, loss->end);
-	pfree(scratch);
-	pfree(starts);
-	pfree(ends);
-}
-
-/* The logits of a prompt's choices come one by one. */
-static void
-take_choice(MobilebertCall *call, size_t n,
-			const MobilebertSequence *sequence, const float *states)
-{
-	LossCall   *loss = (LossCall *) call;
-	float	   *scratch = palloc(call->model->image.config.hidden_size *
-								 sizeof(float));
-	size_t		prompt = n / loss->choices;
-	size_t		choice = n % loss->choices;
-
-	(void) sequence;
-	head_logits(loss, MB_TASK_CHOOSE, states, scratch, &loss->logits[choice]);
-	if (choice + 1 == loss->choices)
-		mb_loss_class(&loss->loss, loss->logits, loss->choices,
-					  loss->labels[prompt]);
-	pfree(scratch);
-}
-
-/*
- * The mean; with two of them their sum, and for the ends of an answer half of
- * it.
- */
-static Datum
-loss_result(MobilebertCall *call, bool *null)
-{
-	LossCall   *loss = (LossCall *) call;
-	double		value = mb_loss_mean(&loss->loss);
-
-	*null = false;
-	if (loss->both || loss->task == MB_TASK_ANSWER)
-		value += mb_loss_mean(&loss->second);
-	if (loss->task == MB_TASK_ANSWER)
-		value /= 2;
-	return Float4GetDatum((float) value);
-}

@@ -31,12 +31,6 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_import_shipped);
-PG_FUNCTION_INFO_V1(mobilebert_import_directory);
-PG_FUNCTION_INFO_V1(mobilebert_import_bytea);
-PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
-PG_FUNCTION_INFO_V1(mobilebert_create_variant);
-
 /*
  * What reading headers, configuration and tokenizer may take: a header of
  * 60 MB that is nothing but brackets would take ten times that.
@@ -127,6 +121,7 @@ import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
 	return model_info(fcinfo, import);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_import_shipped);
 Datum
 mobilebert_import_shipped(PG_FUNCTION_ARGS)
 {
@@ -155,6 +150,7 @@ mobilebert_import_shipped(PG_FUNCTION_ARGS)
 	return import_run(fcinfo, &import, true);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_import_directory);
 Datum
 mobilebert_import_directory(PG_FUNCTION_ARGS)
 {
@@ -245,6 +241,7 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 	import->part_count = 1;
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_import_bytea);
 Datum
 mobilebert_import_bytea(PG_FUNCTION_ARGS)
 {
@@ -260,6 +257,7 @@ mobilebert_import_bytea(PG_FUNCTION_ARGS)
 	return import_run(fcinfo, &import, false);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
 Datum
 mobilebert_import_large_object(PG_FUNCTION_ARGS)
 {
@@ -271,6 +269,7 @@ mobilebert_import_large_object(PG_FUNCTION_ARGS)
 	return import_run(fcinfo, &import, false);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_create_variant);
 Datum
 mobilebert_create_variant(PG_FUNCTION_ARGS)
 {

@@ -20,13 +20,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
-PG_FUNCTION_INFO_V1(mobilebert_drop_model);
-PG_FUNCTION_INFO_V1(mobilebert_rename_model);
-PG_FUNCTION_INFO_V1(mobilebert_grant_model);
-PG_FUNCTION_INFO_V1(mobilebert_revoke_model);
-PG_FUNCTION_INFO_V1(mobilebert_set_default_model);
-PG_FUNCTION_INFO_V1(mobilebert_default_model_name);
-
 static char *
 required(FunctionCallInfo fcinfo, int argument, const char *what)
 {
@@ -84,6 +77,7 @@ change_model(const char *what, const char *name, const char *new_name,
 	registry_write_end(&write);
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_drop_model);
 Datum
 mobilebert_drop_model(PG_FUNCTION_ARGS)
 {
@@ -96,6 +90,7 @@ mobilebert_drop_model(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_rename_model);
 Datum
 mobilebert_rename_model(PG_FUNCTION_ARGS)
 {
@@ -123,6 +118,7 @@ role_argument(FunctionCallInfo fcinfo)
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_grant_model);
 Datum
 mobilebert_grant_model(PG_FUNCTION_ARGS)
 {
@@ -138,6 +134,7 @@ mobilebert_grant_model(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_revoke_model);
 Datum
 mobilebert_revoke_model(PG_FUNCTION_ARGS)
 {
@@ -155,6 +152,7 @@ mobilebert_revoke_model(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_set_default_model);
 Datum
 mobilebert_set_default_model(PG_FUNCTION_ARGS)
 {
@@ -194,6 +192,7 @@ mobilebert_set_default_model(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PG_FUNCTION_INFO_V1(mobilebert_default_model_name);
 Datum
 mobilebert_default_model_name(PG_FUNCTION_ARGS)
 {

@@ -38,8 +38,6 @@ struct MobilebertRunRow
 	size_t		weight;
 };
 
-static void run_row(MobilebertRun *run, size_t row, const float *states);
-
 void
 mobilebert_run_init(MobilebertRun *run)
 {

@@ -76,10 +76,28 @@ extern void mobilebert_run_flush(MobilebertRun *run);
 /* Forget the calls that are not done, without touching them. */
 extern void mobilebert_run_drop(MobilebertRun *run);
 
-/* A function's whole body: a value, or rows in a tuplestore. */
+/* Begin a call and run it alone: its value, or its rows in a tuplestore. */
 extern Datum mobilebert_call_value(FunctionCallInfo fcinfo,
 								   MobilebertBegin begin);
 extern Datum mobilebert_call_rows(FunctionCallInfo fcinfo,
 								  MobilebertBegin begin);
+
+/*
+ * A SQL function "name", whose calls begin with name_begin: one with a value,
+ * and one that returns rows.
+ */
+#define MOBILEBERT_VALUE_FUNCTION(name) \
+	MOBILEBERT_FUNCTION(name, mobilebert_call_value)
+#define MOBILEBERT_ROWS_FUNCTION(name) \
+	MOBILEBERT_FUNCTION(name, mobilebert_call_rows)
+
+#define MOBILEBERT_FUNCTION(name, run) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		return run(fcinfo, name##_begin); \
+	} \
+	extern int	no_such_variable
 
 #endif							/* MOBILEBERT_CALLS_H */

@@ -42,13 +42,6 @@ static HTAB *cache_table = NULL;	/* NULL while there are no entries */
 static dlist_head cache_order = DLIST_STATIC_INIT(cache_order);
 static size_t cache_space = 0;	/* bytes of all entries */
 
-static uint32 key_hash(const void *key, Size size);
-static int	key_compare(const void *a, const void *b, Size size);
-static size_t cache_limit(void);
-static void cache_drop_last(void);
-static void cache_shrink(size_t space);
-static void cache_table_make(void);
-
 static uint32
 key_hash(const void *key, Size size)
 {

@@ -28,9 +28,6 @@
 /* Bytes of second texts' pieces that may lie about beside the first's. */
 #define PIECES_ROOM (16 * 1024 * 1024)
 
-static void rows_begin(MobilebertRows *rows, text *first);
-static const mb_encoding *rows_encode(MobilebertRows *rows);
-
 void
 mobilebert_rows_init(MobilebertRows *rows, FunctionCallInfo fcinfo,
 					 const MobilebertModel *model, bool truncate,

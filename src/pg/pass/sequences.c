@@ -34,16 +34,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-pg_noreturn static void input_refuse(const MobilebertInput *in, size_t limit);
-static void input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
-						   MobilebertOverflow overflow, size_t stride);
-static size_t window_limit(const MobilebertModel *model, size_t max_length);
-static void check_memory(const MobilebertModel *model, size_t tokens);
-static size_t window_start(const MobilebertInput *in, size_t n);
-static size_t window_end(const MobilebertInput *in, size_t n);
-static size_t window_keep_from(const MobilebertInput *in, size_t n);
-static const uint8 *mask_read(ArrayType *array, size_t length);
-
 /*
  * Texts
  */
@@ -63,7 +53,7 @@ mobilebert_input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
 	pfree((char *) t.utf8);
 }
 
-static void
+pg_noreturn static void
 input_refuse(const MobilebertInput *in, size_t limit)
 {
 	mobilebert_stats_add(in->model->stats, STAT_ERRORS, 1);

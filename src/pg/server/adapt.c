@@ -35,19 +35,6 @@ static ErrorData *interrupt = NULL;
 /* Bytes of simple work between two looks for a cancel. */
 #define POLL_BYTES ((size_t) 1024 * 1024)
 
-static int	sqlstate_of(mb_status status);
-static void *context_alloc(void *context, size_t size);
-static void context_release(void *context, void *pointer);
-static bool cancel_requested(void *context);
-static bool is_ascii(const char *s, size_t length);
-static char *copy_bytes(const char *s, size_t length);
-static size_t count_code_points(const char *utf8, size_t length);
-static size_t character_length(const char *s, size_t rest);
-static size_t count_characters(const char *s, size_t length);
-static size_t skip_characters(const MobilebertText *t, size_t at,
-							  int32 count);
-static void map_build(MobilebertText *t, size_t characters);
-
 /*
  * Errors
  */

@@ -19,8 +19,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-static ArrayType *array_make(const void *values, size_t count, Oid type);
-
 /*
  * Options
  */
