@@ -92,12 +92,12 @@ uninstall-models:
 demo:
 	MAKE='$(MAKE)' test/demo/demo.sh
 test:
-	MAKE='$(MAKE)' test/run.sh
+	MAKE='$(MAKE)' test/run/run.sh
 
-# Parts of the tests by themselves; see test/run.sh.
+# Parts of the tests by themselves; see test/run/run.sh.
 .PHONY: border unit sanitized fuzz server readme
 border unit sanitized fuzz server readme:
-	MAKE='$(MAKE)' test/run.sh $@
+	MAKE='$(MAKE)' test/run/run.sh $@
 
 # The engine's speed by itself, then with a server; see test/bench/RESULTS.md.
 BENCH_MODEL = weights/minilm

@@ -17,7 +17,7 @@
 #-------------------------------------------------------------------------
 set -eu
 cd "$(dirname "$0")/../.."
-. test/cluster.sh
+. test/run/cluster.sh
 rows=${ROWS:-20000}
 
 trap 'cluster_end' EXIT

@@ -15,7 +15,7 @@
 # machine, since the memory of its process is read from /proc.
 #
 # Prints how long the statement took, the backend's memory while it ran (its
-# own: what is mapped is shared), and exact match and F1 (test/squad.sql).
+# own: what is mapped is shared), and exact match and F1 (test/golden/squad/metrics.sql).
 #
 # --decode prints the questions instead, a JSON object a line: id, question,
 # context, answers.  The original text of the questions is not in the data, so
@@ -205,7 +205,7 @@ if ($decode)
 
 my $model = shift // die $usage;
 my $options = join '', map { ", $_" } @ARGV;
-my $functions = dirname(__FILE__) . '/../squad.sql';
+my $functions = dirname(__FILE__) . '/../golden/squad/metrics.sql';
 my $place = tempdir(CLEANUP => 1);
 
 open my $lines, '>:utf8', "$place/questions" or die "could not write: $!\n";

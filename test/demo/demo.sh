@@ -17,7 +17,7 @@
 #-------------------------------------------------------------------------
 set -eu
 cd "$(dirname "$0")/../.."
-. test/cluster.sh
+. test/run/cluster.sh
 
 # say TEXT...: a heading
 say()
@@ -80,7 +80,7 @@ finish()
 	exit $status
 }
 
-test/deps.sh build
+test/run/deps.sh build
 say "building"
 ${MAKE:-make} -s all
 trap finish EXIT

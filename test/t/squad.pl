@@ -30,7 +30,7 @@ write_file("$work/lines", $lines);
 write_file("$work/script", <<"END");
 \\set ON_ERROR_STOP 1
 SET client_min_messages = error;
-\\i $FindBin::RealBin/../squad.sql
+\\i $FindBin::RealBin/../golden/squad/metrics.sql
 CREATE TEMP TABLE line (c jsonb);
 \\copy line FROM '$work/lines' (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
 CREATE TEMP TABLE answered AS

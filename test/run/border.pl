@@ -5,7 +5,7 @@
 #		Checks the border between the engine and the server, and the layout
 #		of the house; prints TAP.
 #
-#	perl test/border.pl [--tracked LIST] [MODULE.so]
+#	perl test/run/border.pl [--tracked LIST] [MODULE.so]
 #
 # The engine knows the C library, processor intrinsics and itself; OpenBLAS
 # in gemm.c and utf8proc in text.c only.  The adapter knows the server, and of
@@ -27,7 +27,7 @@ if (@ARGV && $ARGV[0] eq '--tracked')
 	$list = shift;
 }
 
-chdir dirname(__FILE__) . '/..' or die "cannot enter the top directory: $!";
+chdir dirname(__FILE__) . '/../..' or die "cannot enter the top directory: $!";
 
 my @engine = glob 'src/engine/*.[ch] src/engine/*/*.[ch]';
 my @adapter = glob 'src/pg/*.[ch] src/pg/*/*.[ch]';

@@ -1,5 +1,5 @@
 --
--- squad.sql
+-- metrics.sql
 --		Exact match and F1 of answers, as SQuAD's evaluation defines them.
 --
 -- To be read by psql; the functions go to pg_temp.  An answer is compared

@@ -4,7 +4,7 @@
 # fuzz.pl
 #		Runs a fuzz target for a short while and prints TAP.
 #
-#	perl test/fuzz.pl PROGRAM
+#	perl test/run/fuzz.pl PROGRAM
 #
 # PROGRAM is a target linked with test/fuzz/driver.c, built with sanitizers: it
 # ends with a failure at the first finding.  It gets the seeds that are kept

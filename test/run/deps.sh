@@ -4,7 +4,7 @@
 # deps.sh
 #		Installs the Debian packages that the build and the tests need.
 #
-#	test/deps.sh [build|test]
+#	test/run/deps.sh [build|test]
 #
 # "build" is what make and make demo need, "test" (the default) adds what
 # make test needs.  Nothing happens when all is there, which is tried without

@@ -15,7 +15,7 @@
 # CLUSTER_USER (postgres, else nobody) and as_user runs a command as that
 # user; for anyone else as_user just runs it.
 #
-#	. test/cluster.sh
+#	. test/run/cluster.sh
 #	cluster_begin			make the temporary directory $CLUSTER
 #	pg_private pg_config	copy PostgreSQL; sets PG_CONFIG and PATH
 #	cluster_start			initdb and start; sets PGHOST, PGPORT, PGUSER ...

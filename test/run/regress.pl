@@ -4,7 +4,7 @@
 # regress.pl
 #		Runs pg_regress and prints TAP: a line for each of its tests.
 #
-#	perl test/regress.pl
+#	perl test/run/regress.pl
 #
 # From the top directory, with PG_CONFIG, PGHOST, PGPORT and PGUSER of a server
 # that has the extension's files.  "make installcheck" knows which tests there

@@ -4,7 +4,7 @@
 # readme.pl
 #		Runs the SQL examples of a Markdown file and compares their output.
 #
-#	perl test/readme.pl README.md
+#	perl test/run/readme.pl README.md
 #
 # Prints TAP.  Examples are the code blocks fenced with ```sql, run in the
 # order of the file, in one session and a database of their own.  A block that
@@ -29,7 +29,7 @@ use Test::More;
 
 my $database = 'readme';
 my $mark = '-- end of example';
-my $checkpoints = abs_path(dirname(__FILE__) . '/golden/checkpoint');
+my $checkpoints = abs_path(dirname(__FILE__) . '/../golden/checkpoint');
 
 # The examples of a text as hashes: line, sql, output (undef), skip (undef).
 sub examples

@@ -4,7 +4,7 @@
 # run.sh
 #		Runs the tests; "make test" calls it.
 #
-#	test/run.sh [PART...]
+#	test/run/run.sh [PART...]
 #
 # PART is one or more of
 #
@@ -29,8 +29,8 @@
 #
 #-------------------------------------------------------------------------
 set -eu
-cd "$(dirname "$0")/.."
-. test/cluster.sh
+cd "$(dirname "$0")/../.."
+. test/run/cluster.sh
 
 make=${MAKE:-make}
 engine="$make -s -j$(nproc) -f test/engine.mk"
@@ -75,7 +75,7 @@ add_border()
 {
 	# Tests may run in a copy, where git knows nothing.
 	git ls-files >build/tracked 2>/dev/null || true
-	item border 'exec perl test/border.pl --tracked build/tracked mobilebert.so'
+	item border 'exec perl test/run/border.pl --tracked build/tracked mobilebert.so'
 }
 
 add_unit()
@@ -109,7 +109,7 @@ add_fuzz()
 {
 	$sanitized fuzz
 	for name in $(programs test/fuzz 'fuzz_*'); do
-		item "fuzz-${name#fuzz_}" "exec perl test/fuzz.pl build/sanitized/$name"
+		item "fuzz-${name#fuzz_}" "exec perl test/run/fuzz.pl build/sanitized/$name"
 	done
 }
 
@@ -146,7 +146,7 @@ for part in $parts; do
 	esac
 done
 
-test/deps.sh test
+test/run/deps.sh test
 echo "== building"
 ! wanted border regress server readme || $make -s all
 rm -rf $suite
@@ -155,9 +155,9 @@ mkdir -p $suite
 ! wanted unit || add_unit
 ! wanted sanitized || add_sanitized
 ! wanted fuzz || add_fuzz
-! wanted regress || item regress 'exec perl test/regress.pl'
+! wanted regress || item regress 'exec perl test/run/regress.pl'
 ! wanted server || add_server
-! wanted readme || item readme 'exec perl test/readme.pl README.md'
+! wanted readme || item readme 'exec perl test/run/readme.pl README.md'
 
 trap finish EXIT
 trap 'exit 130' INT TERM
