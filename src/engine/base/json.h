@@ -62,6 +62,13 @@ extern mb_status mb_json_parse(const char *text, size_t length,
 /* Last member of that name (as in Python), or NULL; NULL object gives NULL. */
 extern mb_json *mb_json_get(const mb_json *object, const char *key);
 
+/* No value (NULL, as of mb_json_get) or null. */
+static inline bool
+mb_json_is_null(const mb_json *value)
+{
+	return value == NULL || value->type == MB_JSON_NULL;
+}
+
 extern bool mb_json_is_string(const mb_json *value, const char *text);
 
 /* An integer number within [low, high]; false otherwise. */

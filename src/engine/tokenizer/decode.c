@@ -6,11 +6,11 @@
  * Every replacement makes the text shorter, so all of them work in place, each
  * in one pass over the text from the left.
  *
- * Depends on tokenizer/vocab.h.
+ * Depends on tokenizer/blob.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/vocab.h"
+#include "tokenizer/blob.h"
 
 #include <string.h>
 

@@ -9,11 +9,11 @@
  * template.  Ranges are computed, not stored, so that memory goes to the
  * windows that are asked for only.
  *
- * Depends on tokenizer/vocab.h.
+ * Depends on tokenizer/blob.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/vocab.h"
+#include "tokenizer/blob.h"
 
 #include <limits.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *	  MobileBertTokenizerFast: text to token ids with offsets, and back.
  *
  * A tokenizer is one flat, position-independent block of bytes ("blob"), built
- * once from a model's files (vocab.c) and kept inside the weight image, so a
+ * once from a model's files (build.c) and kept inside the weight image, so a
  * backend opens it without reading a vocabulary.  Work on text is in text.c
  * (Unicode), wordpiece.c (splitting, WordPiece), encode.c (truncation, windows,
  * template, padding) and decode.c (back to text).

@@ -21,11 +21,11 @@
  * and never beyond the word: time is words times longest token, bounded by
  * max_input_chars_per_word.
  *
- * Depends on tokenizer/vocab.h, base/utf8.h.
+ * Depends on tokenizer/blob.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/vocab.h"
+#include "tokenizer/blob.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * test_vocab.c
+ * test_build.c
  *	  Reading tokenizer files, the compiled block, hostile input and time.
  *
  * test_tokenizer.c holds the tokenizer against golden results; here are the
@@ -10,8 +10,8 @@
  *-------------------------------------------------------------------------
  */
 #include "tap.h"
+#include "tokenizer/blob.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/vocab.h"
 
 #include <stdlib.h>
 #include <string.h>

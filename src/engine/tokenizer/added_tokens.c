@@ -1,0 +1,513 @@
+/*-------------------------------------------------------------------------
+ *
+ * added_tokens.c
+ *	  Which tokens are added to the model's, with which flags and ids.
+ *
+ * Every file that names a token makes a request; requests for the same text
+ * are merged, then numbered.  The steps are those of mb_read_added_tokens(),
+ * at the end.  Spec formats.md 5 and 6.
+ *
+ * Depends on tokenizer/reader.h, tokenizer/trie.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "tokenizer/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tokenizer/trie.h"
+
+static const struct
+{
+	const char *key;
+	const char *preset;			/* of (Mobile)BertTokenizer; NULL: none */
+}			named_tokens[MB_NAMED_COUNT] = {
+	[MB_NAMED_BOS] = {"bos_token", NULL},
+	[MB_NAMED_EOS] = {"eos_token", NULL},
+	[MB_NAMED_UNK] = {"unk_token", "[UNK]"},
+	[MB_NAMED_SEP] = {"sep_token", "[SEP]"},
+	[MB_NAMED_PAD] = {"pad_token", "[PAD]"},
+	[MB_NAMED_CLS] = {"cls_token", "[CLS]"},
+	[MB_NAMED_MASK] = {"mask_token", "[MASK]"},
+};
+
+/* A token that some file asks to add. */
+typedef struct request
+{
+	mb_added_token token;
+	size_t		order;
+	bool		flags_given;	/* not only a string */
+} request;
+
+/* Requests in the order in which they came. */
+typedef struct request_list
+{
+	request    *items;
+	size_t		count;
+	size_t		capacity;
+} request_list;
+
+/* A token given as a string or as an object with content and flags. */
+static mb_status
+read_token(mb_reader *r, const mb_json *value, const char *file,
+		   const char *what, bool special, mb_added_token *token,
+		   bool *flags_given)
+{
+	mb_status	status;
+
+	memset(token, 0, sizeof(*token));
+	token->special = special;
+	*flags_given = false;
+	if (value->type == MB_JSON_STRING)
+	{
+		token->text = value->text;
+		token->length = value->length;
+	}
+	else if (value->type == MB_JSON_OBJECT)
+	{
+		*flags_given = true;
+		status = mb_read_text(r, value, file, "content",
+							  &token->text, &token->length);
+		if (status == MB_OK)
+			status = mb_read_bool(r, value, file, "special", &token->special);
+		token->normalized = !token->special;
+		if (status == MB_OK)
+			status = mb_read_bool(r, value, file, "single_word",
+								  &token->single_word);
+		if (status == MB_OK)
+			status = mb_read_bool(r, value, file, "lstrip", &token->lstrip);
+		if (status == MB_OK)
+			status = mb_read_bool(r, value, file, "rstrip", &token->rstrip);
+		if (status == MB_OK)
+			status = mb_read_bool(r, value, file, "normalized",
+								  &token->normalized);
+		if (status != MB_OK)
+			return status;
+	}
+	if (token->text == NULL)
+		return mb_wrong_value(r, file, what,
+							  "a string or an object with \"content\"");
+	if (token->length > MB_TOKEN_LENGTH_LIMIT)
+		return mb_fail(r->err, MB_ERR_LIMIT, "token in \"%s\" is too long",
+					   file);
+	return MB_OK;
+}
+
+static mb_status
+add_request(mb_reader *r, request_list *requests, const mb_added_token *token,
+			bool flags_given)
+{
+	request    *added;
+
+	if (token->length == 0)
+		return MB_OK;			/* as the library: cannot be found in text */
+	if (requests->count == requests->capacity)
+	{
+		size_t		capacity = requests->capacity == 0 ?
+			32 : 2 * requests->capacity;
+		request    *grown;
+
+		if (requests->count >= MB_TOKEN_ID_LIMIT)
+			return mb_fail(r->err, MB_ERR_LIMIT, "too many added tokens");
+		grown = mb_arena_alloc(r->scratch, capacity, sizeof(request));
+		if (grown == NULL)
+			return mb_fail_memory(r->err);
+		if (requests->count > 0)
+			memcpy(grown, requests->items, requests->count * sizeof(request));
+		requests->items = grown;
+		requests->capacity = capacity;
+	}
+	added = &requests->items[requests->count];
+	added->token = *token;
+	added->order = requests->count++;
+	added->flags_given = flags_given;
+	return MB_OK;
+}
+
+static mb_status
+request_value(mb_reader *r, request_list *requests, const mb_json *value,
+			  const char *file, const char *what, bool special)
+{
+	mb_added_token token;
+	bool		flags_given;
+	mb_status	status = read_token(r, value, file, what, special, &token,
+									&flags_given);
+
+	return status == MB_OK ?
+		add_request(r, requests, &token, flags_given) : status;
+}
+
+/* "added_tokens" of tokenizer.json, whose ids are not used (formats.md 6) */
+static mb_status
+request_added_tokens(mb_reader *r, request_list *requests)
+{
+	const mb_json *list = mb_json_get(r->tokenizer, "added_tokens");
+	const mb_json *member;
+	mb_status	status = MB_OK;
+
+	if (mb_json_is_null(list))
+		return MB_OK;
+	if (list->type != MB_JSON_ARRAY)
+		return mb_wrong_value(r, MB_TOKENIZER_JSON, "added_tokens",
+							  "an array");
+	for (member = list->child; member != NULL && status == MB_OK;
+		 member = member->next)
+		status = request_value(r, requests, member, MB_TOKENIZER_JSON,
+							   "added_tokens", false);
+	return status;
+}
+
+typedef struct numbered
+{
+	uint64_t	number;
+	const mb_json *member;
+} numbered;
+
+static int
+compare_numbered(const void *a, const void *b)
+{
+	const numbered *left = a;
+	const numbered *right = b;
+
+	return left->number < right->number ? -1 : left->number > right->number;
+}
+
+/* The number that a key of added_tokens_decoder is. */
+static bool
+parse_key(const mb_json *member, uint64_t *number)
+{
+	size_t		i;
+
+	*number = 0;
+	if (member->key_length == 0 || member->key_length > 10)
+		return false;
+	for (i = 0; i < member->key_length; i++)
+	{
+		if (member->key[i] < '0' || member->key[i] > '9')
+			return false;
+		*number = *number * 10 + (uint64_t) (member->key[i] - '0');
+	}
+	return true;
+}
+
+static bool
+is_named(const mb_reader *r, const char *text, size_t length)
+{
+	int			i;
+
+	for (i = 0; i < MB_NAMED_COUNT; i++)
+		if (r->named[i].text != NULL && r->named[i].length == length &&
+			memcmp(r->named[i].text, text, length) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * added_tokens_decoder ({"103": {token}}) or added_tokens.json
+ * ({"token": 103}), by ascending id.
+ */
+static mb_status
+request_numbered(mb_reader *r, request_list *requests, const mb_json *object,
+				 bool decoder)
+{
+	const char *file = decoder ? MB_TOKENIZER_CONFIG : MB_ADDED_TOKENS;
+	const char *what = decoder ? "added_tokens_decoder" : "added tokens";
+	const mb_json *member;
+	numbered   *list;
+	mb_status	status = MB_OK;
+	size_t		count = 0;
+	size_t		i;
+
+	if (object->type != MB_JSON_OBJECT)
+		return mb_wrong_value(r, file, what, "an object");
+	list = mb_arena_alloc(r->scratch, object->length, sizeof(numbered));
+	if (list == NULL)
+		return mb_fail_memory(r->err);
+	for (member = object->child; member != NULL; member = member->next)
+	{
+		if (decoder ? !parse_key(member, &list[count].number) :
+			!mb_json_uint64(member, &list[count].number))
+			return mb_fail(r->err, MB_ERR_DATA,
+						   "id of added token \"%s\" in \"%s\" is not valid",
+						   member->key, file);
+		list[count++].member = member;
+	}
+	qsort(list, count, sizeof(numbered), compare_numbered);
+
+	for (i = 0; i < count && status == MB_OK; i++)
+	{
+		mb_added_token token;
+		bool		flags_given;
+
+		member = list[i].member;
+		if (decoder)
+		{
+			status = read_token(r, member, file, what, false, &token,
+								&flags_given);
+			if (status == MB_OK && is_named(r, token.text, token.length))
+				token.special = true;
+		}
+		else
+		{
+			memset(&token, 0, sizeof(token));
+			token.text = member->key;
+			token.length = member->key_length;
+			token.special = is_named(r, token.text, token.length);
+			token.normalized = !token.special;
+		}
+		if (status == MB_OK)
+			status = add_request(r, requests, &token, true);
+	}
+	return status;
+}
+
+/* The named special tokens: tokenizer_config.json or the legacy file. */
+static mb_status
+read_named(mb_reader *r)
+{
+	int			i;
+
+	for (i = 0; i < MB_NAMED_COUNT; i++)
+	{
+		const char *key = named_tokens[i].key;
+		const mb_json *legacy = mb_json_get(r->special_map, key);
+		const mb_json *value = mb_json_get(r->config, key);
+		const char *file = MB_TOKENIZER_CONFIG;
+		mb_status	status;
+		bool		flags_given;
+
+		if (!mb_json_is_null(legacy))
+		{
+			value = legacy;
+			file = MB_SPECIAL_TOKENS_MAP;
+		}
+		if (value == NULL && i == MB_NAMED_PAD &&
+			!mb_json_is_null(r->pad_seed))
+		{
+			value = r->pad_seed;
+			file = MB_TOKENIZER_JSON;
+		}
+		if (value == NULL)
+		{
+			if (named_tokens[i].preset != NULL && !r->generic)
+			{
+				r->named[i].text = named_tokens[i].preset;
+				r->named[i].length = strlen(named_tokens[i].preset);
+				r->named[i].special = true;
+			}
+			continue;
+		}
+		if (mb_json_is_null(value))
+			continue;
+		status = read_token(r, value, file, key, true, &r->named[i],
+							&flags_given);
+		if (status != MB_OK)
+			return status;
+		r->named[i].special = true;
+		if (!flags_given ||
+			mb_json_is_null(mb_json_get(value, "normalized")))
+			r->named[i].normalized = false;
+	}
+	return MB_OK;
+}
+
+/* A list of tokens, or (late v4) an object name -> token. */
+static mb_status
+request_further(mb_reader *r, request_list *requests, const mb_json *object,
+				const char *file, const char *key)
+{
+	const mb_json *list = mb_json_get(object, key);
+	const mb_json *member;
+	mb_status	status = MB_OK;
+
+	if (mb_json_is_null(list))
+		return MB_OK;
+	if (list->type != MB_JSON_ARRAY && list->type != MB_JSON_OBJECT)
+		return mb_wrong_value(r, file, key, "an array or an object");
+	for (member = list->child; member != NULL && status == MB_OK;
+		 member = member->next)
+	{
+		mb_added_token token;
+		bool		flags_given;
+
+		status = read_token(r, member, file, key, true, &token, &flags_given);
+		if (status == MB_OK)
+		{
+			token.special = true;
+			if (!flags_given ||
+				mb_json_is_null(mb_json_get(member, "normalized")))
+				token.normalized = false;
+
+			/* what other files say of the token's flags wins */
+			status = add_request(r, requests, &token, false);
+		}
+	}
+	return status;
+}
+
+static mb_status
+request_named(mb_reader *r, request_list *requests)
+{
+	mb_status	status = MB_OK;
+	int			i;
+
+	for (i = 0; i < MB_NAMED_COUNT && status == MB_OK; i++)
+		if (r->named[i].text != NULL)
+			status = add_request(r, requests, &r->named[i], false);
+	if (status == MB_OK)
+		status = request_further(r, requests, r->config, MB_TOKENIZER_CONFIG,
+								 "additional_special_tokens");
+	if (status == MB_OK)
+		status = request_further(r, requests, r->special_map,
+								 MB_SPECIAL_TOKENS_MAP,
+								 "additional_special_tokens");
+	if (status == MB_OK)
+		status = request_further(r, requests, r->config, MB_TOKENIZER_CONFIG,
+								 "extra_special_tokens");
+	return status;
+}
+
+static int
+compare_requests(const void *a, const void *b)
+{
+	const request *left = a;
+	const request *right = b;
+	int			order = mb_text_compare(left->token.text, left->token.length,
+										right->token.text,
+										right->token.length);
+
+	if (order != 0)
+		return order;
+	return left->order < right->order ? -1 : left->order > right->order;
+}
+
+static int
+compare_orders(const void *a, const void *b)
+{
+	const request *left = a;
+	const request *right = b;
+
+	return left->order < right->order ? -1 : left->order > right->order;
+}
+
+/*
+ * One request per text, in the order of the first: the flags are those given
+ * last, and what was special once stays special.  A request without flags of
+ * its own (a named token) only makes a token special that is there already.
+ */
+static void
+merge_requests(request_list *requests)
+{
+	request    *list = requests->items;
+	size_t		kept = 0;
+	size_t		i;
+
+	if (requests->count == 0)
+		return;
+	qsort(list, requests->count, sizeof(request), compare_requests);
+	for (i = 1; i < requests->count; i++)
+	{
+		if (mb_text_compare(list[kept].token.text, list[kept].token.length,
+							list[i].token.text, list[i].token.length) != 0)
+		{
+			list[++kept] = list[i];
+			continue;
+		}
+		if (list[i].flags_given)
+		{
+			bool		special = list[kept].token.special;
+
+			list[kept].token = list[i].token;
+			list[kept].token.special |= special;
+		}
+		else
+			list[kept].token.special |= list[i].token.special;
+	}
+	requests->count = kept + 1;
+	qsort(list, requests->count, sizeof(request), compare_orders);
+}
+
+/*
+ * Ids: the model's own, else the next free one from the size of the model's
+ * vocabulary on, as the library counts.  Ids of the model need not be dense,
+ * so one that it uses is passed over.
+ */
+static mb_status
+number_requests(mb_reader *r, const request_list *requests)
+{
+	mb_vocabulary *v = &r->vocabulary;
+	int64_t		next = (int64_t) v->token_count;
+	uint8_t    *used = mb_arena_zero(r->scratch, MB_TOKEN_ID_LIMIT / 8, 1);
+	size_t		i;
+
+	v->added = mb_arena_alloc(r->scratch, requests->count,
+							  sizeof(mb_added_token));
+	if (v->added == NULL || used == NULL)
+		return mb_fail_memory(r->err);
+	v->added_count = requests->count;
+	for (i = 0; i < v->token_count; i++)
+		used[v->tokens[i].id / 8] |= 1 << v->tokens[i].id % 8;
+	for (i = 0; i < requests->count; i++)
+	{
+		mb_added_token *token = &requests->items[i].token;
+
+		token->id = mb_vocabulary_find(v, token->text, token->length);
+		if (token->id >= 0)
+		{
+			if (token->id >= next)
+				next = (int64_t) token->id + 1;
+			continue;
+		}
+		while (next < MB_TOKEN_ID_LIMIT && (used[next / 8] & 1 << next % 8))
+			next++;
+		if (next >= MB_TOKEN_ID_LIMIT)
+			return mb_fail(r->err, MB_ERR_LIMIT,
+						   "no id below %d is free for added token \"%s\"",
+						   MB_TOKEN_ID_LIMIT, token->text);
+		token->id = (int32_t) next++;
+	}
+	return MB_OK;
+}
+
+/*
+ * Store the added tokens, special ones first: of two tokens that normalise to
+ * the same pattern, the library finds the special one.
+ */
+static void
+store_added_tokens(mb_reader *r, const request_list *requests)
+{
+	mb_added_token *out = r->vocabulary.added;
+	size_t		i;
+
+	for (i = 0; i < requests->count; i++)
+		if (requests->items[i].token.special)
+			*out++ = requests->items[i].token;
+	for (i = 0; i < requests->count; i++)
+		if (!requests->items[i].token.special)
+			*out++ = requests->items[i].token;
+}
+
+mb_status
+mb_read_added_tokens(mb_reader *r)
+{
+	const mb_json *decoder = mb_json_get(r->config, "added_tokens_decoder");
+	request_list requests = {NULL, 0, 0};
+	mb_status	status = read_named(r);
+
+	if (status == MB_OK)
+		status = request_added_tokens(r, &requests);
+	if (status == MB_OK && !mb_json_is_null(decoder))
+		status = request_numbered(r, &requests, decoder, true);
+	if (status == MB_OK && mb_json_is_null(decoder) && r->added_map != NULL)
+		status = request_numbered(r, &requests, r->added_map, false);
+	if (status == MB_OK)
+		status = request_named(r, &requests);
+	if (status != MB_OK)
+		return status;
+	merge_requests(&requests);
+	status = number_requests(r, &requests);
+	if (status == MB_OK)
+		store_added_tokens(r, &requests);
+	return status;
+}

@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * reader.h
+ *	  Reading a model's tokenizer files: what the steps of build.c share.
+ *
+ * build.c parses the files and takes the steps in order; each fills its part
+ * of the vocabulary.  tokenizer_json.c, added_tokens.c and template.c are
+ * a step each.
+ *
+ * Parts that we do not implement are refused by name: a tokenizer that is
+ * almost right would give wrong results silently.
+ *
+ * Depends on base/arena.h, base/json.h, base/status.h, tokenizer/tokenizer.h,
+ * tokenizer/vocabulary.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MB_READER_H
+#define MB_READER_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/vocabulary.h"
+
+/* The files, as messages name them. */
+#define MB_TOKENIZER_JSON "tokenizer.json"
+#define MB_TOKENIZER_CONFIG "tokenizer_config.json"
+#define MB_SPECIAL_TOKENS_MAP "special_tokens_map.json"
+#define MB_ADDED_TOKENS "added_tokens.json"
+#define MB_VOCAB_TXT "vocab.txt"
+
+/* Special tokens with a name, in the order in which they are added. */
+typedef enum mb_named_token
+{
+	MB_NAMED_BOS,
+	MB_NAMED_EOS,
+	MB_NAMED_UNK,
+	MB_NAMED_SEP,
+	MB_NAMED_PAD,
+	MB_NAMED_CLS,
+	MB_NAMED_MASK,
+	MB_NAMED_COUNT
+} mb_named_token;
+
+typedef struct mb_reader
+{
+	const mb_tokenizer_files *files;
+	mb_arena   *scratch;
+	const mb_cancel *cancel;
+	mb_error   *err;
+
+	mb_json    *tokenizer;		/* tokenizer.json, or NULL */
+	mb_json    *config;			/* tokenizer_config.json, or NULL */
+	mb_json    *special_map;	/* special_tokens_map.json where it counts */
+	mb_json    *added_map;		/* added_tokens.json where it counts */
+	mb_json    *pad_seed;		/* padding.pad_token of tokenizer.json */
+	bool		generic;		/* PreTrainedTokenizerFast: no presets */
+
+	mb_added_token named[MB_NAMED_COUNT];	/* text NULL: none */
+	mb_vocabulary vocabulary;	/* the result */
+} mb_reader;
+
+/*
+ * Steps, in this order
+ */
+
+/*
+ * The model's tokens and all options that tokenizer.json has.  *strip is
+ * "strip_accents": -1 for null, that is as lowercase.
+ */
+extern mb_status mb_read_tokenizer_json(mb_reader *r, int *strip);
+
+/*
+ * Added tokens: those of tokenizer.json, then added_tokens_decoder (or,
+ * without it, added_tokens.json), then the named special tokens ("cls_token"
+ * and the others).  Each gets the id that the model has for it or the next
+ * free one; when one comes twice, its last flags count.
+ */
+extern mb_status mb_read_added_tokens(mb_reader *r);
+
+/* The templates, and the ids of named tokens. */
+extern mb_status mb_read_template(mb_reader *r);
+
+/*
+ * Values.  "file" and "key" are for messages.  The functions that read leave
+ * *result as it is, a default, when the key is absent or null.
+ */
+
+/* Says that a value is not what its file must hold. */
+extern mb_status mb_wrong_value(mb_reader *r, const char *file,
+								const char *key, const char *wanted);
+
+extern mb_status mb_read_bool(mb_reader *r, const mb_json *object,
+							  const char *file, const char *key,
+							  bool *result);
+extern mb_status mb_read_text(mb_reader *r, const mb_json *object,
+							  const char *file, const char *key,
+							  const char **text, size_t *length);
+
+/* "left" or "right", capitalised in tokenizer.json. */
+extern mb_status mb_read_side(mb_reader *r, const mb_json *object,
+							  const char *file, const char *key, bool *left);
+
+/* A token type id. */
+extern mb_status mb_read_type_id(mb_reader *r, const mb_json *object,
+								 const char *file, const char *key,
+								 int32_t *result);
+
+/* A part of tokenizer.json must be an object of the one type implemented. */
+extern mb_status mb_check_type(mb_reader *r, const mb_json *part,
+							   const char *what, const char *type);
+
+#endif							/* MB_READER_H */
