@@ -117,6 +117,8 @@ typedef enum mb_task
 	MB_TASK_CHOOSE = 128
 } mb_task;
 
+#define MB_TASK_COUNT 8			/* bits 1 << 0 to 1 << 7 */
+
 extern uint32_t mb_checkpoint_tasks(const mb_config *config, uint32_t parts);
 
 /* "embed", "fill_mask", ...; NULL when task is not a single bit above. */

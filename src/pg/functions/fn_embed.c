@@ -99,7 +99,7 @@ typedef struct EmbedJob
 /* What a cached vector depends on beside the bytes of the text. */
 typedef struct EmbedKey
 {
-	uint8		image_key[32];
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 	const void *kernels;		/* mobilebert.instruction_set may change */
 	size_t		limit;			/* tokens of a window */
 	size_t		layers;

@@ -98,7 +98,7 @@ Datum
 mobilebert_fingerprint(PG_FUNCTION_ARGS)
 {
 	const RegistryModel *model;
-	char		hex[65];
+	char		hex[PG_SHA256_DIGEST_STRING_LENGTH];
 
 	if (!ARG_IS_GIVEN(0))
 		PG_RETURN_NULL();

@@ -109,7 +109,6 @@ call_init(TokenCall *call, FunctionCallInfo fcinfo, int model, int split)
 static void
 side_text(TokenCall *call, TokenSide *side, text *value)
 {
-
 	side->given = true;
 	side->split = false;
 	side->count = 1;

@@ -126,7 +126,6 @@ static void
 head_logits(const LossCall *loss, mb_task task, const float *state,
 			float *scratch, float *logits)
 {
-
 	ENGINE_CALL(mb_head_logits, &loss->call.model->image.model, task, state,
 				scratch, logits, &mobilebert_cancel);
 }

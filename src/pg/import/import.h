@@ -30,6 +30,7 @@
 #include "models/registry.h"
 
 #include "common/cryptohash.h"
+#include "common/sha2.h"
 
 /* Bytes read, hashed and stored at a time. */
 #define IMPORT_CHUNK (1024 * 1024)
@@ -68,7 +69,7 @@ typedef struct Filled
 	const Part *part;			/* NULL: the base model's */
 	const mb_tensor_entry *entry;
 	RegistryTensorInfo info;
-	uint8		sha256[32];
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
 } Filled;
 
 typedef struct Import
@@ -93,8 +94,8 @@ typedef struct Import
 	Filled	   *filled;			/* [slots]; where present */
 	bool	   *present;		/* [slots] */
 	uint32		parts_mask;
-	uint8		sha256[32];
-	uint8		image_key[32];
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 } Import;
 
 /* import_read.c */

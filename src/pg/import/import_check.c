@@ -261,7 +261,8 @@ fill_from_base(Import *import)
 			mb_checkpoint_shape(&slot, slot.name, filled->info.rank,
 								filled->info.shape, NULL) != MB_OK)
 			continue;
-		memcpy(filled->sha256, tensors[i].sha256, 32);
+		memcpy(filled->sha256, tensors[i].sha256,
+			   PG_SHA256_DIGEST_LENGTH);
 		import->present[index] = true;
 	}
 }

@@ -61,7 +61,7 @@ hash_string(pg_cryptohash_ctx *hash, const char *value)
 void
 import_hash_end(pg_cryptohash_ctx *hash, uint8 *result)
 {
-	if (pg_cryptohash_final(hash, result, 32) < 0)
+	if (pg_cryptohash_final(hash, result, PG_SHA256_DIGEST_LENGTH) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not finish a SHA-256 hash")));
@@ -208,7 +208,8 @@ hash_model(Import *import)
 			continue;
 		mb_slot_get(&import->config, i, &slot);
 		hash_string(hash, slot.name);
-		import_hash_add(hash, import->filled[i].sha256, 32);
+		import_hash_add(hash, import->filled[i].sha256,
+						PG_SHA256_DIGEST_LENGTH);
 	}
 	for (d = 0; d < DOC_COUNT; d++)
 	{
@@ -224,7 +225,7 @@ hash_model(Import *import)
 	import_hash_end(hash, import->sha256);
 
 	hash = hash_begin();
-	import_hash_add(hash, import->sha256, 32);
+	import_hash_add(hash, import->sha256, PG_SHA256_DIGEST_LENGTH);
 	for (d = 0; d < DOC_COUNT; d++)
 	{
 		if (import->documents[d].text == NULL)

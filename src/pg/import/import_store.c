@@ -16,15 +16,18 @@
 #include "models/registry.h"
 #include "import/import.h"
 
-#include "catalog/pg_authid.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+#define MODEL_COLUMNS 20		/* of mobilebert.model */
 
 static Datum
 bytea_datum(const void *data, size_t size)
@@ -35,6 +38,12 @@ bytea_datum(const void *data, size_t size)
 	if (size > 0)
 		memcpy(VARDATA(value), data, size);
 	return PointerGetDatum(value);
+}
+
+static Datum
+hash_datum(const uint8 *hash)
+{
+	return bytea_datum(hash, PG_SHA256_DIGEST_LENGTH);
 }
 
 static Datum
@@ -78,7 +87,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 	uint64		at = filled->entry->begin;
 	int			chunk_no = 0;
 	pg_cryptohash_ctx *hash = import_hash_tensor(&filled->info);
-	uint8		again[32];
+	uint8		again[PG_SHA256_DIGEST_LENGTH];
 
 	while (at < filled->entry->end)
 	{
@@ -97,7 +106,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 		at += step;
 	}
 	import_hash_end(hash, again);
-	if (memcmp(again, filled->sha256, 32) != 0)
+	if (memcmp(again, filled->sha256, PG_SHA256_DIGEST_LENGTH) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("model file \"%s\" changed while it was read",
@@ -132,7 +141,7 @@ store_tensors(Import *import, Datum id)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		mb_slot_get(&import->config, i, &slot);
-		values[0] = bytea_datum(filled->sha256, 32);
+		values[0] = hash_datum(filled->sha256);
 		values[1] = CStringGetTextDatum(mb_dtype_name(filled->info.dtype));
 		values[2] = shape_datum(&filled->info);
 		values[3] = Int64GetDatum((int64) filled->info.bytes);
@@ -213,13 +222,15 @@ labels_datum(Import *import, Datum *result)
 static Datum
 tasks_datum(uint32 tasks)
 {
-	Datum		names[8];
+	Datum		names[MB_TASK_COUNT];
 	int			count = 0;
-	uint32		bit;
+	int			i;
 
-	for (bit = 1; bit <= MB_TASK_CHOOSE; bit <<= 1)
-		if ((tasks & bit) != 0)
-			names[count++] = CStringGetTextDatum(mb_task_name(bit));
+	for (i = 0; i < MB_TASK_COUNT; i++)
+	{
+		if ((tasks & (1U << i)) != 0)
+			names[count++] = CStringGetTextDatum(mb_task_name(1U << i));
+	}
 	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false,
 										   'i'));
 }
@@ -253,65 +264,133 @@ sum_sizes(const Import *import, Sizes *sizes)
 	}
 }
 
+/* A row of mobilebert.model, column by column. */
+typedef struct ModelRow
+{
+	int			count;
+	const char *columns[MODEL_COLUMNS];
+	Oid			types[MODEL_COLUMNS];
+	Datum		values[MODEL_COLUMNS];
+	char		nulls[MODEL_COLUMNS];
+} ModelRow;
+
+static void
+row_put(ModelRow *row, const char *column, Oid type, Datum value)
+{
+	Assert(row->count < MODEL_COLUMNS);
+	row->columns[row->count] = column;
+	row->types[row->count] = type;
+	row->values[row->count] = value;
+	row->nulls[row->count] = ' ';
+	row->count++;
+}
+
+static void
+row_put_null(ModelRow *row, const char *column, Oid type)
+{
+	row_put(row, column, type, (Datum) 0);
+	row->nulls[row->count - 1] = 'n';
+}
+
+static void
+row_put_int(ModelRow *row, const char *column, int32 value)
+{
+	row_put(row, column, INT4OID, Int32GetDatum(value));
+}
+
+static void
+row_put_bigint(ModelRow *row, const char *column, int64 value)
+{
+	row_put(row, column, INT8OID, Int64GetDatum(value));
+}
+
+static void
+row_insert(const ModelRow *row)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "INSERT INTO mobilebert.model (");
+	for (i = 0; i < row->count; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(row->columns[i]));
+	appendStringInfoString(&sql, ") VALUES (");
+	for (i = 0; i < row->count; i++)
+		appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
+	appendStringInfoChar(&sql, ')');
+	registry_execute(sql.data, row->count, row->types, row->values,
+					 row->nulls);
+	pfree(sql.data);
+}
+
+/* The first of "architectures" in config.json. */
+static void
+put_architecture(ModelRow *row, Import *import)
+{
+	const mb_json *list = mb_json_get(import_parse(import, DOC_CONFIG),
+									  "architectures");
+
+	if (list != NULL && list->type == MB_JSON_ARRAY && list->child != NULL &&
+		list->child->type == MB_JSON_STRING)
+		row_put(row, "architecture", TEXTOID,
+				text_datum(list->child->text, list->child->length));
+	else
+		row_put_null(row, "architecture", TEXTOID);
+}
+
 static void
 store_model(Import *import, const char *owner, Datum id)
 {
-	const mb_json *architectures = mb_json_get(import_parse(import, DOC_CONFIG),
-											   "architectures");
-	uint32		tasks = mb_checkpoint_tasks(&import->config,
-											import->parts_mask);
-	Oid			types[20] = {UUIDOID, TEXTOID, NAMEOID, TEXTOID, INT4OID,
-		INT4OID, TEXTARRAYOID, TEXTOID, INT4OID, INT4OID, INT4OID, INT4OID,
-		INT4OID, INT8OID, INT8OID, INT8OID, TEXTARRAYOID, BYTEAOID, BYTEAOID,
-	TIMESTAMPTZOID};
-	Datum		values[20];
-	char		nulls[21];
+	const mb_config *config = &import->config;
+	uint32		tasks = mb_checkpoint_tasks(config, import->parts_mask);
+	ModelRow	row = {0};
+	Datum		labels;
 	Sizes		sizes;
 
-	memset(nulls, ' ', sizeof(nulls));
-	nulls[20] = '\0';
+	row_put(&row, "id", UUIDOID, id);
+	row_put(&row, "name", TEXTOID, CStringGetTextDatum(import->name));
+	row_put(&row, "owner", NAMEOID,
+			DirectFunctionCall1(namein, CStringGetDatum(owner)));
+	row_put(&row, "precision", TEXTOID,
+			CStringGetTextDatum(import->precision));
+	row_put_int(&row, "parts", (int32) import->parts_mask);
+	row_put_int(&row, "task_bits", (int32) tasks);
+	row_put(&row, "tasks", TEXTARRAYOID, tasks_datum(tasks));
+	put_architecture(&row, import);
+	row_put_int(&row, "layers", (int32) config->layers);
+	row_put_int(&row, "hidden_size", (int32) config->hidden_size);
+	row_put_int(&row, "dimension", (int32) config->hidden_size *
+				__builtin_popcount(import->settings.pooling));
+	row_put_int(&row, "vocabulary_size", (int32) config->vocab_size);
+	row_put_int(&row, "max_tokens",
+				(int32) mobilebert_token_limit(config, &import->settings,
+											   &import->tokenizer));
 	sum_sizes(import, &sizes);
-	values[0] = id;
-	values[1] = CStringGetTextDatum(import->name);
-	values[2] = DirectFunctionCall1(namein, CStringGetDatum(owner));
-	values[3] = CStringGetTextDatum(import->precision);
-	values[4] = Int32GetDatum((int32) import->parts_mask);
-	values[5] = Int32GetDatum((int32) tasks);
-	values[6] = tasks_datum(tasks);
-	if (architectures != NULL && architectures->type == MB_JSON_ARRAY &&
-		architectures->child != NULL &&
-		architectures->child->type == MB_JSON_STRING)
-		values[7] = text_datum(architectures->child->text,
-							   architectures->child->length);
+	row_put_bigint(&row, "parameters", sizes.parameters);
+	row_put_bigint(&row, "multiply_adds", sizes.multiply_adds);
+	row_put_bigint(&row, "size", sizes.bytes);
+	if (labels_datum(import, &labels))
+		row_put(&row, "labels", TEXTARRAYOID, labels);
 	else
-		nulls[7] = 'n';
-	values[8] = Int32GetDatum((int32) import->config.layers);
-	values[9] = Int32GetDatum((int32) import->config.hidden_size);
-	values[10] = Int32GetDatum((int32) import->config.hidden_size *
-							   __builtin_popcount(import->settings.pooling));
-	values[11] = Int32GetDatum((int32) import->config.vocab_size);
-	values[12] = Int32GetDatum((int32) mobilebert_token_limit(&import->config,
-														  &import->settings,
-														  &import->tokenizer));
-	values[13] = Int64GetDatum(sizes.parameters);
-	values[14] = Int64GetDatum(sizes.multiply_adds);
-	values[15] = Int64GetDatum(sizes.bytes);
-	if (!labels_datum(import, &values[16]))
-		nulls[16] = 'n';
-	values[17] = bytea_datum(import->sha256, 32);
-	values[18] = bytea_datum(import->image_key, 32);
-	values[19] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	registry_execute("INSERT INTO mobilebert.model (id, name, owner, "
-					 "\"precision\", parts, task_bits, tasks, architecture, "
-					 "layers, hidden_size, dimension, vocabulary_size, "
-					 "max_tokens, parameters, multiply_adds, size, labels, "
-					 "sha256, image_key, created_at) VALUES ($1, $2, $3, $4, "
-					 "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-					 "$17, $18, $19, $20)", 20, types, values, nulls);
+		row_put_null(&row, "labels", TEXTARRAYOID);
+	row_put(&row, "sha256", BYTEAOID, hash_datum(import->sha256));
+	row_put(&row, "image_key", BYTEAOID, hash_datum(import->image_key));
+	row_put(&row, "created_at", TIMESTAMPTZOID,
+			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_insert(&row);
+}
+
+/* Who may use it: everybody, or whoever may use the base of a variant. */
+static void
+store_grants(const Import *import, Datum id)
+{
+	Oid			types[] = {UUIDOID, UUIDOID};
+	Datum		values[2];
+
+	values[0] = id;
 	if (import->variant)
 	{
-		/* whoever may use the base may use its variant */
-		types[1] = UUIDOID;
 		values[1] = UUIDPGetDatum(&import->base->id);
 		registry_execute("INSERT INTO mobilebert.model_grant "
 						 "(model_id, grantee) SELECT $1, grantee "
@@ -343,6 +422,7 @@ import_store(Import *import, bool make_default)
 	registry_name_is_free(import->name);
 	import_base_is_there(import);
 	store_model(import, owner, id);
+	store_grants(import, id);
 	store_documents(import, id);
 	store_tensors(import, id);
 	if (make_default &&

@@ -92,7 +92,7 @@ typedef struct ImageSink
 static char *
 image_path(const RegistryModel *model)
 {
-	char		hex[65];
+	char		hex[PG_SHA256_DIGEST_STRING_LENGTH];
 
 	registry_hex(model->image_key, hex);
 	return psprintf("%s/%u.%s.%s.%s%s", IMAGE_DIRECTORY, MyDatabaseId, hex,
@@ -737,7 +737,9 @@ image_file_unload(ImageBytes *bytes)
  * ----------
  */
 
-/* "<database>.<64 hexadecimal digits>.<...>" */
+#define KEY_DIGITS (2 * PG_SHA256_DIGEST_LENGTH)
+
+/* "<database>.<KEY_DIGITS hexadecimal digits>.<...>" */
 static bool
 parse_name(const char *name, Oid *database, uint8 *image_key)
 {
@@ -745,10 +747,11 @@ parse_name(const char *name, Oid *database, uint8 *image_key)
 	unsigned long number = strtoul(name, &end, 10);
 
 	if (end == name || *end != '.' || number > PG_UINT32_MAX ||
-		strspn(end + 1, "0123456789abcdef") != 64 || end[65] != '.')
+		strspn(end + 1, "0123456789abcdef") != KEY_DIGITS ||
+		end[1 + KEY_DIGITS] != '.')
 		return false;
 	*database = (Oid) number;
-	(void) hex_decode(end + 1, 64, (char *) image_key);
+	(void) hex_decode(end + 1, KEY_DIGITS, (char *) image_key);
 	return true;
 }
 
@@ -756,7 +759,7 @@ static bool
 is_unused(const char *name, time_t age)
 {
 	Oid			database;
-	uint8		image_key[32];
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 
 	if (strstr(name, ".tmp.") != NULL)
 		return age > TEMPORARY_GRACE;

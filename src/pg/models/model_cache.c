@@ -37,7 +37,7 @@
 typedef struct Loaded
 {
 	struct Loaded *next;
-	uint8		image_key[32];
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 	char		instruction_set[16];
 	ImageBytes	bytes;
 	mb_image	image;
@@ -63,7 +63,7 @@ static uint64 swept_generation = 0;
 
 /* Name of each task's stored default, as of defaults_generation. */
 static uint64 defaults_generation = 0;
-static char *defaults[8];
+static char *defaults[MB_TASK_COUNT];
 
 static void
 unload(Loaded *image)
@@ -198,7 +198,8 @@ load(const RegistryModel *row)
 	bool		first = loaded_images == NULL;
 
 	for (image = loaded_images; image != NULL; image = image->next)
-		if (memcmp(image->image_key, row->image_key, 32) == 0 &&
+		if (memcmp(image->image_key, row->image_key,
+				   PG_SHA256_DIGEST_LENGTH) == 0 &&
 			strcmp(image->instruction_set, instruction_set) == 0)
 		{
 			image->dead = false;
@@ -209,7 +210,7 @@ load(const RegistryModel *row)
 									ALLOCSET_SMALL_SIZES);
 	image = MemoryContextAllocZero(context, sizeof(Loaded));
 	image->context = context;
-	memcpy(image->image_key, row->image_key, 32);
+	memcpy(image->image_key, row->image_key, PG_SHA256_DIGEST_LENGTH);
 	strlcpy(image->instruction_set, instruction_set,
 			sizeof(image->instruction_set));
 	image_file_load(row, context, &image->bytes, &image->image);
@@ -281,12 +282,16 @@ mobilebert_default_name(mb_task task)
 mb_task
 mobilebert_task(const char *name)
 {
-	uint32		bit;
+	int			i;
 
-	for (bit = 1; bit <= MB_TASK_CHOOSE; bit <<= 1)
-		if (bit != MB_TASK_POOLER &&
-			pg_strcasecmp(mb_task_name(bit), name) == 0)
-			return bit;
+	for (i = 0; i < MB_TASK_COUNT; i++)
+	{
+		mb_task		task = 1U << i;
+
+		if (task != MB_TASK_POOLER &&
+			pg_strcasecmp(mb_task_name(task), name) == 0)
+			return task;
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized task: \"%s\"", name),
@@ -306,7 +311,7 @@ no_default(mb_task task)
 }
 
 /* Heads as messages call them, in the order of mb_task's bits. */
-static const char *const head_names[] = {
+static const char *const head_names[MB_TASK_COUNT] = {
 	"embedding", "pooler", "masked-language-model", "next-sentence",
 	"sequence-classification", "token-classification", "question-answering",
 	"multiple-choice"
@@ -317,14 +322,16 @@ void
 mobilebert_no_head(const RegistryModel *row, mb_task task)
 {
 	StringInfoData has;
-	uint32		bit;
 	char	   *others = registry_names_with_task(task);
+	int			i;
 
 	initStringInfo(&has);
-	for (bit = 1; bit <= MB_TASK_CHOOSE; bit <<= 1)
-		if ((row->tasks & bit) != 0)
+	for (i = 0; i < MB_TASK_COUNT; i++)
+	{
+		if ((row->tasks & (1U << i)) != 0)
 			appendStringInfo(&has, "%s%s", has.len > 0 ? ", " : "",
-							 mb_task_name(bit));
+							 mb_task_name(1U << i));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("model \"%s\" has no %s head", row->name,

@@ -135,7 +135,7 @@ registry_hex(const uint8 *hash, char *hex)
 {
 	int			i;
 
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < PG_SHA256_DIGEST_LENGTH; i++)
 		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
 }
 
@@ -202,10 +202,10 @@ key_uuid(ScanKey key, AttrNumber column, const pg_uuid_t *value)
 static Datum
 hash_datum(const uint8 *hash)
 {
-	bytea	   *value = palloc(VARHDRSZ + 32);
+	bytea	   *value = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 
-	SET_VARSIZE(value, VARHDRSZ + 32);
-	memcpy(VARDATA(value), hash, 32);
+	SET_VARSIZE(value, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	memcpy(VARDATA(value), hash, PG_SHA256_DIGEST_LENGTH);
 	return PointerGetDatum(value);
 }
 
@@ -237,12 +237,13 @@ read_hash(Datum value, uint8 *hash)
 {
 	bytea	   *bytes = DatumGetByteaPP(value);
 
-	if (VARSIZE_ANY_EXHDR(bytes) != 32)
+	if (VARSIZE_ANY_EXHDR(bytes) != PG_SHA256_DIGEST_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a hash in the registry has %zu bytes instead of 32",
-						(size_t) VARSIZE_ANY_EXHDR(bytes))));
-	memcpy(hash, VARDATA_ANY(bytes), 32);
+				 errmsg("a hash in the registry has %zu bytes instead of %d",
+						(size_t) VARSIZE_ANY_EXHDR(bytes),
+						PG_SHA256_DIGEST_LENGTH)));
+	memcpy(hash, VARDATA_ANY(bytes), PG_SHA256_DIGEST_LENGTH);
 }
 
 /* Column numbers of mobilebert.model that are read here. */

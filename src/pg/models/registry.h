@@ -16,6 +16,7 @@
 
 #include "server/pg.h"
 
+#include "common/sha2.h"
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
@@ -32,8 +33,8 @@ typedef struct RegistryModel
 	uint32		tasks;			/* engine: mb_task bits */
 	int32		max_tokens;		/* of one window, template included */
 	int64		multiply_adds;	/* of the encoder, for one token */
-	uint8		sha256[32];		/* fingerprint */
-	uint8		image_key[32];
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];	/* fingerprint */
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 	bool		public_use;
 	int			grantees_count;
 	Oid		   *grantees;
@@ -70,7 +71,7 @@ extern bytea *registry_file(const pg_uuid_t *id, const char *file_name,
 typedef struct RegistryTensor
 {
 	char	   *name;			/* slot name */
-	uint8		sha256[32];
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
 } RegistryTensor;
 
 extern RegistryTensor *registry_tensors(const pg_uuid_t *id, Snapshot snapshot,
@@ -95,7 +96,7 @@ extern void registry_tensor_read(const uint8 *sha256, Snapshot snapshot,
 												  size_t size),
 								 void *context);
 
-/* 32 bytes as 64 hexadecimal digits and a zero. */
+/* A hash in hexadecimal: hex [PG_SHA256_DIGEST_STRING_LENGTH], zero and all. */
 extern void registry_hex(const uint8 *hash, char *hex);
 
 /* The newest committed state (and our own changes), for several reads. */
