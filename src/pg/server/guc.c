@@ -14,12 +14,13 @@
 
 #include "utils/guc.h"
 
-char	   *mobilebert_default_model = NULL;
-bool		mobilebert_enable_batching = true;
-int			mobilebert_batch_tokens = 256;
-int			mobilebert_cache_size = 4096;
-int			mobilebert_memory_limit = 1024 * 1024;
-char	   *mobilebert_instruction_set = NULL;
+/* Their first values are those below. */
+char	   *mobilebert_default_model;
+bool		mobilebert_enable_batching;
+int			mobilebert_batch_tokens;
+int			mobilebert_cache_size;
+int			mobilebert_memory_limit;
+char	   *mobilebert_instruction_set;
 
 /* A set of kernels that this machine does not have must not be accepted. */
 static bool
