@@ -27,6 +27,7 @@
 #include "model/image.h"
 #include "model/labels.h"
 #include "model/model.h"
+#include "model/pooling.h"
 #include "model/safetensors.h"
 #include "tasks/answers.h"
 #include "tasks/entities.h"

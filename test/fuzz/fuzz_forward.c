@@ -19,8 +19,8 @@
  *	- pooling, the pooler and the masked language model's head write what they
  *	  are to, in bits that do not depend on where it lies
  *
- * Depends on model/forward.h, model/heads.h, kernels/kernels.h, fixture.h and
- * mmap().
+ * Depends on model/forward.h, model/heads.h, kernels/kernels.h, fixture.h,
+ * pool.h and mmap().
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,7 @@
 #include "kernels/kernels.h"
 #include "model/forward.h"
 #include "model/heads.h"
+#include "pool.h"
 
 #include <float.h>
 #include <math.h>
@@ -608,7 +609,7 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
 	for (pooling = 1; pooling <= MB_POOL_POOLER; pooling *= 2)
 	{
 		memset(out, 0xff, width * sizeof(float));
-		CHECK(mb_pool(model, pooling, states, length, mask, out, &err) ==
+		CHECK(pool_text(model, pooling, states, length, mask, out, &err) ==
 			  MB_OK);
 		for (i = 0; i < width; i++)
 			CHECK(isfinite(out[i]));

@@ -35,6 +35,7 @@
 #include "model/heads.h"
 
 #include "load.h"
+#include "pool.h"
 #include "tap.h"
 #include "tasks/scores.h"
 
@@ -407,8 +408,8 @@ check_embeddings(const checkpoint *c, const result *r, const input *in,
 
 		if (plain == NULL)
 			continue;
-		if (mb_pool(&c->model, modes[i].mode, last, r->tokens, in->mask, out,
-					&error) != MB_OK)
+		if (pool_text(&c->model, modes[i].mode, last, r->tokens, in->mask,
+					  out, &error) != MB_OK)
 			give_up(c->name);
 		note_array(find_field(c->name, "embeddings", modes[i].key), out, width,
 				   plain);
@@ -608,8 +609,8 @@ check_full_rows(const checkpoint *c, const result *r, const mb_json *expected)
 		note_array(find_field(c->name, "full", key),
 				   states + (r->tokens - 1) * width, 64, layer->child->next);
 	}
-	if (mb_pool(&c->model, MB_POOL_MEAN, last, r->tokens, NULL, out,
-				&error) != MB_OK)
+	if (pool_text(&c->model, MB_POOL_MEAN, last, r->tokens, NULL, out,
+				  &error) != MB_OK)
 		give_up("mean");
 	note_array(find_field(c->name, "full", "mean"), out, width,
 			   mb_json_get(expected, "mean"));

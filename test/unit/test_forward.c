@@ -9,6 +9,7 @@
  */
 #include "kernels/kernels.h"
 #include "model/forward.h"
+#include "model/pooling.h"
 
 #include "fixture.h"
 #include "tap.h"
@@ -1103,101 +1104,6 @@ test_workspace(void)
 	free_fixture(f);
 }
 
-/* Pooling and distances */
-
-static bool
-pools_to(const mb_model *model, uint32_t mode, const float *states,
-		 const uint8_t *mask, double a, double b)
-{
-	float		out[2] = {NAN, NAN};
-
-	return mb_pool(model, mode, states, 4, mask, out, NULL) == MB_OK &&
-		fabs(out[0] - a) <= 1e-6 * fmax(1.0, fabs(a)) &&
-		fabs(out[1] - b) <= 1e-6 * fmax(1.0, fabs(b));
-}
-
-static void
-test_pooling(void)
-{
-	static const float states[] = {1, -2e9f, 2, -3e9f, 4, -4e9f, 9, 1};
-	static const uint8_t mask[] = {1, 0, 1, 0};
-	static const uint8_t none[] = {0, 0, 0, 0};
-	float		broken[] = {1, 2, NAN, 3};
-	static mb_model model;
-	mb_error	err;
-	float		out[2];
-
-	model.config.hidden_size = 2;
-	ok(pools_to(&model, MB_POOL_CLS, states, mask, 1, -2e9), "cls");
-	ok(pools_to(&model, MB_POOL_POOLER, states, mask, 1, -2e9),
-	   "pooler without activation is cls");
-	ok(pools_to(&model, MB_POOL_MEAN, states, mask, 2.5, -3e9) &&
-	   pools_to(&model, MB_POOL_MEAN, states, NULL, 4, -2.25e9), "mean");
-	ok(pools_to(&model, MB_POOL_MEAN_SQRT_LEN, states, mask, 5 / sqrt(2.0),
-				-6e9 / sqrt(2.0)), "mean_sqrt_len_tokens");
-	ok(pools_to(&model, MB_POOL_WEIGHTED_MEAN, states, mask, 13 / 4.0,
-				-14e9 / 4), "weightedmean counts positions from 1");
-	ok(pools_to(&model, MB_POOL_LAST_TOKEN, states, mask, 4, -4e9) &&
-	   pools_to(&model, MB_POOL_LAST_TOKEN, states, NULL, 9, 1),
-	   "lasttoken is the last attended one");
-	ok(pools_to(&model, MB_POOL_MAX, states, mask, 4, -1e9) &&
-	   pools_to(&model, MB_POOL_MAX, states, NULL, 9, 1),
-	   "max takes masked tokens as -1e9");
-	ok(mb_pool(&model, MB_POOL_MAX, broken, 2, NULL, out, NULL) == MB_OK &&
-	   isnan(out[0]) && out[1] == 3, "max keeps NaN");
-	ok(mb_pool(&model, MB_POOL_MEAN, states, 4, none, out, &err) ==
-	   MB_ERR_ARGUMENT &&
-	   mb_pool(&model, MB_POOL_MEAN, states, 0, NULL, out, &err) ==
-	   MB_ERR_ARGUMENT, "nothing to pool is refused: %s", err.message);
-	ok(mb_pool(&model, MB_POOL_CLS | MB_POOL_MEAN, states, 4, NULL, out,
-			   &err) == MB_ERR_ARGUMENT &&
-	   mb_pool(&model, 0, states, 4, NULL, out, &err) == MB_ERR_ARGUMENT,
-	   "two modes at once, or none, are refused: %s", err.message);
-	model.config.classifier_activation = 1;
-	ok(mb_pooler(&model, states, out, &err) == MB_ERR_UNSUPPORTED,
-	   "a pooler without weights is refused: %s", err.message);
-}
-
-static void
-test_distances(const char *table)
-{
-	static const float a[] = {3, 4, 0, 0, 0};
-	static const float b[] = {0, 0, 0, 5, 12};
-	static const float c[] = {6, 8, 0, 0, 0};
-	float		zero[] = {0, 0, 0, 0, 0};
-	float		large[] = {3e30f, 4e30f};
-	bool		bounded = true;
-	float		x[33];
-	size_t		i;
-
-	ok(mb_inner_product(a, c, 5) == 50.0f && mb_inner_product(a, b, 5) == 0.0f,
-	   "%s: inner product", table);
-	ok(mb_l2_distance(a, c, 5) == 5.0f && mb_l2_distance(a, a, 5) == 0.0f,
-	   "%s: Euclidean distance", table);
-	ok(mb_cosine_similarity(a, c, 5) == 1.0f &&
-	   mb_cosine_similarity(a, b, 5) == 0.0f &&
-	   isnan(mb_cosine_similarity(a, zero, 5)), "%s: cosine similarity",
-	   table);
-	for (i = 0; i < 2000; i++)
-	{
-		size_t		j;
-
-		for (j = 0; j < 33; j++)
-			x[j] = uniform();
-		if (fabsf(mb_cosine_similarity(x, x, 33) - 1.0f) > 1e-6f ||
-			mb_cosine_similarity(x, x, 33) > 1.0f)
-			bounded = false;
-		mb_normalize(x, 33);
-		if (fabsf(mb_inner_product(x, x, 33) - 1.0f) > 1e-6f)
-			bounded = false;
-	}
-	ok(bounded, "%s: similarity of a vector to itself is 1 and no more", table);
-	mb_normalize(large, 2);
-	mb_normalize(zero, 5);
-	ok(fabsf(large[0] - 0.6f) < 1e-6f && fabsf(large[1] - 0.8f) < 1e-6f &&
-	   zero[0] == 0.0f, "%s: normalising huge and zero vectors", table);
-}
-
 int
 main(void)
 {
@@ -1223,7 +1129,6 @@ main(void)
 		test_tables_agree(tables[i]);
 		test_width_orders(tables[i]);
 		test_wide_bottleneck(tables[i]);
-		test_distances(tables[i]);
 	}
 	mb_kernels_choose("auto");
 	test_layers();
@@ -1232,6 +1137,5 @@ main(void)
 	test_observers_stop();
 	test_refusals();
 	test_workspace();
-	test_pooling();
 	return done_testing();
 }

@@ -7,9 +7,8 @@
  * attention sees its own sequence only.  One text is a batch of one: there is
  * no other code path.  A row's bits do not depend on its batch mates.
  *
- * Source: transformers' MobileBertModel; spec model.md sections 2 to 4, 6, 7,
- * pipelines.md section 8.
- * Depends on model/model.h, kernels/kernels.h.
+ * Source: transformers' MobileBertModel; spec model.md sections 2 to 4, 6, 7.
+ * Depends on model/model.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,26 +77,5 @@ extern mb_status mb_forward(const mb_model *model, const mb_batch *batch,
 							const mb_cancel *cancel,
 							void *workspace, size_t workspace_size,
 							const float **states, mb_error *err);
-
-/* pooler_output of one sequence: first [H] -> out [H] (model.md 4). */
-extern mb_status mb_pooler(const mb_model *model, const float *first,
-						   float *out, mb_error *err);
-
-/*
- * Pooling over tokens with mask 1 (NULL: all), states [length, H].  One bit of
- * mb_pooling; sums in double; out [H].  MB_POOL_POOLER calls mb_pooler.
- */
-extern mb_status mb_pool(const mb_model *model, uint32_t pooling,
-						 const float *states, size_t length,
-						 const uint8_t *mask, float *out, mb_error *err);
-
-/* x / max(|x|, 1e-12), norm in double. */
-extern void mb_normalize(float *x, size_t count);
-
-/* Distances of vectors [count]; accumulated in several float lanes. */
-extern float mb_inner_product(const float *a, const float *b, size_t count);
-extern float mb_l2_distance(const float *a, const float *b, size_t count);
-extern float mb_cosine_similarity(const float *a, const float *b,
-								  size_t count);
 
 #endif							/* MB_FORWARD_H */

@@ -4,23 +4,22 @@
  *	  From the hidden states of a text to one vector, and between vectors.
  *
  * Hidden states of a NoNorm network reach 2.5e7 in single features (spec
- * model.md 8), so whatever adds up tokens does it in double.
+ * model.md 8), so whatever adds up tokens does it in double.  Tokens are added
+ * one after the other, whatever window they come in: where a long text's
+ * windows are parted changes no bit.
  *
  * Source: sentence-transformers' Pooling and Normalize; spec pipelines.md
  * section 8, model.md section 4.
- * Depends on model/forward.h, kernels/kernels.h.
+ * Depends on model/pooling.h, kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/forward.h"
+#include "model/pooling.h"
 
 #include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Features added up together, to need no memory of the caller's. */
-#define POOL_CHUNK 64
 
 /* What sentence-transformers puts in the place of masked tokens for "max". */
 #define MASKED_MAX (-1e9f)
@@ -52,129 +51,204 @@ mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 	return MB_OK;
 }
 
-static bool
-attended(const uint8_t *mask, size_t token)
+/* The modes that need each of the arrays. */
+#define NEED_SUM (MB_POOL_MEAN | MB_POOL_MEAN_SQRT_LEN)
+#define NEED_FIRST (MB_POOL_CLS | MB_POOL_POOLER)
+
+bool
+mb_pool_first_only(uint32_t modes)
 {
-	return mask == NULL || mask[token] != 0;
+	return (modes & ~(uint32_t) NEED_FIRST) == 0;
 }
 
-/* Position of the last attended token + 1; 0 when there is none. */
-static size_t
-attended_length(const uint8_t *mask, size_t length)
+size_t
+mb_pool_width(const mb_model *model, uint32_t modes)
 {
-	while (length > 0 && !attended(mask, length - 1))
-		length--;
-	return length;
+	return (size_t) __builtin_popcount(modes) * model->config.hidden_size;
 }
 
-/* The largest value of each feature; NaN wins as in torch.max. */
-static void
-pool_max(const float *states, size_t length, size_t width,
-		 const uint8_t *mask, float *out)
+/* Widths and modes are bounded (config.h), so that this fits. */
+size_t
+mb_pool_memory(const mb_model *model, uint32_t modes)
 {
-	size_t		token;
-	size_t		i;
+	size_t		bytes = 0;
 
-	for (i = 0; i < width; i++)
-		out[i] = -INFINITY;
-	for (token = 0; token < length; token++)
-	{
-		const float *row = states + token * width;
-
-		for (i = 0; i < width; i++)
-		{
-			float		x = attended(mask, token) ? row[i] : MASKED_MAX;
-
-			if (x > out[i] || x != x)
-				out[i] = x;
-		}
-	}
+	bytes += (modes & NEED_SUM) != 0 ? sizeof(double) : 0;
+	bytes += (modes & MB_POOL_WEIGHTED_MEAN) != 0 ? sizeof(double) : 0;
+	bytes += (modes & MB_POOL_MAX) != 0 ? sizeof(float) : 0;
+	bytes += (modes & NEED_FIRST) != 0 ? sizeof(float) : 0;
+	bytes += (modes & MB_POOL_LAST_TOKEN) != 0 ? sizeof(float) : 0;
+	return bytes * model->config.hidden_size;
 }
 
-/* Sum of weight(t) * states[t] over attended tokens, divided. */
-static void
-pool_sum(const float *states, size_t length, size_t width,
-		 const uint8_t *mask, bool weighted, double divisor, float *out)
+/* The next array of an mb_pool; NULL when no mode needs it. */
+static void *
+take_array(char **memory, bool needed, size_t size)
 {
-	size_t		first;
+	void	   *array = *memory;
 
-	for (first = 0; first < width; first += POOL_CHUNK)
-	{
-		size_t		count = width - first;
-		double		sums[POOL_CHUNK] = {0};
-		size_t		token;
-		size_t		i;
-
-		if (count > POOL_CHUNK)
-			count = POOL_CHUNK;
-		for (token = 0; token < length; token++)
-		{
-			const float *row = states + token * width + first;
-			double		weight = weighted ? (double) (token + 1) : 1.0;
-
-			if (!attended(mask, token))
-				continue;
-			for (i = 0; i < count; i++)
-				sums[i] += weight * (double) row[i];
-		}
-		for (i = 0; i < count; i++)
-			out[first + i] = (float) (sums[i] / divisor);
-	}
-}
-
-/* Divisor of a summing mode: tokens, its root, or the sum of positions. */
-static double
-pool_divisor(uint32_t pooling, const uint8_t *mask, size_t length)
-{
-	double		tokens = 0.0;
-	double		positions = 0.0;
-	size_t		token;
-
-	for (token = 0; token < length; token++)
-	{
-		if (!attended(mask, token))
-			continue;
-		tokens += 1.0;
-		positions += (double) (token + 1);
-	}
-	if (pooling == MB_POOL_WEIGHTED_MEAN)
-		return positions;
-	return pooling == MB_POOL_MEAN_SQRT_LEN ? sqrt(tokens) : tokens;
+	if (!needed)
+		return NULL;
+	*memory += size;
+	return array;
 }
 
 mb_status
-mb_pool(const mb_model *model, uint32_t pooling, const float *states,
-		size_t length, const uint8_t *mask, float *out, mb_error *err)
+mb_pool_begin(mb_pool *pool, const mb_model *model, uint32_t modes,
+			  void *memory, mb_error *err)
 {
 	size_t		width = model->config.hidden_size;
-	size_t		end = attended_length(mask, length);
+	char	   *at = memory;
+	size_t		i;
 
-	if (end == 0)
-		return mb_fail(err, MB_ERR_ARGUMENT, "no token to pool");
-	switch (pooling)
+	if (modes == 0 || modes >= 2 * MB_POOL_POOLER)
+		return mb_fail(err, MB_ERR_ARGUMENT, "pooling %u is not known", modes);
+	memset(pool, 0, sizeof(*pool));
+	pool->model = model;
+	pool->modes = modes;
+	pool->sum = take_array(&at, (modes & NEED_SUM) != 0,
+						   width * sizeof(double));
+	pool->weighted = take_array(&at, (modes & MB_POOL_WEIGHTED_MEAN) != 0,
+								width * sizeof(double));
+	pool->max = take_array(&at, (modes & MB_POOL_MAX) != 0,
+						   width * sizeof(float));
+	pool->first = take_array(&at, (modes & NEED_FIRST) != 0,
+							 width * sizeof(float));
+	pool->last = take_array(&at, (modes & MB_POOL_LAST_TOKEN) != 0,
+							width * sizeof(float));
+	for (i = 0; i < width; i++)
+	{
+		if (pool->sum != NULL)
+			pool->sum[i] = 0.0;
+		if (pool->weighted != NULL)
+			pool->weighted[i] = 0.0;
+		if (pool->max != NULL)
+			pool->max[i] = -INFINITY;
+	}
+	return MB_OK;
+}
+
+/* sums [width] += weight * row [width] */
+static void
+add_weighted(double *sums, const float *row, double weight, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+		sums[i] += weight * (double) row[i];
+}
+
+/* The larger value of each feature; NaN wins as in torch.max. */
+static void
+add_max(float *max, const float *row, bool attended, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+	{
+		float		x = attended ? row[i] : MASKED_MAX;
+
+		if (x > max[i] || x != x)
+			max[i] = x;
+	}
+}
+
+/* One token: only the modes that are wanted read its row. */
+static void
+add_token(mb_pool *pool, const float *row, bool attended)
+{
+	size_t		width = pool->model->config.hidden_size;
+	double		position = (double) ++pool->tokens;
+
+	if (pool->first != NULL && pool->tokens == 1)
+		memcpy(pool->first, row, width * sizeof(float));
+	if (pool->max != NULL)
+		add_max(pool->max, row, attended, width);
+	if (!attended)
+		return;
+	pool->attended += 1.0;
+	pool->positions += position;
+	if (pool->sum != NULL)
+		add_weighted(pool->sum, row, 1.0, width);
+	if (pool->weighted != NULL)
+		add_weighted(pool->weighted, row, position, width);
+	if (pool->last != NULL)
+		memcpy(pool->last, row, width * sizeof(float));
+}
+
+void
+mb_pool_add(mb_pool *pool, const float *states, size_t count,
+			const uint8_t *mask)
+{
+	size_t		width = pool->model->config.hidden_size;
+	size_t		token;
+
+	for (token = 0; token < count; token++)
+		add_token(pool, states + token * width,
+				  mask == NULL || mask[token] != 0);
+}
+
+/* out [width] = sums [width] / divisor */
+static void
+divide(const double *sums, double divisor, size_t width, float *out)
+{
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+		out[i] = (float) (sums[i] / divisor);
+}
+
+/* One mode: out [H] */
+static mb_status
+end_mode(const mb_pool *pool, uint32_t mode, float *out, mb_error *err)
+{
+	size_t		width = pool->model->config.hidden_size;
+
+	switch (mode)
 	{
 		case MB_POOL_CLS:
-			memcpy(out, states, width * sizeof(float));
-			return MB_OK;
-		case MB_POOL_LAST_TOKEN:
-			memcpy(out, states + (end - 1) * width, width * sizeof(float));
+			memcpy(out, pool->first, width * sizeof(float));
 			return MB_OK;
 		case MB_POOL_MAX:
-			pool_max(states, length, width, mask, out);
+			memcpy(out, pool->max, width * sizeof(float));
 			return MB_OK;
 		case MB_POOL_MEAN:
-		case MB_POOL_MEAN_SQRT_LEN:
-		case MB_POOL_WEIGHTED_MEAN:
-			pool_sum(states, end, width, mask,
-					 pooling == MB_POOL_WEIGHTED_MEAN,
-					 pool_divisor(pooling, mask, end), out);
+			divide(pool->sum, pool->attended, width, out);
 			return MB_OK;
-		case MB_POOL_POOLER:
-			return mb_pooler(model, states, out, err);
-		default:
-			return mb_fail(err, MB_ERR_ARGUMENT,
-						   "pooling %u is not one single mode", pooling);
+		case MB_POOL_MEAN_SQRT_LEN:
+			divide(pool->sum, sqrt(pool->attended), width, out);
+			return MB_OK;
+		case MB_POOL_WEIGHTED_MEAN:
+			divide(pool->weighted, pool->positions, width, out);
+			return MB_OK;
+		case MB_POOL_LAST_TOKEN:
+			memcpy(out, pool->last, width * sizeof(float));
+			return MB_OK;
+		default:				/* MB_POOL_POOLER */
+			return mb_pooler(pool->model, pool->first, out, err);
 	}
+}
+
+mb_status
+mb_pool_end(const mb_pool *pool, float *out, mb_error *err)
+{
+	size_t		width = pool->model->config.hidden_size;
+	uint32_t	mode;
+
+	if (pool->attended == 0.0)
+		return mb_fail(err, MB_ERR_ARGUMENT, "no token to pool");
+	for (mode = MB_POOL_CLS; mode <= MB_POOL_POOLER; mode *= 2)
+	{
+		mb_status	status;
+
+		if ((pool->modes & mode) == 0)
+			continue;
+		status = end_mode(pool, mode, out, err);
+		if (status != MB_OK)
+			return status;
+		out += width;
+	}
+	return MB_OK;
 }
 
 void

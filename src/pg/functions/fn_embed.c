@@ -4,9 +4,8 @@
  *	  Sentence embeddings: embed() in its forms, and similarity().
  *
  * Each text is an EmbedJob: a call (calls.c) that gets its vector when the pass
- * with its last window has run.  A text of one window is pooled by the engine
- * where its states lie; of a longer one the sums are carried from window to
- * window in double, so its states are never all in memory.
+ * with its last window has run.  It is pooled as its windows come, one or many
+ * (the engine's mb_pool), so its states are never all in memory.
  *
  * A vector depends on its own text only: not on what shares the pass, nor on
  * where a long text's windows were parted among passes.
@@ -39,8 +38,6 @@
 #include "pass/workspace.h"
 #include "functions/batched.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
@@ -60,24 +57,13 @@ typedef struct EmbedOptions
 	size_t		dimension;		/* floats of a vector */
 } EmbedOptions;
 
-/* Sums over the windows of a long text; arrays [hidden_size]. */
-typedef struct EmbedSums
-{
-	size_t		tokens;
-	double	   *sum;
-	double	   *weighted;		/* token t weighs t + 1 */
-	float	   *max;
-	float	   *first;
-	float	   *last;
-} EmbedSums;
-
 /* What the texts of one SQL call have in common. */
 typedef struct EmbedPlan
 {
 	FunctionCallInfo fcinfo;
 	const MobilebertModel *model;
 	EmbedOptions options;
-	MemoryContext context;		/* vectors and sums */
+	MemoryContext context;		/* vectors and what they are pooled in */
 } EmbedPlan;
 
 typedef struct EmbedJob
@@ -92,7 +78,7 @@ typedef struct EmbedJob
 	bool		running;		/* taken by the run, not known yet */
 	bool		kept;			/* its vector counts in EmbedArray.kept */
 	size_t		cut_tokens;		/* of the whole text when it was cut, else 0 */
-	EmbedSums  *sums;			/* NULL: one window */
+	mb_pool    *pool;			/* from the first window to the last */
 	float	   *vector;			/* [dimension]; NULL until it is known */
 } EmbedJob;
 
@@ -121,12 +107,6 @@ typedef struct EmbedMemo
 	uint64		generation;
 	const void *kernels;
 } EmbedMemo;
-
-/* Modes in the order in which several of them are concatenated. */
-static const uint32 pooling_order[] = {
-	MB_POOL_CLS, MB_POOL_MAX, MB_POOL_MEAN, MB_POOL_MEAN_SQRT_LEN,
-	MB_POOL_WEIGHTED_MEAN, MB_POOL_LAST_TOKEN, MB_POOL_POOLER
-};
 
 /* embed(text[]): the elements, and the rows of the result so far. */
 typedef struct EmbedArray
@@ -186,7 +166,6 @@ options_finish(EmbedPlan *plan)
 {
 	const mb_config *config = &plan->model->image.config;
 	EmbedOptions *options = &plan->options;
-	size_t		i;
 
 	if (options->pooling == 0)
 		options->pooling = plan->model->image.settings.pooling;
@@ -196,12 +175,8 @@ options_finish(EmbedPlan *plan)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("pooling \"pooler\" needs the last layer"),
 				 errhint("Leave out the option \"layer\".")));
-	options->dimension = 0;
-	for (i = 0; i < lengthof(pooling_order); i++)
-	{
-		if ((options->pooling & pooling_order[i]) != 0)
-			options->dimension += config->hidden_size;
-	}
+	options->dimension = mb_pool_width(&plan->model->image.model,
+									   options->pooling);
 }
 
 /* The options that the forms for texts and for ids share: 1 to 4. */
@@ -244,152 +219,41 @@ options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 }
 
 /*
- * Pooling over several windows
+ * Pooling
  */
 
-static EmbedSums *
-sums_make(size_t width)
-{
-	EmbedSums  *sums = palloc0(sizeof(EmbedSums));
-	size_t		i;
-
-	sums->sum = palloc0(width * sizeof(double));
-	sums->weighted = palloc0(width * sizeof(double));
-	sums->max = palloc(width * sizeof(float));
-	sums->first = palloc(width * sizeof(float));
-	sums->last = palloc(width * sizeof(float));
-	for (i = 0; i < width; i++)
-		sums->max[i] = -INFINITY;
-	return sums;
-}
-
-static void
-sums_free(EmbedSums *sums)
-{
-	pfree(sums->sum);
-	pfree(sums->weighted);
-	pfree(sums->max);
-	pfree(sums->first);
-	pfree(sums->last);
-	pfree(sums);
-}
-
-/* states [count, width], the next tokens of the text */
-static void
-sums_add(EmbedSums *sums, const float *states, size_t count, size_t width)
-{
-	size_t		token;
-	size_t		i;
-
-	for (token = 0; token < count; token++)
-	{
-		const float *row = states + token * width;
-		double		weight = (double) ++sums->tokens;
-
-		for (i = 0; i < width; i++)
-		{
-			sums->sum[i] += row[i];
-			sums->weighted[i] += weight * row[i];
-			if (row[i] > sums->max[i] || isnan(row[i]))
-				sums->max[i] = row[i];
-		}
-		if (sums->tokens == 1)
-			memcpy(sums->first, row, width * sizeof(float));
-	}
-	if (count > 0)
-		memcpy(sums->last, states + (count - 1) * width,
-			   width * sizeof(float));
-}
-
-/* One mode, as mb_pool would have given it: out [hidden_size] */
-static void
-sums_pool(const EmbedSums *sums, const mb_model *model, uint32 pooling,
-		  float *out)
-{
-	size_t		width = model->config.hidden_size;
-	double		n = (double) sums->tokens;
-	const double *sum = sums->sum;
-	double		divisor = n;
-	size_t		i;
-
-	switch (pooling)
-	{
-		case MB_POOL_CLS:
-			memcpy(out, sums->first, width * sizeof(float));
-			return;
-		case MB_POOL_MAX:
-			memcpy(out, sums->max, width * sizeof(float));
-			return;
-		case MB_POOL_LAST_TOKEN:
-			memcpy(out, sums->last, width * sizeof(float));
-			return;
-		case MB_POOL_POOLER:
-			ENGINE_CALL(mb_pooler, model, sums->first, out);
-			return;
-		case MB_POOL_MEAN_SQRT_LEN:
-			divisor = sqrt(n);
-			break;
-		case MB_POOL_WEIGHTED_MEAN:
-			sum = sums->weighted;
-			divisor = n * (n + 1) / 2;
-			break;
-		default:				/* mean */
-			break;
-	}
-	for (i = 0; i < width; i++)
-		out[i] = (float) (sum[i] / divisor);
-}
-
-/* All modes over one window: states [length, hidden_size]. */
-static void
-pool_rows(const EmbedPlan *plan, const float *states, size_t length,
-		  const uint8 *mask, float *out)
+/* In the plan's context: windows of a text come in several passes. */
+static mb_pool *
+pool_begin(const EmbedPlan *plan)
 {
 	const mb_model *model = &plan->model->image.model;
-	float	   *target = out;
-	size_t		i;
+	uint32		modes = plan->options.pooling;
+	Size		head = MAXALIGN(sizeof(mb_pool));
+	mb_pool    *pool = MemoryContextAlloc(plan->context, head +
+										  mb_pool_memory(model, modes));
 
-	for (i = 0; i < lengthof(pooling_order); i++)
-	{
-		if ((plan->options.pooling & pooling_order[i]) == 0)
-			continue;
-		ENGINE_CALL(mb_pool, model, pooling_order[i], states, length, mask,
-					target);
-		target += model->config.hidden_size;
-	}
-	if (plan->options.normalize)
-		mb_normalize(out, plan->options.dimension);
+	ENGINE_CALL(mb_pool_begin, pool, model, modes, (char *) pool + head);
+	return pool;
 }
 
-/* All modes over several windows. */
-static void
-pool_sums(const EmbedPlan *plan, const EmbedSums *sums, float *out)
+/* The vector, in the plan's context. */
+static float *
+pool_end(const EmbedPlan *plan, mb_pool *pool)
 {
-	const mb_model *model = &plan->model->image.model;
-	float	   *target = out;
-	size_t		i;
+	float	   *vector = MemoryContextAlloc(plan->context,
+											plan->options.dimension *
+											sizeof(float));
 
-	for (i = 0; i < lengthof(pooling_order); i++)
-	{
-		if ((plan->options.pooling & pooling_order[i]) == 0)
-			continue;
-		sums_pool(sums, model, pooling_order[i], target);
-		target += model->config.hidden_size;
-	}
+	ENGINE_CALL(mb_pool_end, pool, vector);
+	pfree(pool);
 	if (plan->options.normalize)
-		mb_normalize(out, plan->options.dimension);
+		mb_normalize(vector, plan->options.dimension);
+	return vector;
 }
 
 /*
  * Jobs
  */
-
-/* Do all modes of pooling read the first token's state alone? */
-static bool
-reads_first_only(const EmbedOptions *options)
-{
-	return (options->pooling & ~(uint32) (MB_POOL_CLS | MB_POOL_POOLER)) == 0;
-}
 
 static void *
 plan_key(const EmbedPlan *plan, text *input, size_t *size)
@@ -431,24 +295,16 @@ job_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	EmbedJob   *job = (EmbedJob *) call;
 	const EmbedPlan *plan = job->plan;
 	size_t		width = plan->model->image.config.hidden_size;
-	size_t		count = sequence->keep_to - sequence->keep_from;
 
-	states += sequence->keep_from * width;
-	if (job->sums != NULL)
-		sums_add(job->sums, states, count, width);
+	if (n == 0)
+		job->pool = pool_begin(plan);
+	mb_pool_add(job->pool, states + sequence->keep_from * width,
+				sequence->keep_to - sequence->keep_from, NULL);
 	if (n + 1 < call->sequences)
 		return;
 
-	job->vector = MemoryContextAlloc(plan->context,
-									 plan->options.dimension * sizeof(float));
-	if (job->sums == NULL)
-		pool_rows(plan, states, count, NULL, job->vector);
-	else
-	{
-		pool_sums(plan, job->sums, job->vector);
-		sums_free(job->sums);
-		job->sums = NULL;
-	}
+	job->vector = pool_end(plan, job->pool);
+	job->pool = NULL;
 	job->running = false;
 
 	/* A cut text is not kept: it must be noted again when it comes again. */
@@ -519,7 +375,6 @@ job_begin(EmbedJob *job)
 {
 	const EmbedPlan *plan = job->plan;
 	MobilebertInput *in;
-	MemoryContext old;
 
 	if (job_cached(job))
 		return;
@@ -530,13 +385,7 @@ job_begin(EmbedJob *job)
 	job->running = true;
 	job->call.sequences = in->windows;
 	job->call.first_only = in->windows == 1 &&
-		reads_first_only(&plan->options);
-	if (in->windows > 1)
-	{
-		old = MemoryContextSwitchTo(plan->context);
-		job->sums = sums_make(plan->model->image.config.hidden_size);
-		MemoryContextSwitchTo(old);
-	}
+		mb_pool_first_only(plan->options.pooling);
 }
 
 /*
@@ -942,8 +791,8 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 	EmbedPlan	plan;
 	MobilebertPass pass;
 	MobilebertIds ids;
+	mb_pool    *pool;
 	const float *states;
-	float	   *vector;
 	void	   *workspace;
 
 	if (PG_ARGISNULL(0))
@@ -952,14 +801,14 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 	options_model(&plan);
 
 	mobilebert_pass_init(&pass, plan.model);
-	pass.first_only = reads_first_only(&plan.options);
+	pass.first_only = mb_pool_first_only(plan.options.pooling);
 	mobilebert_ids_read(fcinfo, plan.model, 0, 5, 6, &ids);
 	mobilebert_pass_add(&pass, &ids.sequence);
 	workspace = mobilebert_pass_run(&pass, ids.mask, plan.options.layers, NULL,
 									&states);
-	vector = palloc(plan.options.dimension * sizeof(float));
-	pool_rows(&plan, states, ids.sequence.length, ids.mask, vector);
+	pool = pool_begin(&plan);
+	mb_pool_add(pool, states, ids.sequence.length, ids.mask);
 	mobilebert_workspace_release(workspace);
-	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(vector,
+	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(pool_end(&plan, pool),
 												plan.options.dimension));
 }
