@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * embed.c
+ *	  A text on its way to its vector, for all forms of embed() and for
+ *	  similarity().
+ *
+ * Each text is an EmbedJob: a call (calls.c) that gets its vector when the pass
+ * with its last window has run.  It is pooled as its windows come, one or many
+ * (the engine's mb_pool), so its states are never all in memory.
+ *
+ * A vector depends on its own text only: not on what shares the pass, nor on
+ * where a long text's windows were parted among passes.
+ *
+ * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8).
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
+ * models/model_cache.h, models/stats.h, pass/calls.h, pass/result_cache.h,
+ * pass/sequences.h, functions/embed.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "server/guc.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "models/stats.h"
+#include "pass/calls.h"
+#include "pass/result_cache.h"
+#include "pass/sequences.h"
+#include "functions/embed.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* What a cached vector depends on beside the bytes of the text. */
+typedef struct EmbedKey
+{
+	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
+	const void *kernels;		/* mobilebert.instruction_set may change */
+	size_t		limit;			/* tokens of a window */
+	size_t		layers;
+	size_t		stride;
+	uint32		pooling;
+	uint32		normalize;
+	uint32		overflow;
+	uint32		unused;
+} EmbedKey;
+
+/*
+ * Options
+ */
+
+/* One name, or several separated by commas; 0 when NULL. */
+static uint32
+pooling_option(text *value)
+{
+	uint32		pooling = 0;
+	char	   *names;
+	char	   *name;
+
+	if (value == NULL)
+		return 0;
+	names = text_to_cstring(value);
+	for (name = names; name != NULL;)
+	{
+		char	   *comma = strchr(name, ',');
+		uint32		bit;
+
+		if (comma != NULL)
+			*comma = '\0';
+		while (*name == ' ')
+			name++;
+		bit = mb_pooling_from_name(name);
+		if (bit == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"pooling\": \"%s\"",
+							name),
+					 errdetail("Legal values are \"mean\", \"cls\", \"max\", \"mean_sqrt_len_tokens\", \"weightedmean\", \"lasttoken\" and \"pooler\", or several of them separated by commas.")));
+		pooling |= bit;
+		name = comma == NULL ? NULL : comma + 1;
+	}
+	pfree(names);
+	return pooling;
+}
+
+void
+embed_options_finish(EmbedPlan *plan)
+{
+	const mb_config *config = &plan->model->image.config;
+	EmbedOptions *options = &plan->options;
+
+	if (options->pooling == 0)
+		options->pooling = plan->model->image.settings.pooling;
+	if ((options->pooling & MB_POOL_POOLER) != 0 &&
+		options->layers != config->layers)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pooling \"pooler\" needs the last layer"),
+				 errhint("Leave out the option \"layer\".")));
+	options->dimension = mb_pool_width(&plan->model->image.model,
+									   options->pooling);
+}
+
+void
+embed_options_model(EmbedPlan *plan)
+{
+	FunctionCallInfo fcinfo = plan->fcinfo;
+	EmbedOptions *options = &plan->options;
+	const MobilebertModel *model;
+
+	options->pooling = pooling_option(ARG_TEXT(2));
+	model = mobilebert_model_argument(fcinfo, 1,
+									  (options->pooling & MB_POOL_POOLER) != 0 ?
+									  MB_TASK_POOLER : MB_TASK_EMBED);
+	plan->model = model;
+	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
+	options->layers = mobilebert_layer(fcinfo, 4,
+									   (size_t) model->image.config.layers + 1,
+									   model->image.config.layers);
+	embed_options_finish(plan);
+}
+
+void
+embed_plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->fcinfo = fcinfo;
+	plan->context = CurrentMemoryContext;
+}
+
+void
+embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
+{
+	embed_plan_init(plan, fcinfo);
+	plan->options.overflow = mobilebert_overflow(ARG_TEXT(5),
+												 OVERFLOW_TRUNCATE);
+	embed_options_model(plan);
+	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model, 0);
+}
+
+/*
+ * Pooling
+ */
+
+/* In the plan's context: windows of a text come in several passes. */
+mb_pool *
+embed_pool_begin(const EmbedPlan *plan)
+{
+	const mb_model *model = &plan->model->image.model;
+	uint32		modes = plan->options.pooling;
+	Size		head = MAXALIGN(sizeof(mb_pool));
+	mb_pool    *pool = MemoryContextAlloc(plan->context, head +
+										  mb_pool_memory(model, modes));
+
+	ENGINE_CALL(mb_pool_begin, pool, model, modes, (char *) pool + head);
+	return pool;
+}
+
+float *
+embed_pool_end(const EmbedPlan *plan, mb_pool *pool)
+{
+	float	   *vector = MemoryContextAlloc(plan->context,
+											plan->options.dimension *
+											sizeof(float));
+
+	ENGINE_CALL(mb_pool_end, pool, vector);
+	pfree(pool);
+	if (plan->options.normalize)
+		mb_normalize(vector, plan->options.dimension);
+	return vector;
+}
+
+/*
+ * Jobs
+ */
+
+bool
+embed_same_text(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+/* What the cache knows a vector by: EmbedKey, then the text. */
+static void *
+plan_key(const EmbedPlan *plan, text *input, size_t *size)
+{
+	size_t		length = VARSIZE_ANY_EXHDR(input);
+	EmbedKey   *key = palloc0(sizeof(EmbedKey) + length);
+
+	memcpy(key->image_key, plan->model->registry->image_key,
+		   sizeof(key->image_key));
+	key->kernels = mb_kernels_current();
+	key->limit = mobilebert_max_tokens(plan->model);
+	key->layers = plan->options.layers;
+	key->stride = plan->options.stride;
+	key->pooling = plan->options.pooling;
+	key->normalize = plan->options.normalize;
+	key->overflow = plan->options.overflow;
+	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(input), length);
+	*size = sizeof(EmbedKey) + length;
+	return key;
+}
+
+void
+embed_job_sequence(MobilebertCall *call, size_t n,
+				   MobilebertSequence *sequence)
+{
+	mobilebert_input_window(((EmbedJob *) call)->in, n, sequence);
+}
+
+void
+embed_job_take(MobilebertCall *call, size_t n,
+			   const MobilebertSequence *sequence, const float *states)
+{
+	EmbedJob   *job = (EmbedJob *) call;
+	const EmbedPlan *plan = job->plan;
+	size_t		width = plan->model->image.config.hidden_size;
+
+	if (n == 0)
+		job->pool = embed_pool_begin(plan);
+	mb_pool_add(job->pool, states + sequence->keep_from * width,
+				sequence->keep_to - sequence->keep_from, NULL);
+	if (n + 1 < call->sequences)
+		return;
+
+	job->vector = embed_pool_end(plan, job->pool);
+	job->pool = NULL;
+	job->running = false;
+
+	/* A cut text is not kept: it must be noted again when it comes again. */
+	if (job->cut_tokens == 0 && mobilebert_cache_size > 0)
+	{
+		size_t		size;
+		void	   *key = plan_key(plan, job->input, &size);
+
+		mobilebert_result_store(key, size, job->vector,
+								plan->options.dimension);
+		pfree(key);
+	}
+}
+
+static Datum
+job_result(MobilebertCall *call, bool *null)
+{
+	EmbedJob   *job = (EmbedJob *) call;
+
+	*null = false;
+	return PointerGetDatum(mobilebert_real_array(job->vector,
+												 job->plan->options.dimension));
+}
+
+void
+embed_job_init(EmbedJob *job, const EmbedPlan *plan, text *input)
+{
+	memset(job, 0, sizeof(*job));
+	job->call.model = plan->model;
+	job->call.layers = plan->options.layers;
+	job->call.sequence = embed_job_sequence;
+	job->call.take = embed_job_take;
+	job->call.result = job_result;
+	job->plan = plan;
+	job->input = input;
+}
+
+/* Fetch the job's vector from the cache. */
+static bool
+job_cached(EmbedJob *job)
+{
+	const EmbedPlan *plan = job->plan;
+	const float *values;
+	size_t		size;
+	size_t		count;
+	void	   *key;
+
+	if (mobilebert_cache_size <= 0)
+	{
+		/* off: let it give its memory back */
+		(void) mobilebert_result_find(NULL, 0, &count);
+		return false;
+	}
+	key = plan_key(plan, job->input, &size);
+	values = mobilebert_result_find(key, size, &count);
+	pfree(key);
+	if (values == NULL || count != plan->options.dimension)
+		return false;
+	mobilebert_stats_add(plan->model->stats, STAT_CACHE_HITS, 1);
+	job->vector = MemoryContextAlloc(plan->context, count * sizeof(float));
+	memcpy(job->vector, values, count * sizeof(float));
+	return true;
+}
+
+void
+embed_job_begin(EmbedJob *job)
+{
+	const EmbedPlan *plan = job->plan;
+	MobilebertInput *in;
+
+	if (job_cached(job))
+		return;
+	in = job->in = palloc(sizeof(MobilebertInput));
+	mobilebert_input_read(in, plan->fcinfo, plan->model, job->input, NULL,
+						  plan->options.overflow, 0, plan->options.stride);
+	job->cut_tokens = in->truncated ? in->tokens : 0;
+	job->running = true;
+	job->call.sequences = in->windows;
+	job->call.first_only = in->windows == 1 &&
+		mb_pool_first_only(plan->options.pooling);
+}

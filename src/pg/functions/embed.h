@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ *
+ * embed.h
+ *	  A text on its way to its vector.
+ *
+ * Depends on server/pg.h, server/options.h, models/model_cache.h,
+ * pass/calls.h, pass/sequences.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_EMBED_H
+#define MOBILEBERT_EMBED_H
+
+#include "server/pg.h"
+#include "server/options.h"
+#include "models/model_cache.h"
+#include "pass/calls.h"
+#include "pass/sequences.h"
+
+typedef struct EmbedOptions
+{
+	uint32		pooling;		/* bits of mb_pooling */
+	bool		normalize;
+	size_t		layers;			/* hidden_states[layers] is pooled */
+	MobilebertOverflow overflow;
+	size_t		stride;
+	size_t		dimension;		/* floats of a vector */
+} EmbedOptions;
+
+/* What the texts of one SQL call have in common. */
+typedef struct EmbedPlan
+{
+	FunctionCallInfo fcinfo;
+	const MobilebertModel *model;
+	EmbedOptions options;
+	MemoryContext context;		/* vectors and what they are pooled in */
+} EmbedPlan;
+
+/* A text on its way to its vector: a call (pass/calls.h). */
+typedef struct EmbedJob
+{
+	MobilebertCall call;
+	const EmbedPlan *plan;
+	text	   *input;
+	MobilebertInput *in;		/* while sequences are asked for */
+	bool		running;		/* taken by the run, not known yet */
+	size_t		cut_tokens;		/* of the whole text when it was cut, else 0 */
+	mb_pool    *pool;			/* from the first window to the last */
+	float	   *vector;			/* [dimension]; NULL until it is known */
+} EmbedJob;
+
+/* Nothing is known but the call and its memory, the current context. */
+extern void embed_plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo);
+
+/* Arguments 1 to 4, which the forms for texts and for ids share. */
+extern void embed_options_model(EmbedPlan *plan);
+
+/* All arguments of embed(text) and embed(text[]), from the beginning. */
+extern void embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
+
+/* Fill in what the model decides; other options are set. */
+extern void embed_options_finish(EmbedPlan *plan);
+
+/* Pooling, in the plan's context; the vector has the plan's dimension. */
+extern mb_pool *embed_pool_begin(const EmbedPlan *plan);
+extern float *embed_pool_end(const EmbedPlan *plan, mb_pool *pool);
+
+extern bool embed_same_text(const text *a, const text *b);
+
+extern void embed_job_init(EmbedJob *job, const EmbedPlan *plan, text *input);
+
+/*
+ * Look into the cache, else read the text; the current context holds its
+ * tokens.
+ */
+extern void embed_job_begin(EmbedJob *job);
+
+/* What a job does as a call, for one that has several. */
+extern void embed_job_sequence(MobilebertCall *call, size_t n,
+							   MobilebertSequence *sequence);
+extern void embed_job_take(MobilebertCall *call, size_t n,
+						   const MobilebertSequence *sequence,
+						   const float *states);
+
+#endif							/* MOBILEBERT_EMBED_H */
