@@ -3,10 +3,12 @@
  * import.c
  *	  The SQL functions that register a model.
  *
- * import.h tells how an import goes.
+ * import_model.h tells how an import goes.
  *
  * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
- * models/model_cache.h, models/registry.h, import/import.h.
+ * models/model_cache.h, models/registry.h, import/import_check.h,
+ * import/import_hash.h, import/import_model.h, import/import_read.h,
+ * import/import_store.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +18,11 @@
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
-#include "import/import.h"
+#include "import/import_check.h"
+#include "import/import_hash.h"
+#include "import/import_model.h"
+#include "import/import_read.h"
+#include "import/import_store.h"
 
 #include <sys/stat.h>
 

@@ -3,14 +3,17 @@
  * import_check.c
  *	  Checking an import before anything is written.
  *
- * Depends on server/pg.h, server/adapt.h, models/registry.h, import/import.h.
+ * Depends on server/pg.h, server/adapt.h, models/registry.h,
+ * import/import_check.h, import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "models/registry.h"
-#include "import/import.h"
+#include "import/import_check.h"
+#include "import/import_model.h"
+#include "import/import_read.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -9,13 +9,17 @@
  * same model imported in another way has the same fingerprint.  The image key
  * covers the documents' own bytes as well.
  *
- * Depends on server/pg.h, models/registry.h, import/import.h.
+ * Depends on server/pg.h, models/registry.h, import/import_check.h,
+ * import/import_hash.h, import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "models/registry.h"
-#include "import/import.h"
+#include "import/import_check.h"
+#include "import/import_hash.h"
+#include "import/import_model.h"
+#include "import/import_read.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -3,14 +3,16 @@
  * import_read.c
  *	  Reading what is to be imported: directories, files, large objects.
  *
- * Depends on server/pg.h, server/adapt.h, models/registry.h, import/import.h.
+ * Depends on server/pg.h, server/adapt.h, models/registry.h,
+ * import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "models/registry.h"
-#include "import/import.h"
+#include "import/import_model.h"
+#include "import/import_read.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -6,7 +6,8 @@
  * Tensors that the registry has already are not stored again.
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
- * models/registry.h, import/import.h.
+ * models/registry.h, import/import_check.h, import/import_hash.h,
+ * import/import_model.h, import/import_read.h, import/import_store.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +15,11 @@
 #include "server/adapt.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
-#include "import/import.h"
+#include "import/import_check.h"
+#include "import/import_hash.h"
+#include "import/import_model.h"
+#include "import/import_read.h"
+#include "import/import_store.h"
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"

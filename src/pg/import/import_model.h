@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * import.h
- *	  What the files of an import share.
+ * import_model.h
+ *	  A model on its way into the registry: what the steps of an import share.
  *
  * An import gathers "documents" (configuration and tokenizer files, kept byte
  * for byte) and "parts" (safetensors files, read by offset from disk, memory or
@@ -23,13 +23,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MOBILEBERT_IMPORT_H
-#define MOBILEBERT_IMPORT_H
+#ifndef MOBILEBERT_IMPORT_MODEL_H
+#define MOBILEBERT_IMPORT_MODEL_H
 
 #include "server/pg.h"
 #include "models/registry.h"
 
-#include "common/cryptohash.h"
 #include "common/sha2.h"
 
 /* Bytes read, hashed and stored at a time. */
@@ -49,8 +48,6 @@ enum
 	DOC_SENTENCE_BERT,
 	DOC_COUNT
 };
-
-extern const char *const import_document_names[DOC_COUNT];
 
 /* A safetensors file, wherever it is. */
 typedef struct Part
@@ -98,30 +95,4 @@ typedef struct Import
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 } Import;
 
-/* import_read.c */
-extern void import_read_directory(Import *import, const char *directory);
-extern void import_open_object(Part *part, Oid object);
-extern void import_read_bytes(const Part *part, uint64 offset, char *target,
-							  size_t size);
-extern void import_close(Import *import);
-
-/* The documents of the model that a variant is made of */
-extern void import_read_base(Import *import);
-
-/* import_check.c */
-/* A document as a tree, parsed once; NULL when there is no such document. */
-extern mb_json *import_parse(Import *import, int document);
-extern void import_check(Import *import);
-extern void import_base_is_there(const Import *import);
-
-/* import_hash.c; a hash with a tensor's type and shape already in it */
-extern pg_cryptohash_ctx *import_hash_tensor(const RegistryTensorInfo *info);
-extern void import_hash_add(pg_cryptohash_ctx *hash, const void *data,
-							size_t size);
-extern void import_hash_end(pg_cryptohash_ctx *hash, uint8 *result);
-extern void import_hash(Import *import);
-
-/* import_store.c */
-extern void import_store(Import *import, bool make_default);
-
-#endif							/* MOBILEBERT_IMPORT_H */
+#endif							/* MOBILEBERT_IMPORT_MODEL_H */

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_check.h
+ *	  Everything that is checked before anything is written.
+ *
+ * Depends on server/pg.h, import/import_model.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_IMPORT_CHECK_H
+#define MOBILEBERT_IMPORT_CHECK_H
+
+#include "server/pg.h"
+#include "import/import_model.h"
+
+/* A document as a tree, parsed once; NULL when there is no such document. */
+extern mb_json *import_parse(Import *import, int document);
+
+extern void import_check(Import *import);
+
+/* An error when the base model went away since it was checked. */
+extern void import_base_is_there(const Import *import);
+
+#endif							/* MOBILEBERT_IMPORT_CHECK_H */

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_read.h
+ *	  Directories, files, large objects -> documents and parts of a model.
+ *
+ * Depends on server/pg.h, import/import_model.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_IMPORT_READ_H
+#define MOBILEBERT_IMPORT_READ_H
+
+#include "server/pg.h"
+#include "import/import_model.h"
+
+extern const char *const import_document_names[DOC_COUNT];
+
+extern void import_read_directory(Import *import, const char *directory);
+extern void import_open_object(Part *part, Oid object);
+extern void import_close(Import *import);
+
+/* The documents of the model that a variant is made of. */
+extern void import_read_base(Import *import);
+
+/* size bytes of a part from offset on; an error when there are fewer. */
+extern void import_read_bytes(const Part *part, uint64 offset, char *target,
+							  size_t size);
+
+#endif							/* MOBILEBERT_IMPORT_READ_H */

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_store.h
+ *	  An import's rows of the registry.
+ *
+ * Depends on server/pg.h, import/import_model.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MOBILEBERT_IMPORT_STORE_H
+#define MOBILEBERT_IMPORT_STORE_H
+
+#include "server/pg.h"
+#include "import/import_model.h"
+
+/* make_default: for the tasks that have no default yet, where the user may. */
+extern void import_store(Import *import, bool make_default);
+
+#endif							/* MOBILEBERT_IMPORT_STORE_H */
