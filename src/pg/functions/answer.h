@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * answer.h
- *	  What answer() and best_answers() share: a question put to one context,
- *	  as a call (calls.c).
+ *	  A question put to one context, as a call (calls.c): what answer() and
+ *	  best_answers() share.
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h, pass/calls.h.
  *

@@ -3,7 +3,7 @@
  * fn_best_answers.c
  *	  The aggregate best_answers(): one question put to many contexts.
  *
- * Every row is the call that answer() would make of it (fn_answer.c).  The
+ * Every row is the call that answer() would make of it (answer.c).  The
  * calls go to one run, so windows of many rows share passes; a row waits in
  * a memory context of its own until its last window is through, which takes
  * as many rows as a pass has room for.  The question is tokenised once.
