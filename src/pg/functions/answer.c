@@ -142,9 +142,7 @@ answer_question(const MobilebertModel *model, text *question)
 	mb_arena_init(&kept->arena, &kept->memory, SIZE_MAX);
 	mobilebert_text_read(question, &t);
 	tokenise(model, &t, &kept->arena, &kept->pieces);
-	if (t.map != NULL)
-		pfree(t.map);
-	pfree((char *) t.utf8);
+	mobilebert_text_free(&t);
 	return &kept->pieces;
 }
 
@@ -162,8 +160,9 @@ answer_windows(AnswerCall *call)
 		model->image.tokenizer.template_pair;
 	size_t		count = call->pieces.count;
 	size_t		length = Min(fixed + count, options->limit);
+	size_t		step;
 
-	call->room = count;
+	call->window_pieces = count;
 	call->call.sequences = 1;
 	if (fixed + count > options->limit)
 	{
@@ -177,10 +176,10 @@ answer_windows(AnswerCall *call)
 							   fixed, options->stride),
 					 errhint("Shorten the question, lower doc_stride, or raise max_seq_len; model \"%s\" has %u positions.",
 							 model->name, model->image.config.max_positions)));
-		call->room = options->limit - fixed;
+		call->window_pieces = options->limit - fixed;
+		step = call->window_pieces - options->stride;
 		call->call.sequences = 1 +
-			(count - call->room + (call->room - options->stride) - 1) /
-			(call->room - options->stride);
+			(count - call->window_pieces + step - 1) / step;
 	}
 	mobilebert_workspace_check(mb_forward_memory(&model->image.model, length,
 												 length));
@@ -191,7 +190,7 @@ static const mb_encoding *
 answer_window(const AnswerCall *call, size_t n, mb_arena *arena)
 {
 	const mb_tokenizer *tokenizer = &call->options.model->image.tokenizer;
-	size_t		shift = n * (call->room - call->options.stride);
+	size_t		shift = n * (call->window_pieces - call->options.stride);
 	size_t		count = call->pieces.count;
 	mb_pieces	part = call->pieces;
 	mb_encode_options options;
@@ -200,7 +199,7 @@ answer_window(const AnswerCall *call, size_t n, mb_arena *arena)
 
 	if (call->call.sequences > 1)
 	{
-		part.count = Min(call->room, count - shift);
+		part.count = Min(call->window_pieces, count - shift);
 		start = tokenizer->truncate_left ? count - shift - part.count : shift;
 	}
 	part.ids += start;

@@ -45,11 +45,11 @@ typedef struct AnswerCall
 	FunctionCallInfo fcinfo;	/* where result puts rows; else unused */
 	mb_memory	memory;
 	mb_arena	arena;			/* pieces and answers */
-	mb_arena	window_arena;	/* the window at hand */
+	mb_arena	window_arena;	/* the current window */
 	const mb_pieces *question;
 	mb_pieces	pieces;			/* of the context */
 	MobilebertText text;		/* the context */
-	size_t		room;			/* pieces of the context in a window */
+	size_t		window_pieces;	/* of the context, in a window */
 	mb_answers	answers;
 } AnswerCall;
 

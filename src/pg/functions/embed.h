@@ -42,7 +42,7 @@ typedef struct EmbedJob
 	MobilebertCall call;
 	const EmbedPlan *plan;
 	text	   *input;
-	MobilebertInput *in;		/* while sequences are asked for */
+	MobilebertInput *in;		/* until its last sequence is in a pass */
 	bool		running;		/* taken by the run, not known yet */
 	size_t		cut_tokens;		/* of the whole text when it was cut, else 0 */
 	mb_pool    *pool;			/* from the first window to the last */

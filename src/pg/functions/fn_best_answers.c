@@ -5,7 +5,7 @@
  *
  * Every row is the call that answer() would make of it (answer.c).  The
  * calls go to one run, so windows of many rows share passes; a row waits in
- * a memory context of its own until its last window is through, which takes
+ * a memory context of its own until its last window has run, which takes
  * as many rows as a pass has room for.  The question is tokenised once.
  *
  * Of the rows' answers up to twice top_k are held; then they are sorted and

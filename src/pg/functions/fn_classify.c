@@ -48,7 +48,7 @@ typedef struct ClassifyCall
 	size_t		pad_to;			/* windows count as padded to it; 0: not */
 	size_t		tokens;			/* that the windows so far stand for */
 	float	   *scratch;		/* [hidden_size] */
-	float	   *scores;			/* [outputs], of the window at hand */
+	float	   *scores;			/* [outputs], of the current window */
 	double	   *sums;			/* [outputs]; NULL: there is one window */
 } ClassifyCall;
 

@@ -169,7 +169,7 @@ array_put(EmbedArray *array, const EmbedPlan *plan, int end)
 	}
 }
 
-/* Give the job to the run; its vector is there when the run is through. */
+/* Give the job to the run; its vector is there when its last window has run. */
 static void
 array_add(EmbedJob *job, MobilebertRun *run, MemoryContext scratch)
 {

@@ -71,7 +71,7 @@ typedef struct TokenCall
 	MobilebertRows rows;		/* one */
 	size_t	   *positions;		/* [call.sequences] */
 	double	   *logarithms;		/* [call.sequences] */
-	int32	   *masked;			/* the sequence at hand */
+	int32	   *masked;			/* the current sequence */
 } TokenCall;
 
 /*

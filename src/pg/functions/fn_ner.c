@@ -3,8 +3,8 @@
  * fn_ner.c
  *	  Token classification: ner (rows) and entities (one array).
  *
- * Both are the same call (calls.c) with another way to hand out what was
- * found.  Each window's logits are computed while its states are at hand and
+ * Both are the same call (calls.c) with another form of result.  Each
+ * window's logits are computed while its states are in the workspace and
  * go straight into the engine's mb_entities, which keeps no more than the
  * entities.
  *
@@ -166,11 +166,11 @@ word_length(text *word, mb_document *utf8)
 	mobilebert_text_read(word, &t);
 	utf8->text = t.utf8;
 	utf8->length = t.length;
-	if (t.map == NULL)
+	if (t.offsets == NULL)
 		return (size_t) pg_mbstrlen_with_len(t.original,
 											 (int) t.original_length);
-	length = t.map_length - 1;
-	pfree(t.map);
+	length = t.offsets_length - 1;
+	pfree(t.offsets);
 	return length;
 }
 
@@ -234,7 +234,7 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 	}
 }
 
-/* Windows, if it takes several, overlap by the stride asked for or ours. */
+/* Windows share option "stride" of tokens, or a part of one by default. */
 static void
 ner_fit(NerCall *ner, FunctionCallInfo fcinfo, size_t max_length)
 {

@@ -6,7 +6,7 @@
  * The rows are written while the pass runs: an observer puts each layer into
  * the tuplestore, so that only one layer is in memory.  Errors of the server
  * (a full disk) must not jump through the engine; the observer catches them,
- * ends the pass, and they are thrown again behind it.
+ * ends the pass, and they are thrown again after it.
  *
  * A long text runs in several passes, so that memory does not grow with it.
  * Rows come by layer first: with more than one pass each layer is gathered in
@@ -47,7 +47,7 @@ typedef struct OutputCall
 	MobilebertPass pass;
 	const uint8 *mask;			/* of raw ids */
 	MemoryContext context;
-	MemoryContext scratch;		/* of the pass at hand: tokens */
+	MemoryContext scratch;		/* of the current pass: tokens */
 
 	/* what to run, and of it what to put */
 	void		(*run) (struct OutputCall *call);

@@ -49,7 +49,7 @@ typedef struct ZeroShotCall
 {
 	MobilebertCall call;
 	FunctionCallInfo fcinfo;	/* of a call that returns rows */
-	MobilebertInput in;			/* its second text is the label at hand */
+	MobilebertInput in;			/* its second text is the current label */
 	const MobilebertLabels *outputs;	/* of the classifier */
 	bool		alone;			/* each label is judged by itself */
 	bool		cut;			/* overflow is truncate */
@@ -61,7 +61,7 @@ typedef struct ZeroShotCall
 	size_t		tokens;			/* that the windows so far stand for */
 	float	   *scratch;		/* [hidden_size] */
 	float	   *logits;			/* [outputs] */
-	float	   *entailed;		/* [count], of the window at hand */
+	float	   *entailed;		/* [count], of the current window */
 	float	   *contradicted;	/* [count] */
 	float	   *scores;			/* [count] */
 	double	   *sums;			/* [count]; NULL: there is one window */

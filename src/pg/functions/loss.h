@@ -34,7 +34,7 @@ typedef struct LossCall
 	int64		start;			/* of an answer: tokens */
 	int64		end;
 	size_t		choices;		/* of each prompt */
-	float	   *logits;			/* of the prompt at hand, [choices] */
+	float	   *logits;			/* of the current prompt, [choices] */
 	mb_loss		loss;
 	mb_loss		second;			/* next sentences; ends of answers */
 } LossCall;

@@ -241,10 +241,10 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 		jsonb_member(st, "sentence_bert",
 					 &import->documents[DOC_SENTENCE_BERT]);
 	}
-	import->parts = palloc0(sizeof(Part));
-	import->parts->fd = -1;
-	import->parts->object = -1;
-	import->part_count = 1;
+	import->weight_files = palloc0(sizeof(WeightFile));
+	import->weight_files->fd = -1;
+	import->weight_files->object = -1;
+	import->weight_file_count = 1;
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_import_bytea);
@@ -257,9 +257,9 @@ mobilebert_import_bytea(PG_FUNCTION_ARGS)
 	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
 	weights = PG_GETARG_BYTEA_PP(3);
-	import.parts->name = "weights";
-	import.parts->memory = VARDATA_ANY(weights);
-	import.parts->size = VARSIZE_ANY_EXHDR(weights);
+	import.weight_files->name = "weights";
+	import.weight_files->memory = VARDATA_ANY(weights);
+	import.weight_files->size = VARSIZE_ANY_EXHDR(weights);
 	return import_run(fcinfo, &import, false);
 }
 
@@ -271,7 +271,7 @@ mobilebert_import_large_object(PG_FUNCTION_ARGS)
 
 	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
-	import_open_object(import.parts, PG_GETARG_OID(3));
+	import_open_object(import.weight_files, PG_GETARG_OID(3));
 	return import_run(fcinfo, &import, false);
 }
 

@@ -20,26 +20,26 @@
 #include "utils/memutils.h"
 
 static void
-part_read_header(Import *import, Part *part)
+read_header(Import *import, WeightFile *file)
 {
 	uint8		first[MB_SAFETENSORS_PREFIX];
 	size_t		length;
 	char	   *header;
 
-	if (part->size < sizeof(first))
+	if (file->size < sizeof(first))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("model file \"%s\" is not a safetensors file",
-						part->name),
+						file->name),
 				 errdetail("It has only " UINT64_FORMAT " bytes.",
-						   part->size)));
-	import_read_bytes(part, 0, (char *) first, sizeof(first));
-	ENGINE_CALL(mb_safetensors_header_length, first, part->size, part->name,
+						   file->size)));
+	import_read_bytes(file, 0, (char *) first, sizeof(first));
+	ENGINE_CALL(mb_safetensors_header_length, first, file->size, file->name,
 				&length);
 	header = palloc_extended(Max(length, 1), MCXT_ALLOC_HUGE);
-	import_read_bytes(part, sizeof(first), header, length);
-	ENGINE_CALL(mb_safetensors_read, header, length, part->size, part->name,
-				&import->arena, &mobilebert_cancel, &part->contents);
+	import_read_bytes(file, sizeof(first), header, length);
+	ENGINE_CALL(mb_safetensors_read, header, length, file->size, file->name,
+				&import->arena, &mobilebert_cancel, &file->contents);
 	pfree(header);
 }
 
@@ -122,7 +122,7 @@ import_base_is_there(const Import *import)
 }
 
 static void
-fill_slot(Import *import, size_t index, const Part *part,
+fill_slot(Import *import, size_t index, const WeightFile *file,
 		  const mb_tensor_entry *entry)
 {
 	Filled	   *filled = &import->filled[index];
@@ -144,7 +144,7 @@ fill_slot(Import *import, size_t index, const Part *part,
 				 errmsg("tensor \"%s\" has type %s, which is not read",
 						mobilebert_message(entry->name), entry->dtype_name),
 				 errhint("Store the weights as F32, F16, BF16 or F64.")));
-	filled->part = part;
+	filled->file = file;
 	filled->entry = entry;
 	filled->info.dtype = entry->dtype;
 	filled->info.rank = entry->rank;
@@ -156,17 +156,17 @@ fill_slot(Import *import, size_t index, const Part *part,
 
 /* In a sharded model a tensor counts in the file that the index names. */
 static bool
-index_agrees(const Part *part, const mb_tensor_entry *entry,
+index_agrees(const WeightFile *file, const mb_tensor_entry *entry,
 			 const mb_json *item)
 {
 	return strcmp(item->key, entry->name) == 0 &&
-		strcmp(strrchr(part->name, '/') + 1, item->text) == 0;
+		strcmp(strrchr(file->name, '/') + 1, item->text) == 0;
 }
 
 typedef struct NamedEntry
 {
 	const char *name;
-	const Part *part;
+	const WeightFile *file;
 	const mb_tensor_entry *entry;
 } NamedEntry;
 
@@ -177,7 +177,7 @@ compare_named(const void *a, const void *b)
 				  ((const NamedEntry *) b)->name);
 }
 
-/* All tensors of all parts; for shards checked against the index. */
+/* All tensors of all files; for shards checked against the index. */
 static NamedEntry *
 list_entries(Import *import, size_t *count)
 {
@@ -188,19 +188,19 @@ list_entries(Import *import, size_t *count)
 	mb_json    *item;
 	int			p;
 
-	for (p = 0; p < import->part_count; p++)
-		total += import->parts[p].contents.count;
+	for (p = 0; p < import->weight_file_count; p++)
+		total += import->weight_files[p].contents.count;
 	all = palloc_extended(Max(total, 1) * sizeof(NamedEntry),
 						  MCXT_ALLOC_HUGE);
-	for (p = 0; p < import->part_count; p++)
+	for (p = 0; p < import->weight_file_count; p++)
 	{
 		size_t		i;
 
-		for (i = 0; i < import->parts[p].contents.count; i++)
+		for (i = 0; i < import->weight_files[p].contents.count; i++)
 		{
-			all[n].entry = &import->parts[p].contents.entries[i];
+			all[n].entry = &import->weight_files[p].contents.entries[i];
 			all[n].name = all[n].entry->name;
-			all[n++].part = &import->parts[p];
+			all[n++].file = &import->weight_files[p];
 		}
 	}
 	*count = total;
@@ -223,7 +223,7 @@ list_entries(Import *import, size_t *count)
 			found--;
 		while (found != NULL && found < all + total &&
 			   strcmp(found->name, item->key) == 0 &&
-			   !index_agrees(found->part, found->entry, item))
+			   !index_agrees(found->file, found->entry, item))
 			found++;
 		if (found == NULL || found == all + total ||
 			strcmp(found->name, item->key) != 0)
@@ -280,8 +280,8 @@ check_tensors(Import *import)
 	size_t		i;
 	int			p;
 
-	for (p = 0; p < import->part_count; p++)
-		part_read_header(import, &import->parts[p]);
+	for (p = 0; p < import->weight_file_count; p++)
+		read_header(import, &import->weight_files[p]);
 	entries = list_entries(import, &count);
 	names = palloc_extended(Max(count, 1) * sizeof(char *), MCXT_ALLOC_HUGE);
 	slots = palloc_extended(Max(count, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
@@ -295,7 +295,7 @@ check_tensors(Import *import)
 	import->present = palloc0(import->slots * sizeof(bool));
 	for (i = 0; i < count; i++)
 		if (slots[i] >= 0)
-			fill_slot(import, (size_t) slots[i], entries[i].part,
+			fill_slot(import, (size_t) slots[i], entries[i].file,
 					  entries[i].entry);
 	if (import->base != NULL)
 		fill_from_base(import);
@@ -313,7 +313,7 @@ check_tensors(Import *import)
 	}
 }
 
-/* Can the maps of the encoder be computed in the precision asked for? */
+/* Can the encoder's linear layers be computed in the precision asked for? */
 static void
 check_precision(const Import *import)
 {

@@ -4,7 +4,7 @@
  *	  Hashes of tensors and models.
  *
  * A tensor's hash covers type, shape and bytes.  The fingerprint of a model
- * covers precision, its tensors by place, and its documents in canonical form
+ * covers precision, its tensors by slot, and its documents in canonical form
  * (JSON with sorted keys, without the keys that change no result), so that the
  * same model imported in another way has the same fingerprint.  The image key
  * covers the documents' own bytes as well.
@@ -101,14 +101,14 @@ hash_tensors(Import *import)
 		pg_cryptohash_ctx *hash;
 		uint64		at;
 
-		if (!import->present[i] || filled->part == NULL)
+		if (!import->present[i] || filled->file == NULL)
 			continue;
 		hash = import_hash_tensor(&filled->info);
 		for (at = filled->entry->begin; at < filled->entry->end;)
 		{
 			size_t		step = Min(filled->entry->end - at, IMPORT_CHUNK);
 
-			import_read_bytes(filled->part, at, buffer, step);
+			import_read_bytes(filled->file, at, buffer, step);
 			import_hash_add(hash, buffer, step);
 			at += step;
 		}

@@ -24,7 +24,7 @@ extern void import_hash_add(pg_cryptohash_ctx *hash, const void *data,
 /* Ends the hash and frees it: result [PG_SHA256_DIGEST_LENGTH]. */
 extern void import_hash_end(pg_cryptohash_ctx *hash, uint8 *result);
 
-/* Of each tensor of a part, and of the model. */
+/* Of each tensor of a weight file, and of the model. */
 extern void import_hash(Import *import);
 
 #endif							/* MOBILEBERT_IMPORT_HASH_H */

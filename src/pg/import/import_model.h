@@ -4,14 +4,15 @@
  *	  A model on its way into the registry: what the steps of an import share.
  *
  * An import gathers "documents" (configuration and tokenizer files, kept byte
- * for byte) and "parts" (safetensors files, read by offset from disk, memory or
- * a large object), in this order:
+ * for byte) and weight files (safetensors, read by offset from disk, memory or a
+ * large object), in this order:
  *
  *	  import.c			the SQL functions, and the order of things
- *	  import_read.c		directories, files, large objects -> documents, parts
+ *	  import_read.c		directories, files, large objects -> documents and
+ *						weight files
  *	  import_check.c	everything is checked before anything is written: the
  *						configuration, the tokenizer, each header, and for each
- *						place of the network that a tensor of the right shape
+ *						slot of the network that a tensor of the right shape
  *						fills it
  *	  import_hash.c		hashes of tensors and of the model
  *	  import_store.c	rows of the registry
@@ -49,8 +50,8 @@ enum
 	DOC_COUNT
 };
 
-/* A safetensors file, wherever it is. */
-typedef struct Part
+/* A safetensors file, wherever it is; a shard when there are several. */
+typedef struct WeightFile
 {
 	char	   *name;			/* for messages */
 	uint64		size;
@@ -58,12 +59,12 @@ typedef struct Part
 	const char *memory;			/* bytea, or NULL */
 	int			object;			/* descriptor of a large object, or -1 */
 	mb_safetensors contents;
-} Part;
+} WeightFile;
 
-/* A tensor that goes into the model: from a part, or from the base model. */
+/* A tensor that goes into the model: from a file, or from the base model. */
 typedef struct Filled
 {
-	const Part *part;			/* NULL: the base model's */
+	const WeightFile *file;		/* NULL: the base model's */
 	const mb_tensor_entry *entry;
 	RegistryTensorInfo info;
 	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
@@ -75,8 +76,8 @@ typedef struct Import
 	char	   *name;
 	const char *precision;
 	mb_document documents[DOC_COUNT];
-	Part	   *parts;
-	int			part_count;
+	WeightFile *weight_files;
+	int			weight_file_count;
 	mb_json    *index;			/* weight_map of a sharded model, or NULL */
 
 	mb_memory	memory;

@@ -35,12 +35,12 @@ const char *const import_document_names[DOC_COUNT] = {
 };
 
 void
-import_read_bytes(const Part *part, uint64 offset, char *target,
+import_read_bytes(const WeightFile *file, uint64 offset, char *target,
 				  size_t size)
 {
-	if (part->memory != NULL)
+	if (file->memory != NULL)
 	{
-		memcpy(target, part->memory + offset, size);
+		memcpy(target, file->memory + offset, size);
 		return;
 	}
 	while (size > 0)
@@ -49,28 +49,28 @@ import_read_bytes(const Part *part, uint64 offset, char *target,
 		size_t		step = Min(size, IMPORT_CHUNK);
 
 		CHECK_FOR_INTERRUPTS();
-		if (part->object >= 0)
+		if (file->object >= 0)
 		{
-			DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(part->object),
+			DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(file->object),
 								Int64GetDatum((int64) offset),
 								Int32GetDatum(SEEK_SET));
-			got = lo_read(part->object, target, (int) step);
+			got = lo_read(file->object, target, (int) step);
 		}
 		else
 		{
-			got = pread(part->fd, target, step, (off_t) offset);
+			got = pread(file->fd, target, step, (off_t) offset);
 			if (got < 0 && errno == EINTR)
 				continue;
 		}
 		if (got < 0)
 			ereport(ERROR,
 					(errcode_for_file_access(),
-					 errmsg("could not read file \"%s\": %m", part->name)));
+					 errmsg("could not read file \"%s\": %m", file->name)));
 		if (got == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("model file \"%s\" ended while it was read",
-							part->name)));
+							file->name)));
 		target += got;
 		offset += (uint64) got;
 		size -= (size_t) got;
@@ -82,42 +82,42 @@ import_read_bytes(const Part *part, uint64 offset, char *target,
  * a pipe must not hold a backend.  What is checked is what was opened.
  */
 static bool
-open_file(Part *part, const char *directory, const char *name)
+open_file(WeightFile *file, const char *directory, const char *name)
 {
 	struct stat st;
 
-	memset(part, 0, sizeof(Part));
-	part->name = psprintf("%s/%s", directory, name);
-	part->object = -1;
-	part->fd = OpenTransientFile(part->name,
+	memset(file, 0, sizeof(WeightFile));
+	file->name = psprintf("%s/%s", directory, name);
+	file->object = -1;
+	file->fd = OpenTransientFile(file->name,
 								 O_RDONLY | O_NONBLOCK | PG_BINARY);
-	if (part->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (file->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return false;
-	if (part->fd < 0 || fstat(part->fd, &st) != 0)
+	if (file->fd < 0 || fstat(file->fd, &st) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open model file \"%s\": %m",
-						part->name)));
+						file->name)));
 	if (!S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("model file \"%s\" is not a regular file",
-						part->name)));
-	part->size = (uint64) st.st_size;
+						file->name)));
+	file->size = (uint64) st.st_size;
 	return true;
 }
 
 void
-import_open_object(Part *part, Oid object)
+import_open_object(WeightFile *file, Oid object)
 {
-	part->name = psprintf("large object %u", object);
-	part->fd = -1;
+	file->name = psprintf("large object %u", object);
+	file->fd = -1;
 	/* the server's own functions: they check rights and clean up */
-	part->object = DatumGetInt32(DirectFunctionCall2(be_lo_open,
+	file->object = DatumGetInt32(DirectFunctionCall2(be_lo_open,
 													 ObjectIdGetDatum(object),
 													 Int32GetDatum(INV_READ)));
-	part->size = (uint64) DatumGetInt64(DirectFunctionCall3(be_lo_lseek64,
-															Int32GetDatum(part->object),
+	file->size = (uint64) DatumGetInt64(DirectFunctionCall3(be_lo_lseek64,
+															Int32GetDatum(file->object),
 															Int64GetDatum(0),
 															Int32GetDatum(SEEK_END)));
 }
@@ -127,14 +127,14 @@ import_close(Import *import)
 {
 	int			i;
 
-	for (i = 0; i < import->part_count; i++)
+	for (i = 0; i < import->weight_file_count; i++)
 	{
-		const Part *part = &import->parts[i];
+		const WeightFile *file = &import->weight_files[i];
 
-		if (part->object >= 0)
-			DirectFunctionCall1(be_lo_close, Int32GetDatum(part->object));
-		else if (part->fd >= 0)
-			CloseTransientFile(part->fd);
+		if (file->object >= 0)
+			DirectFunctionCall1(be_lo_close, Int32GetDatum(file->object));
+		else if (file->fd >= 0)
+			CloseTransientFile(file->fd);
 	}
 }
 
@@ -142,7 +142,7 @@ import_close(Import *import)
 static bool
 read_file(const char *directory, const char *name, mb_document *document)
 {
-	Part		file;
+	WeightFile	file;
 	char	   *content;
 
 	if (!open_file(&file, directory, name))
@@ -211,9 +211,10 @@ open_shards(Import *import, const char *directory, const mb_document *index)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("\"model.safetensors.index.json\" has no \"weight_map\"")));
-	import->parts = palloc0(MAX_SHARDS * sizeof(Part));
+	import->weight_files = palloc0(MAX_SHARDS * sizeof(WeightFile));
 	for (item = import->index->child; item != NULL; item = item->next)
 	{
+		WeightFile *file;
 		int			i;
 
 		CHECK_FOR_INTERRUPTS();
@@ -222,24 +223,24 @@ open_shards(Import *import, const char *directory, const mb_document *index)
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("\"model.safetensors.index.json\" gives no valid file name for tensor \"%s\"",
 							mobilebert_message(item->key))));
-		for (i = 0; i < import->part_count; i++)
-			if (strcmp(strrchr(import->parts[i].name, '/') + 1,
+		for (i = 0; i < import->weight_file_count; i++)
+			if (strcmp(strrchr(import->weight_files[i].name, '/') + 1,
 					   item->text) == 0)
 				break;
-		if (i < import->part_count)
+		if (i < import->weight_file_count)
 			continue;
-		if (import->part_count == MAX_SHARDS)
+		if (import->weight_file_count == MAX_SHARDS)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("the model has more than %d files", MAX_SHARDS)));
-		if (!open_file(&import->parts[import->part_count], directory,
-					   item->text))
+		file = &import->weight_files[import->weight_file_count];
+		if (!open_file(file, directory, item->text))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_FILE),
 					 errmsg("model file \"%s\" does not exist",
-							import->parts[import->part_count].name),
+							file->name),
 					 errdetail("The model's index names it.")));
-		import->part_count++;
+		import->weight_file_count++;
 	}
 }
 
@@ -268,9 +269,9 @@ import_read_directory(Import *import, const char *directory)
 				 errmsg("directory \"%s\" has no \"config.json\"",
 						directory)));
 
-	import->parts = palloc0(sizeof(Part));
-	if (open_file(import->parts, directory, "model.safetensors"))
-		import->part_count = 1;
+	import->weight_files = palloc0(sizeof(WeightFile));
+	if (open_file(import->weight_files, directory, "model.safetensors"))
+		import->weight_file_count = 1;
 	else if (read_file(directory, "model.safetensors.index.json", &index))
 		open_shards(import, directory, &index);
 	else

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * import_read.h
- *	  Directories, files, large objects -> documents and parts of a model.
+ *	  Directories, files, large objects -> documents and weight files.
  *
  * Depends on server/pg.h, import/import_model.h.
  *
@@ -16,14 +16,14 @@
 extern const char *const import_document_names[DOC_COUNT];
 
 extern void import_read_directory(Import *import, const char *directory);
-extern void import_open_object(Part *part, Oid object);
+extern void import_open_object(WeightFile *file, Oid object);
 extern void import_close(Import *import);
 
 /* The documents of the model that a variant is made of. */
 extern void import_read_base(Import *import);
 
-/* size bytes of a part from offset on; an error when there are fewer. */
-extern void import_read_bytes(const Part *part, uint64 offset, char *target,
-							  size_t size);
+/* size bytes of a file from offset on; an error when there are fewer. */
+extern void import_read_bytes(const WeightFile *file, uint64 offset,
+							  char *target, size_t size);
 
 #endif							/* MOBILEBERT_IMPORT_READ_H */

@@ -101,7 +101,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 		Datum		values[3];
 
 		SET_VARSIZE(data, VARHDRSZ + step);
-		import_read_bytes(filled->part, at, VARDATA(data), step);
+		import_read_bytes(filled->file, at, VARDATA(data), step);
 		import_hash_add(hash, VARDATA(data), step);
 		values[0] = sha256;
 		values[1] = Int32GetDatum(chunk_no++);
@@ -115,7 +115,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("model file \"%s\" changed while it was read",
-						filled->part->name)));
+						filled->file->name)));
 }
 
 static void
@@ -123,7 +123,7 @@ store_tensors(Import *import, Datum id)
 {
 	Oid			tensor_types[] = {BYTEAOID, TEXTOID, INT8ARRAYOID, INT8OID};
 	Oid			chunk_types[] = {BYTEAOID, INT4OID, BYTEAOID};
-	Oid			place_types[] = {UUIDOID, TEXTOID, BYTEAOID};
+	Oid			link_types[] = {UUIDOID, TEXTOID, BYTEAOID};
 	SPIPlanPtr	tensor = prepare("INSERT INTO mobilebert.tensor "
 								 "(sha256, dtype, shape, bytes) VALUES "
 								 "($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -131,9 +131,9 @@ store_tensors(Import *import, Datum id)
 	SPIPlanPtr	chunk = prepare("INSERT INTO mobilebert.tensor_chunk "
 								"(sha256, chunk_no, data) VALUES "
 								"($1, $2, $3)", 3, chunk_types);
-	SPIPlanPtr	place = prepare("INSERT INTO mobilebert.model_tensor "
-								"(model_id, tensor_name, sha256) VALUES "
-								"($1, $2, $3)", 3, place_types);
+	SPIPlanPtr	link = prepare("INSERT INTO mobilebert.model_tensor "
+							   "(model_id, tensor_name, sha256) VALUES "
+							   "($1, $2, $3)", 3, link_types);
 	size_t		i;
 
 	for (i = 0; i < import->slots; i++)
@@ -150,12 +150,12 @@ store_tensors(Import *import, Datum id)
 		values[1] = CStringGetTextDatum(mb_dtype_name(filled->info.dtype));
 		values[2] = shape_datum(&filled->info);
 		values[3] = Int64GetDatum((int64) filled->info.bytes);
-		if (filled->part != NULL && execute(tensor, values) > 0)
+		if (filled->file != NULL && execute(tensor, values) > 0)
 			store_chunks(filled, chunk, values[0]);
 		values[2] = values[0];
 		values[0] = id;
 		values[1] = CStringGetTextDatum(slot.name);
-		execute(place, values);
+		execute(link, values);
 	}
 }
 

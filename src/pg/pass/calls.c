@@ -7,12 +7,12 @@
  * reads arguments and texts and says how many sequences it needs; when the
  * states of all of them have come, result makes the value.  In between stands
  * a MobilebertRun, which takes calls one after another, packs their sequences
- * as far as they fit together, and hands the states back.  So one call with
+ * as far as they fit together, and gives each its states.  So one call with
  * many sequences (windows, labels, choices) and many calls with one (the rows
  * of a table) run alike, and none of the tasks knows which it is.
  *
  * Calls that need different models or depths cannot share a pass: the run
- * ends the one at hand first.  Calls become done in the order in which they
+ * ends the current one first.  Calls become done in the order in which they
  * were added.
  *
  * Depends on server/pg.h, server/options.h, models/stats.h, pass/calls.h,
@@ -28,7 +28,7 @@
 #include "pass/sequences.h"
 #include "pass/workspace.h"
 
-/* What a row of the pass at hand is for. */
+/* What a sequence of the current pass is for. */
 struct MobilebertRunRow
 {
 	MobilebertCall *call;

@@ -51,12 +51,15 @@ struct MobilebertCall
  */
 typedef MobilebertCall *(*MobilebertBegin) (FunctionCallInfo fcinfo);
 
-/* Calls in the making; everything lies in the context of run_init. */
+/*
+ * Calls that wait for their passes; everything lies in the context of
+ * mobilebert_run_init.
+ */
 typedef struct MobilebertRunRow MobilebertRunRow;
 typedef struct MobilebertRun
 {
 	MobilebertPass pass;
-	size_t		layers;			/* of the pass at hand */
+	size_t		layers;			/* of the current pass */
 	bool		first_only;
 	MobilebertRunRow *rows;		/* [pass.sequences] */
 	size_t		rows_room;

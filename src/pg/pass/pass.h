@@ -15,7 +15,7 @@
 #include "pass/sequences.h"
 
 /*
- * A pass in the making: sequences packed one after another.  Everything lies
+ * A pass that is being filled: sequences packed one after another.  Everything lies
  * in the current context of mobilebert_pass_init and grows as needed.
  */
 typedef struct MobilebertPass

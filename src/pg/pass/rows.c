@@ -5,7 +5,7 @@
  *	  with labels.
  *
  * Each is one sequence.  They are tokenised once and kept as ids, so that the
- * longest is known before the first is handed out: in Hugging Face's padded
+ * longest is known before the first is read by a pass: in Hugging Face's padded
  * batches MobileBERT sees a pad token after all but the longest (model.md 7).
  *
  * Depends on server/pg.h, server/adapt.h, server/options.h,
@@ -25,7 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* Bytes of second texts' pieces that may lie about beside the first's. */
+/* Bytes of second texts' pieces that may gather beside the first's. */
 #define PIECES_ROOM (16 * 1024 * 1024)
 
 void
@@ -66,7 +66,7 @@ mobilebert_rows_keep(MobilebertRows *rows, const MobilebertSequence *sequence)
 	rows->longest = Max(rows->longest, length);
 }
 
-/* Tokenise a first text, unless it is the one at hand. */
+/* Tokenise a first text, unless it is the current one. */
 static void
 rows_begin(MobilebertRows *rows, text *first)
 {

@@ -34,7 +34,7 @@ typedef struct MobilebertRows
 	const MobilebertModel *model;
 	MobilebertOverflow overflow;	/* error or truncate */
 	size_t		max_length;
-	text	   *first;			/* the first text at hand */
+	text	   *first;			/* the current first text */
 	MobilebertInput in;			/* it and the second one, while first is set */
 	size_t		first_size;		/* bytes of its pieces */
 	MobilebertRow *rows;		/* [count] */

@@ -4,8 +4,8 @@
  *	  From texts and id arrays to sequences that fit a model.
  *
  * A text (or pair) is tokenised once; what is too long for the model is
- * refused, cut, or read in several windows.  Windows are encoded one at a time
- * when they are asked for, so a long text costs its pieces and one window.
+ * refused, cut, or read in several windows.  Windows are encoded one at a time,
+ * as passes need them, so a long text costs its pieces and one window.
  *
  * Who keeps a token that lies in two windows: the one in which it stands
  * farther from the edge; at equal distance the earlier one.  With windows
@@ -48,9 +48,7 @@ mobilebert_input_tokenise(MobilebertInput *in, text *value, mb_pieces *pieces)
 	ENGINE_CALL(mb_tokenize, tokenizer, t.utf8, t.length,
 				tokenizer->split_special_tokens, &in->arena,
 				&mobilebert_cancel, pieces);
-	if (t.map != NULL)
-		pfree(t.map);
-	pfree((char *) t.utf8);
+	mobilebert_text_free(&t);
 }
 
 pg_noreturn static void
@@ -93,6 +91,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 	size_t		limit = in->limit;
 	size_t		fixed = in->tokens - in->first.count;
 	size_t		positions = in->model->image.config.max_positions;
+	size_t		step;
 
 	switch (overflow)
 	{
@@ -114,10 +113,11 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 		case OVERFLOW_WINDOW:
 			if (fixed >= limit || stride >= limit - fixed)
 				input_refuse(in, limit);
-			in->room = limit - fixed;
+			in->window_pieces = limit - fixed;
 			in->stride = stride;
-			in->windows = 1 + (in->first.count - in->room +
-							   (in->room - stride) - 1) / (in->room - stride);
+			step = in->window_pieces - stride;
+			in->windows = 1 +
+				(in->first.count - in->window_pieces + step - 1) / step;
 			break;
 	}
 }
@@ -157,7 +157,7 @@ mobilebert_input_fit(MobilebertInput *in, FunctionCallInfo fcinfo,
 
 	in->tokens = in->first.count + in->second.count +
 		(in->pair ? tokenizer->template_pair : tokenizer->template_single);
-	in->room = in->first.count;
+	in->window_pieces = in->first.count;
 	if (in->tokens > in->limit)
 		input_overflow(in, fcinfo, overflow, stride);
 	check_memory(in->model, in->truncated || in->windows > 1 ?
@@ -181,12 +181,12 @@ mobilebert_input_read(MobilebertInput *in, FunctionCallInfo fcinfo,
 static size_t
 window_start(const MobilebertInput *in, size_t n)
 {
-	size_t		step = in->room - in->stride;
+	size_t		step = in->window_pieces - in->stride;
 	size_t		back;			/* from the end of the text */
 
 	if (!in->from_end || in->windows == 1)
 		return n * step;
-	back = (in->windows - 1 - n) * step + in->room;
+	back = (in->windows - 1 - n) * step + in->window_pieces;
 	return in->first.count > back ? in->first.count - back : 0;
 }
 
@@ -195,8 +195,8 @@ window_end(const MobilebertInput *in, size_t n)
 {
 	if (in->from_end && in->windows > 1)
 		return in->first.count -
-			(in->windows - 1 - n) * (in->room - in->stride);
-	return Min(window_start(in, n) + in->room, in->first.count);
+			(in->windows - 1 - n) * (in->window_pieces - in->stride);
+	return Min(window_start(in, n) + in->window_pieces, in->first.count);
 }
 
 /* The first piece that window n keeps. */

@@ -20,7 +20,7 @@ typedef struct MobilebertInput
 	const MobilebertModel *model;
 	mb_memory	memory;
 	mb_arena	arena;			/* pieces */
-	mb_arena	window_arena;	/* the window at hand */
+	mb_arena	window_arena;	/* the current window */
 	mb_pieces	first;
 	mb_pieces	second;
 	bool		pair;
@@ -28,7 +28,7 @@ typedef struct MobilebertInput
 	size_t		limit;			/* tokens of a window */
 	size_t		tokens;			/* of the whole, template included */
 	bool		truncated;		/* to the limit, and noted */
-	size_t		room;			/* pieces of "first" in one window */
+	size_t		window_pieces;	/* of "first", in one window */
 	size_t		stride;
 	size_t		windows;		/* >= 1 */
 	bool		from_end;		/* the first window is the one that may be

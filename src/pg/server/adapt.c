@@ -253,12 +253,12 @@ skip_characters(const MobilebertText *t, size_t at, int32 count)
 }
 
 /*
- * Fill map[code point] = character, and one entry more for the end.  Each
+ * Fill offsets[code point] = character, and one entry more for the end.  Each
  * character is converted alone, so that a character which becomes several code
  * points gets all of them.
  */
 static void
-map_build(MobilebertText *t, size_t characters)
+offsets_build(MobilebertText *t, size_t characters)
 {
 	int			encoding = GetDatabaseEncoding();
 	size_t		code_points = count_code_points(t->utf8, t->length);
@@ -266,9 +266,9 @@ map_build(MobilebertText *t, size_t characters)
 	size_t		done = 0;
 	size_t		i;
 
-	t->map_length = code_points + 1;
-	t->map = MemoryContextAllocHuge(CurrentMemoryContext,
-									t->map_length * sizeof(int32));
+	t->offsets_length = code_points + 1;
+	t->offsets = MemoryContextAllocHuge(CurrentMemoryContext,
+									t->offsets_length * sizeof(int32));
 
 	if (encoding == PG_SQL_ASCII)
 	{
@@ -276,10 +276,10 @@ map_build(MobilebertText *t, size_t characters)
 		for (i = 0; i < t->length; i++)
 		{
 			if (((unsigned char) t->utf8[i] & 0xC0) != 0x80)
-				t->map[done++] = (int32) i;
+				t->offsets[done++] = (int32) i;
 			CHECK_FOR_INTERRUPTS();
 		}
-		t->map[done] = (int32) t->length;
+		t->offsets[done] = (int32) t->length;
 		return;
 	}
 
@@ -300,12 +300,12 @@ map_build(MobilebertText *t, size_t characters)
 				pfree(one);
 		}
 		while (points-- > 0 && done < code_points)
-			t->map[done++] = (int32) i;
+			t->offsets[done++] = (int32) i;
 		at += length;
 		CHECK_FOR_INTERRUPTS();
 	}
 	while (done <= code_points)
-		t->map[done++] = (int32) characters;
+		t->offsets[done++] = (int32) characters;
 }
 
 void
@@ -319,8 +319,8 @@ mobilebert_text_read(text *value, MobilebertText *result)
 
 	result->original = original;
 	result->original_length = length;
-	result->map = NULL;
-	result->map_length = 0;
+	result->offsets = NULL;
+	result->offsets_length = 0;
 
 	/*
 	 * Plain ASCII means the same in every server encoding.  In UTF-8 the
@@ -342,7 +342,15 @@ mobilebert_text_read(text *value, MobilebertText *result)
 
 	characters = count_characters(original, length);
 	if (characters != count_code_points(utf8, result->length))
-		map_build(result, characters);
+		offsets_build(result, characters);
+}
+
+void
+mobilebert_text_free(MobilebertText *t)
+{
+	if (t->offsets != NULL)
+		pfree(t->offsets);
+	pfree((char *) t->utf8);
 }
 
 void
@@ -435,7 +443,7 @@ mobilebert_utf8_cstring(text *value)
 	MobilebertText t;
 
 	mobilebert_text_read(value, &t);
-	if (t.map != NULL)
-		pfree(t.map);
+	if (t.offsets != NULL)
+		pfree(t.offsets);
 	return (char *) t.utf8;
 }

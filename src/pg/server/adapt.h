@@ -49,22 +49,23 @@ typedef struct MobilebertText
 	size_t		length;			/* bytes of utf8 */
 	const char *original;		/* bytes in the database encoding */
 	size_t		original_length;
-	int32	   *map;			/* code point -> character of the original;
+	int32	   *offsets;		/* code point -> character of the original;
 								 * NULL when they are the same */
-	size_t		map_length;		/* code points + 1 */
+	size_t		offsets_length; /* code points + 1 */
 } MobilebertText;
 
 extern void mobilebert_text_read(text *value, MobilebertText *result);
+extern void mobilebert_text_free(MobilebertText *t);
 
 /* Offset in code points -> offset in characters of the original. */
 static inline int32
 mobilebert_text_offset(const MobilebertText *t, int32 code_points)
 {
-	if (t->map == NULL)
+	if (t->offsets == NULL)
 		return code_points;
-	if ((size_t) code_points >= t->map_length)
-		return t->map[t->map_length - 1];
-	return t->map[code_points];
+	if ((size_t) code_points >= t->offsets_length)
+		return t->offsets[t->offsets_length - 1];
+	return t->offsets[code_points];
 }
 
 /* The same for an end: one within a character is the character's end. */
@@ -73,7 +74,7 @@ mobilebert_text_end(const MobilebertText *t, int32 code_points)
 {
 	int32		end = mobilebert_text_offset(t, code_points);
 
-	if (code_points > 0 && t->map != NULL &&
+	if (code_points > 0 && t->offsets != NULL &&
 		mobilebert_text_offset(t, code_points - 1) == end)
 		end++;
 	return end;
@@ -81,7 +82,7 @@ mobilebert_text_end(const MobilebertText *t, int32 code_points)
 
 /*
  * The slices [starts[i], ends[i]) in characters of the original as text
- * datums; starts must not decrease (one pass over the text).
+ * datums; starts must not decrease, for the text is read once.
  */
 extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 								   const int32 *ends, int count, Datum *slices);
