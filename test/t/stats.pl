@@ -67,6 +67,20 @@ $node->psql('postgres',
 is( value($node, q{SELECT errors FROM mobilebert.stat_models WHERE name = 'tiny'}),
 	'2', 'texts that are refused');
 
+# texts that come again run once, and have one vector
+value($node, 'SELECT mobilebert.stat_reset()');
+is( value(
+		$node, q{
+		SET mobilebert.cache_size = 0;
+		SELECT count(*), count(DISTINCT v), count(DISTINCT (n % 700, v))
+		FROM mobilebert.embed(ARRAY(SELECT 'again ' || g % 700
+				FROM generate_series(0, 2099) g), 'tiny')
+			WITH ORDINALITY AS u(v, n)}),
+	'2100|700|700',
+	'an array with each text three times');
+is( value($node, q{SELECT calls, rows FROM mobilebert.stat_models WHERE name = 'tiny'}),
+	'700|700', 'runs each of them once');
+
 # many at once, workers included: nothing is lost
 value($node, 'SELECT mobilebert.stat_reset()');
 my $script = $node->basedir . '/count.sql';

@@ -12,7 +12,7 @@
  * where a long text's windows were parted among passes.
  *
  * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8).
- * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
  * models/model_cache.h, models/stats.h, pass/calls.h, pass/result_cache.h,
  * pass/sequences.h, functions/embed.h.
  *
@@ -20,7 +20,6 @@
  */
 #include "server/pg.h"
 #include "server/adapt.h"
-#include "server/guc.h"
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "models/stats.h"
@@ -230,7 +229,7 @@ embed_job_take(MobilebertCall *call, size_t n,
 	job->running = false;
 
 	/* A cut text is not kept: it must be noted again when it comes again. */
-	if (job->cut_tokens == 0 && mobilebert_cache_size > 0)
+	if (job->cut_tokens == 0 && mobilebert_result_cache_on())
 	{
 		size_t		size;
 		void	   *key = plan_key(plan, job->input, &size);
@@ -274,12 +273,8 @@ job_cached(EmbedJob *job)
 	size_t		count;
 	void	   *key;
 
-	if (mobilebert_cache_size <= 0)
-	{
-		/* off: let it give its memory back */
-		(void) mobilebert_result_find(NULL, 0, &count);
+	if (!mobilebert_result_cache_on())
 		return false;
-	}
 	key = plan_key(plan, job->input, &size);
 	values = mobilebert_result_find(key, size, &count);
 	pfree(key);

@@ -123,7 +123,13 @@ mobilebert_result_cache_init(void)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
-/* The values of a key, or NULL; they stay until the next call here. */
+bool
+mobilebert_result_cache_on(void)
+{
+	cache_shrink(cache_limit());
+	return cache_limit() > 0;
+}
+
 const float *
 mobilebert_result_find(const void *key, size_t key_size, size_t *count)
 {
@@ -142,10 +148,9 @@ mobilebert_result_find(const void *key, size_t key_size, size_t *count)
 }
 
 /*
- * Keep values; quietly does nothing when they do not fit, or when the key is
- * there already.  What can throw comes first, and leaves nothing behind: the
- * entry is made with the caller's key, and until it has a block of its own
- * nothing else can fail but that block, for which it is taken out again.
+ * What can throw comes first, and leaves no half an entry: it is made with the
+ * caller's key, and until it has a block of its own nothing else can fail but
+ * that block, for which it is taken out again.
  */
 void
 mobilebert_result_store(const void *key, size_t key_size,
