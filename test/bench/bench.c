@@ -271,7 +271,8 @@ run_map(void *context, const mb_linear *map)
 	const maps *m = context;
 	mb_operand	operand = {m->x, m->rows, map->k, m->scratch, MB_FORMAT_ROWS};
 
-	if (mb_dense(map, &operand, NULL, m->y, NULL, &error) != MB_OK)
+	if (mb_dense(m->model->kernels, map, &operand, NULL, m->y, NULL,
+				 &error) != MB_OK)
 		give_up("map");
 }
 
@@ -286,6 +287,7 @@ run_maps(void *context)
 /* Memory that any of the maps needs */
 typedef struct map_sizes
 {
+	const mb_kernels *kernels;
 	size_t		rows;
 	size_t		width;
 	size_t		scratch;
@@ -296,7 +298,8 @@ static void
 add_map(void *context, const mb_linear *map)
 {
 	map_sizes  *s = context;
-	size_t		scratch = mb_operand_memory(map->format, s->rows, map->k);
+	size_t		scratch = mb_operand_memory(s->kernels, map->format, s->rows,
+											map->k);
 
 	s->width = map->k > s->width ? map->k : s->width;
 	s->width = map->n > s->width ? map->n : s->width;
@@ -307,7 +310,7 @@ add_map(void *context, const mb_linear *map)
 static map_sizes
 size_maps(const mb_model *model, size_t rows)
 {
-	map_sizes	s = {rows, 0, 0, 0.0};
+	map_sizes	s = {model->kernels, rows, 0, 0, 0.0};
 
 	walk_maps(model, add_map, &s);
 	return s;
@@ -330,11 +333,11 @@ time_maps(const mb_model *model, size_t tokens)
 		posix_memalign(&m.scratch, 64, sizes.scratch + 64) != 0)
 		give_up("memory");
 	memset(m.x, 0, bytes);
-	if (mb_kernels_current()->begin != NULL)
-		mb_kernels_current()->begin();
+	if (model->kernels->begin != NULL)
+		model->kernels->begin();
 	seconds = median_time(run_maps, &m);
-	if (mb_kernels_current()->end != NULL)
-		mb_kernels_current()->end();
+	if (model->kernels->end != NULL)
+		model->kernels->end();
 	return seconds / (double) m.rows;
 }
 
@@ -384,7 +387,7 @@ print_parts(const job *j, double whole)
 		peak = peak_avx512() * 2e-9;
 #endif
 	printf("# %zu texts, %.0f tokens in each, table %s\n", j->texts, tokens,
-		   mb_kernels_current()->name);
+		   j->model->kernels->name);
 	printf("# maps %.1f us, attention and the rest %.1f us, whole %.1f us a "
 		   "text, %.1f us a token\n", maps, whole - maps, whole,
 		   whole / tokens);
@@ -459,6 +462,7 @@ main(int argc, char **argv)
 {
 	bool		half = false;
 	bool		parts = false;
+	const mb_kernels *kernels = mb_kernels_find("auto");
 	mb_precision precision = MB_PRECISION_FP32;
 	checkpoint *c;
 	job			j;
@@ -475,7 +479,8 @@ main(int argc, char **argv)
 			best_only = true;
 		else if (strcmp(argv[1], "--set") == 0 && argc > 2)
 		{
-			if (!mb_kernels_choose(argv[2]))
+			kernels = mb_kernels_find(argv[2]);
+			if (kernels == NULL)
 				give_up(argv[2]);
 			argc--;
 			argv++;
@@ -492,7 +497,7 @@ main(int argc, char **argv)
 	}
 	if (argc < 4 || (atoi(argv[3]) == 0 && argc < 5))
 		usage();
-	c = load_checkpoint(argv[1], "bench", precision, &large_memory);
+	c = load_checkpoint(argv[1], "bench", kernels, precision, &large_memory);
 	if (half)
 		round_weights(&c->model, &c->arena);
 	j.model = &c->model;

@@ -647,11 +647,12 @@ check_table(choices *c, fixture *f, const text_batch *b,
 	float	   *x;
 	float	   *again;
 
-	if (!mb_kernels_choose(table))
+	f->model.kernels = mb_kernels_find(table);
+	if (f->model.kernels == NULL)
 		return;
 	free_fenced();
-	packing = mb_format_choose(precision, dtype);
-	if (mb_kernels_current()->linear[packing] == NULL)
+	packing = mb_format_choose(f->model.kernels, precision, dtype);
+	if (f->model.kernels->linear[packing] == NULL)
 		return;
 	for_each_map(&f->model, pack_fenced);
 	x = run_pass(&f->model, &b->batch, b->layers, false, filler);
@@ -701,9 +702,9 @@ check_precision(choices *c, fixture *f, const text_batch *b,
 	double		bound;
 	size_t		i;
 
-	CHECK(mb_kernels_choose("ref"));
+	f->model.kernels = &mb_kernels_ref;
 	free_fenced();
-	packing = mb_format_choose(precision, dtype);
+	packing = mb_format_choose(&mb_kernels_ref, precision, dtype);
 	for_each_map(&f->model, pack_fenced);
 	ref = run_pass(&f->model, &b->batch, b->layers, false, 0);
 	bound = allowed->share +
@@ -731,7 +732,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config = choose_config(&c);
 	dtype = dtypes[choose(&c, 3)];
 	choose_batch(&c, &config, &b);
-	f = make_fixture(&config);
+	f = make_fixture(&config, &mb_kernels_ref);
 	CHECK(mb_config_check(&f->model.config, &err) == MB_OK);
 	f->model.parts = 1 << MB_PART_BASE | 1 << MB_PART_POOLER;
 	if (config.embedding_size <= config.hidden_size)

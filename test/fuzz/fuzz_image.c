@@ -75,9 +75,9 @@ make_image(void)
 	for (i = 0; i < mb_slot_count(&config); i++)
 		present[i] = true;
 	CHECK(mb_checkpoint_complete(&config, present, &parts, &err) == MB_OK);
-	CHECK(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL,
-							 blob_size, strlen(document), &arena, &plan,
-							 &err) == MB_OK);
+	CHECK(mb_image_plan_make(&config, &mb_kernels_ref, MB_PRECISION_FP32,
+							 present, NULL, blob_size, strlen(document),
+							 &arena, &plan, &err) == MB_OK);
 
 	image_size = plan.total_size;
 	head_size = plan.head_size;
@@ -86,7 +86,7 @@ make_image(void)
 	memset(original, 0, image_size);
 	memcpy(original + plan.tokenizer_offset, blob, blob_size);
 	memcpy(original + plan.document_offset, document, strlen(document));
-	mb_image_head(&plan, &config, &settings, parts, "ref", key, 0, original);
+	mb_image_head(&plan, &config, &settings, parts, key, 0, original);
 	mb_arena_free(&arena);
 }
 
@@ -166,8 +166,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sign_head();
 
 	mb_arena_init(&arena, &mb_libc_memory, FUZZ_MEMORY);
-	status = mb_image_open(copy, image_size, "ref", MB_PRECISION_FP32, key,
-						   &arena, &image, &err);
+	status = mb_image_open(copy, image_size, &mb_kernels_ref,
+						   MB_PRECISION_FP32, key, &arena, &image, &err);
 	if (status == MB_OK)
 		use_image(&image, &arena);
 	else

@@ -4,7 +4,8 @@
  *	  Models of any configuration in memory: ForPreTraining with tied weights.
  *
  *	make_fixture()		a model with room for every tensor of a configuration
- *						(derived sizes are set here); nothing in them yet
+ *						(derived sizes are set here); nothing in them yet;
+ *						f->model.kernels may be changed before packing
  *	f->tensors			each with its name in a checkpoint, to be filled
  *	free_fixture()
  *
@@ -168,7 +169,7 @@ add_heads(fixture *f)
 
 /* Derived sizes, and room for every tensor. */
 static fixture *
-make_fixture(const mb_config *config)
+make_fixture(const mb_config *config, const mb_kernels *kernels)
 {
 	fixture    *f = calloc(1, sizeof(fixture));
 	mb_model   *m = &f->model;
@@ -177,6 +178,7 @@ make_fixture(const mb_config *config)
 
 	mb_arena_init(&f->panels, &mb_libc_memory, SIZE_MAX);
 	*c = *config;
+	m->kernels = kernels;
 	c->true_hidden_size = c->use_bottleneck ? c->intra_bottleneck_size :
 		c->hidden_size;
 	c->head_size = c->true_hidden_size / c->heads;

@@ -58,20 +58,20 @@ static const bounds allowed[MB_PRECISIONS] = {
 	[MB_PRECISION_INT8] = {0.15, 0x1p18}
 };
 
+static const mb_kernels *kernels;	/* that are compared */
 static mb_precision precision = MB_PRECISION_FP32;
 
 #define MOST_FIELDS 2000
 #define MOST_MODELS 1000
 
 /*
- * By name, packed for the table in use; a golden folder has some of its
+ * By name, packed for the kernels in use; a golden folder has some of its
  * checkpoints in its neighbour.
  */
 static checkpoint *
 find_checkpoint(const char *root, const char *name)
 {
 	static checkpoint *loaded[MOST_MODELS];
-	static const mb_kernels *tables[MOST_MODELS];
 	static size_t count = 0;
 	char		directory[PATH];
 	document	config;
@@ -79,7 +79,7 @@ find_checkpoint(const char *root, const char *name)
 
 	for (i = 0; i < count; i++)
 		if (strcmp(loaded[i]->name, name) == 0 &&
-			tables[i] == mb_kernels_current())
+			loaded[i]->model.kernels == kernels)
 			return loaded[i];
 	if (count == MOST_MODELS)
 		give_up("too many checkpoints");
@@ -89,9 +89,8 @@ find_checkpoint(const char *root, const char *name)
 		snprintf(directory, sizeof(directory), "%s/../checkpoint/%s", root,
 				 name);
 	free(config.text);
-	tables[count] = mb_kernels_current();
-	return loaded[count++] = load_checkpoint(directory, name, precision,
-											  &mb_libc_memory);
+	return loaded[count++] = load_checkpoint(directory, name, kernels,
+											  precision, &mb_libc_memory);
 }
 
 /* Largest errors, by checkpoint and field */
@@ -818,14 +817,16 @@ check_table(const char *table, const char *root, const char *directory)
 	size_t		compared = 0;
 	size_t		refused = 0;
 
-	if (!mb_kernels_choose(table))
+	kernels = mb_kernels_find(table);
+	if (kernels == NULL || !mb_kernels_choose(table))
 	{
 		ok(true, "%s # SKIP not on this processor", table);
 		return;
 	}
 	field_count = 0;
 	full = directory == NULL ? NULL :
-		load_checkpoint(directory, "full", precision, &mb_libc_memory);
+		load_checkpoint(directory, "full", kernels, precision,
+						&mb_libc_memory);
 	if (full != NULL)
 		check_file(root, "expected.jsonl", full, &compared, &refused);
 	else

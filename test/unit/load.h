@@ -183,7 +183,7 @@ read_shards(const char *directory, mb_arena *arena, shard *shards)
  */
 static void
 bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
-			size_t count, mb_precision precision)
+			size_t count, const mb_kernels *kernels, mb_precision precision)
 {
 	size_t		slots = mb_slot_count(config);
 	const void **tensors = mb_arena_zero(&c->arena, slots, sizeof(void *));
@@ -234,8 +234,8 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 		}
 	}
 	if (mb_checkpoint_complete(config, present, &parts, &error) != MB_OK ||
-		mb_model_bind(config, parts, tensors, NULL, &c->arena, &c->model,
-					  &error) != MB_OK ||
+		mb_model_bind(config, kernels, parts, tensors, NULL, &c->arena,
+					  &c->model, &error) != MB_OK ||
 		mb_model_pack(&c->model, precision, stored, &c->arena,
 					  &error) != MB_OK)
 		give_up(c->name);
@@ -243,7 +243,8 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 
 static checkpoint *
 load_checkpoint(const char *directory, const char *name,
-				mb_precision precision, const mb_memory *memory)
+				const mb_kernels *kernels, mb_precision precision,
+				const mb_memory *memory)
 {
 	checkpoint *c = calloc(1, sizeof(checkpoint));
 	shard		shards[MOST_FILES];
@@ -260,7 +261,7 @@ load_checkpoint(const char *directory, const char *name,
 		give_up(directory);
 	free(text.text);
 	count = read_shards(directory, &c->arena, shards);
-	bind_shards(c, &config, shards, count, precision);
+	bind_shards(c, &config, shards, count, kernels, precision);
 	for (i = 0; i < count; i++)
 		free(shards[i].bytes.text);
 	return c;

@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
+#include "kernels/panels.h"
 
 #include "tap.h"
 
@@ -25,6 +26,9 @@
  * so, weights by as much relatively, and values are below 1.
  */
 #define BOUND 0.03
+
+/* The table that is tested */
+static const mb_kernels *kernels;
 
 static uint64_t seed = 977;
 
@@ -76,7 +80,7 @@ panels(size_t k, size_t n)
 {
 	size_t		bytes = 0;
 
-	if (!mb_format_size(mb_kernels_current()->attend_panels, k, n, &bytes))
+	if (!mb_format_size(kernels->attend_panels, k, n, &bytes))
 		abort();
 	return aligned(bytes);
 }
@@ -84,7 +88,6 @@ panels(size_t k, size_t n)
 static void
 trial_make(trial *t, size_t length, size_t size, size_t ld, bool masked)
 {
-	const mb_kernels *kernels = mb_kernels_current();
 	size_t		i;
 
 	memset(t, 0, sizeof(*t));
@@ -131,7 +134,7 @@ run_rows(trial *t, size_t first, size_t rows)
 	t->a.query = t->query + first * t->a.ld;
 	t->a.context = t->context + first * t->a.ld;
 	t->a.rows = rows;
-	mb_kernels_current()->attend(&t->a);
+	kernels->attend(&t->a);
 }
 
 /* Largest difference of row "row", the block's row r, from double arithmetic */
@@ -209,7 +212,7 @@ trial_error(size_t length, size_t size, bool masked)
 static void
 test_exact(void)
 {
-	const char *name = mb_kernels_current()->name;
+	const char *name = kernels->name;
 	double		plain = 0.0;
 	double		masked = 0.0;
 	size_t		i;
@@ -257,7 +260,7 @@ test_rows(void)
 		trial_free(&t);
 	}
 	ok(wrong == 0, "%s: %zu of %zu rows have other bits alone than in a block",
-	   mb_kernels_current()->name, wrong, checked);
+	   kernels->name, wrong, checked);
 }
 
 /* All contexts of a trial, in blocks */
@@ -301,7 +304,7 @@ test_masks(void)
 			run_all(&t);
 			memcpy(plain, t.context, length * 32 * sizeof(float));
 			t.key[length / 2 * 32 + 7] = NAN;
-			mb_kernels_current()->pack_keys(t.key, 32, length, 32, t.keys);
+			kernels->pack_keys(t.key, 32, length, 32, t.keys);
 			run_all(&t);
 			wrong += memcmp(plain, t.context, length * 32 * sizeof(float)) != 0;
 		}
@@ -310,7 +313,7 @@ test_masks(void)
 		trial_free(&t);
 	}
 	ok(wrong == 0, "%s: %zu texts change with a mask of 1, or with what a mask "
-	   "of 0 hides", mb_kernels_current()->name, wrong);
+	   "of 0 hides", kernels->name, wrong);
 }
 
 /*
@@ -331,7 +334,7 @@ test_least(void)
 	for (i = 0; i < MB_ATTEND_ROWS * 129; i++)
 		good = good && (t.weights[i] == 0.0f || t.weights[i] > 1e-34f);
 	ok(good, "%s: a weight is 0 or far from subnormal",
-	   mb_kernels_current()->name);
+	   kernels->name);
 	trial_free(&t);
 }
 
@@ -357,12 +360,12 @@ test_extremes(void)
 			(no_number || fabsf(t.context[i]) <= 1.01f);
 	}
 	ok(good, "%s: NaN stays in its row, large scores give one weight",
-	   mb_kernels_current()->name);
+	   kernels->name);
 	trial_free(&t);
-	ok(mb_kernels_current()->attend_memory(SIZE_MAX, 1) == SIZE_MAX &&
-	   mb_kernels_current()->attend_memory(1, SIZE_MAX) == SIZE_MAX &&
-	   mb_kernels_current()->attend_memory(SIZE_MAX / 64, 1) == SIZE_MAX,
-	   "%s: memory beyond size_t is refused", mb_kernels_current()->name);
+	ok(kernels->attend_memory(SIZE_MAX, 1) == SIZE_MAX &&
+	   kernels->attend_memory(1, SIZE_MAX) == SIZE_MAX &&
+	   kernels->attend_memory(SIZE_MAX / 64, 1) == SIZE_MAX,
+	   "%s: memory beyond size_t is refused", kernels->name);
 }
 
 int
@@ -373,20 +376,21 @@ main(void)
 
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 	{
-		if (!mb_kernels_choose(tables[i]))
+		kernels = mb_kernels_find(tables[i]);
+		if (kernels == NULL)
 		{
 			ok(true, "no table %s here # skip", tables[i]);
 			continue;
 		}
-		if (mb_kernels_current()->begin != NULL)
-			mb_kernels_current()->begin();
+		if (kernels->begin != NULL)
+			kernels->begin();
 		test_exact();
 		test_rows();
 		test_masks();
 		test_least();
 		test_extremes();
-		if (mb_kernels_current()->end != NULL)
-			mb_kernels_current()->end();
+		if (kernels->end != NULL)
+			kernels->end();
 	}
 	return done_testing();
 }

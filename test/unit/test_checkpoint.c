@@ -539,8 +539,9 @@ count_wrong_heads(const mb_model *m, const float *const *tensors)
 static mb_status
 bind(uint32_t parts, const float *const *tensors, mb_model *model)
 {
-	return mb_model_bind(&config, parts, (const void *const *) tensors, NULL,
-						 &arena, model, &err);
+	return mb_model_bind(&config, &mb_kernels_ref, parts,
+						 (const void *const *) tensors, NULL, &arena, model,
+						 &err);
 }
 
 static void

@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The table that is tested */
+static const mb_kernels *kernels;
+
 /* Panels of the weights as they are now. */
 static void
 pack_as(fixture *f, mb_precision precision, mb_dtype dtype)
@@ -327,7 +330,7 @@ test_g1(void)
 		{1.000000, 1.000000, 0.999152, -0.996963}
 	};
 	mb_config	config = golden_config();
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 
 	fill_golden(f);
 	ok(f->count == 155, "G1 has 155 tensors");
@@ -363,7 +366,7 @@ test_g2(void)
 	config.key_query_shared_bottleneck = 0;
 	config.feedforwards = 2;
 	config.classifier_activation = 0;
-	f = make_fixture(&config);
+	f = make_fixture(&config, kernels);
 	fill_golden(f);
 	ok(f->count == 105, "G2 has 105 tensors");
 	check_three("G2", f, &unpadded, &padded);
@@ -389,7 +392,7 @@ test_g3(void)
 	config.activation = MB_ACT_GELU_TANH;
 	config.feedforwards = 1;
 	config.trigram_input = 0;
-	f = make_fixture(&config);
+	f = make_fixture(&config, kernels);
 	fill_golden(f);
 	ok(f->count == 65, "G3 has 65 tensors");
 	check_three("G3", f, &values, &values);
@@ -600,7 +603,7 @@ test_batches(const char *table)
 		mb_config	config = variant(v / MB_PRECISIONS);
 		mb_precision precision = (mb_precision) (v % MB_PRECISIONS);
 		const char *name = mb_precision_name(precision);
-		fixture    *f = make_fixture(&config);
+		fixture    *f = make_fixture(&config, kernels);
 		bool		equal = true;
 		bool		sound;
 		capture		c;
@@ -649,7 +652,7 @@ test_stored_half(const char *table)
 {
 	static random_batch r;
 	mb_config	config = variant(0);
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	size_t		size = 0;
 	bool		equal;
 	capture		a;
@@ -662,10 +665,36 @@ test_stored_half(const char *table)
 	run(&f->model, &r.batch, config.layers, &a, NULL, NULL);
 	pack(f, MB_DTYPE_F16);
 	equal = f->model.layers[0].query.format ==
-		mb_format_choose(MB_PRECISION_FP32, MB_DTYPE_F16) &&
+		mb_format_choose(kernels, MB_PRECISION_FP32, MB_DTYPE_F16) &&
 		run(&f->model, &r.batch, config.layers, &b, NULL, NULL) == MB_OK &&
 		memcmp(a.hidden, b.hidden, size) == 0;
 	ok(equal, "%s: weights of 16 bits give the same bits", table);
+	free_capture(&a);
+	free_capture(&b);
+	free_fixture(f);
+}
+
+/* A model keeps its kernels, whatever the process chooses for later ones. */
+static void
+test_choice(const char *table)
+{
+	static random_batch r;
+	mb_config	config = variant(0);
+	fixture    *f = make_fixture(&config, kernels);
+	bool		equal;
+	capture		a;
+	capture		b;
+
+	fill_random(f);
+	make_batch(&r, &config, MOST_SEQUENCES);
+	run(&f->model, &r.batch, config.layers, &a, NULL, NULL);
+	mb_kernels_choose(kernels == &mb_kernels_ref ? "auto" : "ref");
+	run(&f->model, &r.batch, config.layers, &b, NULL, NULL);
+	mb_kernels_choose(table);
+	equal = memcmp(a.hidden, b.hidden, (config.layers + 1) *
+				   r.starts[MOST_SEQUENCES] * config.hidden_size *
+				   sizeof(float)) == 0;
+	ok(equal, "%s: another choice leaves a model's bits alone", table);
 	free_capture(&a);
 	free_capture(&b);
 	free_fixture(f);
@@ -681,7 +710,7 @@ test_tables_agree(const char *table)
 	for (v = 0; v < VARIANTS; v++)
 	{
 		mb_config	config = variant(v);
-		fixture    *f = make_fixture(&config);
+		fixture    *f = make_fixture(&config, kernels);
 		double		worst = 0.0;
 		double		largest = 0.0;
 		capture		a;
@@ -690,9 +719,9 @@ test_tables_agree(const char *table)
 
 		fill_random(f);
 		make_batch(&r, &config, MOST_SEQUENCES);
-		mb_kernels_choose("ref");
+		f->model.kernels = &mb_kernels_ref;
 		run(&f->model, &r.batch, config.layers, &a, NULL, NULL);
-		mb_kernels_choose(table);
+		f->model.kernels = kernels;
 		run(&f->model, &r.batch, config.layers, &b, NULL, NULL);
 		for (i = 0; i < (config.layers + 1) * r.starts[MOST_SEQUENCES] *
 			 config.hidden_size; i++)
@@ -716,11 +745,10 @@ test_tables_agree(const char *table)
  * precisions small; what reads or writes beyond its memory does not.
  */
 static bool
-widths_agree(const mb_config *config, mb_precision precision,
-			 const char *table)
+widths_agree(const mb_config *config, mb_precision precision)
 {
 	static random_batch r;
-	fixture    *f = make_fixture(config);
+	fixture    *f = make_fixture(config, kernels);
 	double		worst = 0.0;
 	double		largest = 0.0;
 	bool		equal;
@@ -737,10 +765,10 @@ widths_agree(const mb_config *config, mb_precision precision,
 			f->tensors[i].data[j] *= 0.25f;
 	}
 	make_batch(&r, config, 3);
-	mb_kernels_choose("ref");
+	f->model.kernels = &mb_kernels_ref;
 	pack_as(f, precision, MB_DTYPE_F32);
 	run(&f->model, &r.batch, config->layers, &a, NULL, NULL);
-	mb_kernels_choose(table);
+	f->model.kernels = kernels;
 	pack_as(f, precision, MB_DTYPE_F32);
 	run(&f->model, &r.batch, config->layers, &b, NULL, NULL);
 	for (i = 0; i < (config->layers + 1) * r.starts[3] * config->hidden_size;
@@ -794,7 +822,7 @@ test_width_orders(const char *table)
 			config.intra_bottleneck_size = widths[t];
 			config.intermediate_size = widths[i];
 			orders++;
-			if (!widths_agree(&config, (mb_precision) precision, table))
+			if (!widths_agree(&config, (mb_precision) precision))
 			{
 				agree = false;
 				printf("# embedding %u, hidden %u, bottleneck %u, "
@@ -827,7 +855,7 @@ test_wide_bottleneck(const char *table)
 			config.embedding_size = 4;
 			config.hidden_size = config.intermediate_size = shapes[i][0];
 			config.intra_bottleneck_size = shapes[i][1];
-			ok(widths_agree(&config, (mb_precision) precision, table),
+			ok(widths_agree(&config, (mb_precision) precision),
 			   "%s %s: a bottleneck of %u between %u", table,
 			   mb_precision_name((mb_precision) precision), shapes[i][1],
 			   shapes[i][0]);
@@ -841,7 +869,7 @@ test_layers(void)
 {
 	static random_batch r;
 	mb_config	config = variant(0);
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	size_t		size;
 	bool		equal;
 	capture		all;
@@ -864,7 +892,7 @@ test_layers(void)
 	free_fixture(f);
 
 	config.layers = 0;
-	f = make_fixture(&config);
+	f = make_fixture(&config, kernels);
 	fill_random(f);
 	ok(run(&f->model, &r.batch, 0, &some, NULL, NULL) == MB_OK &&
 	   some.next_layer == 1, "a model without layers gives its embeddings");
@@ -878,7 +906,7 @@ test_defaults(void)
 {
 	static random_batch r;
 	mb_config	config = variant(0);
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	capture		a;
 	capture		b;
 
@@ -921,7 +949,7 @@ test_cancel(void)
 {
 	static random_batch r;
 	mb_config	config = variant(0);
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	countdown	count = {0, SIZE_MAX};
 	mb_cancel	cancel = {count_down, &count};
 	bool		stopped = true;
@@ -968,7 +996,7 @@ test_observers_stop(void)
 {
 	static random_batch r;
 	mb_config	config = variant(0);
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	size_t		layer;
 	mb_observer hidden = {&layer, refuse_hidden, NULL};
 	mb_observer attention = {NULL, NULL, refuse_attention};
@@ -1022,7 +1050,7 @@ test_refusals(void)
 	static const uint8_t two[] = {1, 1, 2, 1, 1};
 	static const uint8_t yes[] = {1};
 	mb_config	config = golden_config();
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	int32_t		ids[] = {2, 7, 11, 5, 3};
 	int32_t		types[] = {0, 0, 0, 1, 1};
 	mb_batch	batch = {1, five, ids, types, NULL, NULL, false};
@@ -1071,7 +1099,7 @@ static void
 test_workspace(void)
 {
 	mb_config	config = golden_config();
-	fixture    *f = make_fixture(&config);
+	fixture    *f = make_fixture(&config, kernels);
 	static const size_t five[] = {0, 5};
 	mb_batch	batch = {1, five, golden_ids, NULL, NULL, NULL, false};
 	size_t		size;
@@ -1115,7 +1143,8 @@ main(void)
 
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 	{
-		if (!mb_kernels_choose(tables[i]))
+		kernels = mb_kernels_find(tables[i]);
+		if (kernels == NULL || !mb_kernels_choose(tables[i]))
 		{
 			ok(true, "%s # SKIP not on this processor", tables[i]);
 			continue;
@@ -1126,11 +1155,12 @@ main(void)
 		test_g3();
 		test_batches(tables[i]);
 		test_stored_half(tables[i]);
+		test_choice(tables[i]);
 		test_tables_agree(tables[i]);
 		test_width_orders(tables[i]);
 		test_wide_bottleneck(tables[i]);
 	}
-	mb_kernels_choose("auto");
+	kernels = mb_kernels_find("auto");
 	test_layers();
 	test_defaults();
 	test_cancel();

@@ -53,6 +53,10 @@ static uint8_t *image_bytes;	/* [plan.total_size], aligned to 64 */
 static bool *present;
 static mb_dtype *dtypes;
 
+/* All that an image knows of kernels */
+static const mb_kernels avx2 = {.name = "avx2"};
+static const mb_kernels avx512 = {.name = "avx512"};
+
 /* Element j of slot i, so that each can be told. */
 static float
 element(size_t slot, uint64_t j)
@@ -98,7 +102,7 @@ build_image(void)
 	for (i = 0; i < mb_slot_count(&config); i++)
 		dtypes[i] = i % 3 == 0 ? MB_DTYPE_F16 : i % 3 == 1 ? MB_DTYPE_F32 :
 			MB_DTYPE_BF16;
-	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, dtypes,
+	ok(mb_image_plan_make(&config, &avx2, MB_PRECISION_FP32, present, dtypes,
 						  blob_size, strlen(document), &arena, &plan,
 						  &err) == MB_OK, "plan");
 
@@ -122,7 +126,7 @@ build_image(void)
 					   shape[0], image_bytes + plan.slot_offsets[i]);
 		free(tensor);
 	}
-	mb_image_head(&plan, &config, &settings, parts, "avx2", key,
+	mb_image_head(&plan, &config, &settings, parts, key,
 				  mb_crc32c(0, image_bytes + plan.head_size,
 							plan.total_size - plan.head_size), image_bytes);
 }
@@ -130,7 +134,7 @@ build_image(void)
 static mb_status
 open_bytes(const void *bytes, size_t size, mb_image *image)
 {
-	return mb_image_open(bytes, size, "avx2", MB_PRECISION_FP32, key, &arena,
+	return mb_image_open(bytes, size, &avx2, MB_PRECISION_FP32, key, &arena,
 						 image, &err);
 }
 
@@ -140,8 +144,8 @@ bytes_of(size_t i)
 {
 	uint64_t	shape[2];
 	bool		map = mb_slot_linear(&config, i, shape);
-	mb_format	format = map ? mb_format_choose(MB_PRECISION_FP32, dtypes[i]) :
-		MB_FORMAT_ROWS;
+	mb_format	format = !map ? MB_FORMAT_ROWS :
+		mb_format_choose(&avx2, MB_PRECISION_FP32, dtypes[i]);
 	size_t		size;
 
 	if (plan.slot_formats[i] != format ||
@@ -174,10 +178,10 @@ test_plan(void)
 	}
 	ok(good && end <= plan.total_size && plan.total_size - end < 64,
 	   "sections are aligned, in order and apart");
-	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL,
+	ok(mb_image_plan_make(&config, &avx2, MB_PRECISION_FP32, present, NULL,
 						  SIZE_MAX - 100, 10, &arena, &huge,
 						  &err) == MB_ERR_LIMIT, "sizes overflow");
-	ok(mb_image_plan_make(&config, MB_PRECISION_FP32, present, NULL, 10,
+	ok(mb_image_plan_make(&config, &avx2, MB_PRECISION_FP32, present, NULL, 10,
 						  SIZE_MAX, &arena, &huge,
 						  &err) == MB_ERR_LIMIT, "sizes overflow again");
 }
@@ -224,13 +228,13 @@ test_mismatch(void)
 	size_t		i;
 	uint8_t    *copy = image_memory(plan.total_size + 64);
 
-	ok(mb_image_open(image_bytes, plan.total_size, "avx512", MB_PRECISION_FP32,
+	ok(mb_image_open(image_bytes, plan.total_size, &avx512, MB_PRECISION_FP32,
 					 key, &arena, &image, &err) == MB_ERR_DATA, "instruction set: %s",
 	   err.message);
-	ok(mb_image_open(image_bytes, plan.total_size, "avx2", MB_PRECISIONS,
+	ok(mb_image_open(image_bytes, plan.total_size, &avx2, MB_PRECISIONS,
 					 key, &arena, &image, &err) == MB_ERR_DATA,
 	   "precision: %s", err.message);
-	ok(mb_image_open(image_bytes, plan.total_size, "avx2", MB_PRECISION_FP32,
+	ok(mb_image_open(image_bytes, plan.total_size, &avx2, MB_PRECISION_FP32,
 					 other, &arena, &image, &err) == MB_ERR_DATA, "key: %s", err.message);
 	memcpy(copy, image_bytes, plan.total_size);
 	memset(copy + plan.total_size, 0, 64);
@@ -348,7 +352,7 @@ test_hostile(void)
 		}
 		sign_head(copy);
 		mb_arena_init(&own, &mb_libc_memory, 1 << 22);
-		if (mb_image_open(copy, plan.total_size, "avx2", MB_PRECISION_FP32,
+		if (mb_image_open(copy, plan.total_size, &avx2, MB_PRECISION_FP32,
 						  key, &own, &image, &err) == MB_OK)
 		{
 			opened++;

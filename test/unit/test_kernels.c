@@ -10,6 +10,8 @@
  */
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
+#include "kernels/panels.h"
+#include "model/config.h"
 
 #include "tap.h"
 
@@ -492,8 +494,9 @@ free_map(map *m)
 
 /* Run a product with the memory its kernel asks for. */
 static void
-run_product(const mb_kernels *kernels, mb_product *p)
+run_product(mb_product *p)
 {
+	const mb_kernels *kernels = p->kernels;
 	mb_format	format = p->map->format;
 
 	if (kernels->operand_size[format] != NULL)
@@ -540,8 +543,8 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	float	   *r = malloc(room * n * sizeof(float));
 	map			m = make_map(format, with_bias ? b : NULL, k, n);
 	mb_norm		norm = {scale, b};
-	mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n, f->activation,
-		f->residual ? y : NULL, f->norm ? &norm : NULL, y, NULL};
+	mb_product	p = {kernels, x, NULL, rows, k, n, &m.linear, 0, n,
+		f->activation, f->residual ? y : NULL, f->norm ? &norm : NULL, y, NULL};
 	double		worst = 0.0;
 	size_t		row;
 	size_t		j;
@@ -558,7 +561,7 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	{
 		p.first = i * MB_PANEL;
 		p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
-		run_product(kernels, &p);
+		run_product(&p);
 	}
 	for (row = 0; row < rows; row++)
 	{
@@ -685,8 +688,8 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 	float	   *row = malloc(k * sizeof(float));
 	float	   *first = malloc(n * sizeof(float));
 	map			m = make_map(format, b, k, n);
-	mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_LINEAR,
-	NULL, NULL, y, NULL};
+	mb_product	p = {kernels, x, NULL, BLOCK, k, n, &m.linear, 0, n,
+	MB_ACT_LINEAR, NULL, NULL, y, NULL};
 	bool		same = true;
 	size_t		place;
 
@@ -699,7 +702,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 		p.rows = BLOCK;
 		p.first = 0;
 		p.width = n;
-		run_product(kernels, &p);
+		run_product(&p);
 		if (place == 0)
 			memcpy(first, y, n * sizeof(float));
 		same = memcmp(first, y + place * n, n * sizeof(float)) == 0;
@@ -708,7 +711,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 		for (p.first = 0; p.first < n; p.first += p.width)
 		{
 			p.width = n - p.first < MB_PANEL ? n - p.first : MB_PANEL;
-			run_product(kernels, &p);
+			run_product(&p);
 		}
 		same = same &&
 			memcmp(first, y + place * n, n * sizeof(float)) == 0;
@@ -766,13 +769,13 @@ test_formats(const mb_kernels *kernels, const char *name)
 		for (format = MB_FORMAT_FLOAT; format <= MB_FORMAT_BFLOAT; format++)
 		{
 			map			m;
-			mb_product	p = {x, NULL, rows, k, n, &m.linear, 0, n,
+			mb_product	p = {kernels, x, NULL, rows, k, n, &m.linear, 0, n,
 			MB_ACT_RELU, NULL, NULL, y, NULL};
 
 			seed = start;
 			m = make_map((mb_format) format, NULL, k, n);
 			fill(x, 2 * BLOCK * k, 1.0f);
-			run_product(kernels, &p);
+			run_product(&p);
 			if (format == MB_FORMAT_FLOAT)
 				memcpy(first, y, rows * n * sizeof(float));
 			same = same && memcmp(first, y, rows * n * sizeof(float)) == 0;
@@ -787,7 +790,7 @@ test_formats(const mb_kernels *kernels, const char *name)
 
 /* mb_dense in parts, and what it refuses */
 static void
-test_dense(const char *name)
+test_dense(const mb_kernels *kernels, const char *name)
 {
 	size_t		k = 700;
 	size_t		n = 1600;
@@ -806,7 +809,7 @@ test_dense(const char *name)
 
 	fill(x, BLOCK * k, 1.0f);
 	fill(b, n, 1.0f);
-	status = mb_dense(&m.linear, &operand, NULL, y, NULL, NULL);
+	status = mb_dense(kernels, &m.linear, &operand, NULL, y, NULL, NULL);
 	for (j = 0; j < n; j += 7)
 	{
 		size_t		row = j % BLOCK;
@@ -818,9 +821,11 @@ test_dense(const char *name)
 	}
 	ok(status == MB_OK && worst < 1e-4, "%s: a map in parts within %.1e", name,
 	   worst);
-	ok(mb_dense(&rows, &operand, NULL, y, NULL, &err) == MB_ERR_ARGUMENT,
+	ok(mb_dense(kernels, &rows, &operand, NULL, y, NULL,
+				&err) == MB_ERR_ARGUMENT,
 	   "%s: a map without panels is refused: %s", name, err.message);
-	ok(mb_dense(&m.linear, &narrow, NULL, y, NULL, &err) == MB_ERR_ARGUMENT,
+	ok(mb_dense(kernels, &m.linear, &narrow, NULL, y, NULL,
+				&err) == MB_ERR_ARGUMENT,
 	   "%s: rows that are too narrow are refused: %s", name, err.message);
 	free(x);
 	free(b);
@@ -867,12 +872,14 @@ test_same_products(void)
 {
 	static float x[(BLOCK + 4) * MOST];
 	static float y[2][2][(BLOCK + 4) * MOST];
-	static const char *const both[] = {"avx2", "avx512"};
+	const mb_kernels *both[] = {
+		mb_kernels_find("avx2"), mb_kernels_find("avx512")
+	};
 	bool		same = true;
 	size_t		k;
 	int			t;
 
-	if (!mb_kernels_choose("avx2") || !mb_kernels_choose("avx512"))
+	if (both[0] == NULL || both[1] == NULL)
 	{
 		ok(true, "avx2 and avx512 # SKIP not on this processor");
 		return;
@@ -881,18 +888,17 @@ test_same_products(void)
 	{
 		size_t		n = 1 + k * 11 % MOST;
 		map			m = make_map(MB_FORMAT_FLOAT, x, k, n);
-		mb_product	p = {x, NULL, BLOCK, k, n, &m.linear, 0, n, MB_ACT_RELU,
-		NULL, NULL, NULL, NULL};
+		mb_product	p = {NULL, x, NULL, BLOCK, k, n, &m.linear, 0, n,
+		MB_ACT_RELU, NULL, NULL, NULL, NULL};
 
 		fill(x, BLOCK * MOST, 1.0f);
 		memset(y, 0, sizeof(y));
 		for (t = 0; t < 2; t++)
 		{
-			mb_kernels_choose(both[t]);
+			p.kernels = both[t];
 			p.y = y[t][0];
-			run_product(mb_kernels_current(), &p);
-			mb_kernels_current()->matrix(x, k, m.panels, 0.3f, y[t][1], n,
-										 BLOCK, n, k);
+			run_product(&p);
+			both[t]->matrix(x, k, m.panels, 0.3f, y[t][1], n, BLOCK, n, k);
 		}
 		same = memcmp(y[0], y[1], sizeof(y[0])) == 0;
 		free_map(&m);
@@ -908,9 +914,10 @@ test_names(void)
 
 	(void) mb_kernels_choose("ref/openblas");
 	before = mb_kernels_current();
-	ok(mb_kernels_known("ref") && mb_kernels_known("auto") &&
-	   !mb_kernels_known("pdp11") && !mb_kernels_known("") &&
-	   !mb_kernels_known(NULL) && mb_kernels_current() == before,
+	ok(mb_kernels_find("ref") == &mb_kernels_ref &&
+	   mb_kernels_find("auto") != NULL && mb_kernels_find("pdp11") == NULL &&
+	   mb_kernels_find("") == NULL && mb_kernels_find(NULL) == NULL &&
+	   mb_kernels_current() == before,
 	   "names are looked up without choosing");
 	ok(!mb_kernels_choose("pdp11") && !mb_kernels_choose(NULL) &&
 	   mb_kernels_current() == before, "an unknown name changes nothing");
@@ -922,19 +929,20 @@ main(void)
 	size_t		i;
 
 	test_names();
-	(void) mb_kernels_choose("auto");
-	ok(mb_kernels_known("auto"), "auto is %s with %s",
+	ok(mb_kernels_choose("auto") &&
+	   mb_kernels_current() == mb_kernels_find("auto"), "auto is %s with %s",
 	   mb_kernels_current()->name, mb_kernels_current()->gemm_name);
 	for (i = 0; i < TABLES; i++)
 	{
-		const mb_kernels *kernels;
+		const mb_kernels *kernels = mb_kernels_find(tables[i]);
 
-		if (!mb_kernels_choose(tables[i]))
+		if (kernels == NULL)
 		{
 			ok(true, "%s # SKIP not on this processor", tables[i]);
 			continue;
 		}
-		kernels = mb_kernels_current();
+		if (kernels->begin != NULL)
+			kernels->begin();
 		test_rows(kernels, tables[i]);
 		test_small_weights(kernels, tables[i]);
 		test_reductions(kernels, tables[i]);
@@ -944,7 +952,9 @@ main(void)
 		test_products(kernels, tables[i]);
 		test_places(kernels, tables[i]);
 		test_formats(kernels, tables[i]);
-		test_dense(tables[i]);
+		test_dense(kernels, tables[i]);
+		if (kernels->end != NULL)
+			kernels->end();
 	}
 	test_packing();
 	test_same_products();

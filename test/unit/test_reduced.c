@@ -64,6 +64,9 @@ uniform(void)
 	return (float) ((double) random_bits() / (1u << 30) - 1.0);
 }
 
+/* The table that is tested */
+static const mb_kernels *kernels;
+
 /* All operands of a product, and its results. */
 typedef struct trial
 {
@@ -128,8 +131,6 @@ whole_blocks(size_t rows)
 static size_t
 operand_size(mb_format format, size_t rows, size_t k)
 {
-	const mb_kernels *kernels = mb_kernels_current();
-
 	return kernels->operand_size[format] == NULL ? 0 :
 		kernels->operand_size[format] (rows, k);
 }
@@ -140,7 +141,7 @@ trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
 	size_t		size = 0;
 
 	memset(p, 0, sizeof(*p));
-	p->table = mb_kernels_current()->name;
+	p->table = kernels->name;
 	p->rows = rows;
 	p->k = k;
 	p->n = n;
@@ -173,8 +174,6 @@ trial_free(trial *p)
 static void
 trial_prepare(const trial *p)
 {
-	const mb_kernels *kernels = mb_kernels_current();
-
 	if (kernels->prepare[p->map.format] != NULL)
 		kernels->prepare[p->map.format] (p->x, p->rows, p->k, p->operand);
 }
@@ -183,11 +182,11 @@ static void
 trial_multiply(const trial *p, const mb_epilogue *epilogue, size_t first,
 			   size_t width)
 {
-	mb_product	product = {p->x, p->operand, p->rows, p->k, p->n, &p->map,
-		first, width, epilogue->activation, epilogue->residual,
+	mb_product	product = {kernels, p->x, p->operand, p->rows, p->k, p->n,
+		&p->map, first, width, epilogue->activation, epilogue->residual,
 	epilogue->norm, p->y, NULL};
 
-	mb_kernels_current()->linear[p->map.format] (&product);
+	kernels->linear[p->map.format] (&product);
 }
 
 static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL, NULL};
@@ -311,7 +310,7 @@ test_sizes(const form *f)
 		}
 	}
 	ok(worst <= 1.0, "%s %s: every size up to %d: error at most %.3f of what "
-	   "is allowed", f->name, mb_kernels_current()->name, MOST, worst);
+	   "is allowed", f->name, kernels->name, MOST, worst);
 }
 
 static void
@@ -336,7 +335,7 @@ test_rows(const form *f)
 		}
 	}
 	ok(worst <= 1.0, "%s %s: 1 to %d rows: error at most %.3f of what is "
-	   "allowed", f->name, mb_kernels_current()->name, ROWS, worst);
+	   "allowed", f->name, kernels->name, ROWS, worst);
 }
 
 /* Operands that int8 holds exactly: results are integers. */
@@ -379,14 +378,14 @@ test_exact_integers(const form *f)
 		trial_free(&p);
 	}
 	ok(wrong == 0, "int8 %s: %zu sums of integers are not exact",
-	   mb_kernels_current()->name, wrong);
+	   kernels->name, wrong);
 }
 
 /* Activations become the same integers as in plain C, byte for byte. */
 static void
 test_same_integers(const form *f)
 {
-	const char *name = mb_kernels_current()->name;
+	const char *name = kernels->name;
 	size_t		wrong = 0;
 	size_t		outliers = 0;
 	size_t		k;
@@ -465,7 +464,7 @@ test_batches(const form *f)
 		trial_free(&p);
 	}
 	ok(wrong == 0, "%s %s: %zu of %zu rows have other bits alone than in a "
-	   "batch", f->name, mb_kernels_current()->name, wrong, checked);
+	   "batch", f->name, kernels->name, wrong, checked);
 }
 
 /* Everything that an epilogue can ask for, in parts of the columns, in place */
@@ -497,7 +496,7 @@ test_epilogue(const form *f, mb_activation activation)
 	trial_multiply(&p, &epilogue, 0, 32);
 	trial_multiply(&p, &epilogue, 64, p.n - 64);
 	trial_multiply(&p, &epilogue, 32, 32);
-	mb_kernels_current()->activation(activation, sums, p.rows * p.n);
+	kernels->activation(activation, sums, p.rows * p.n);
 	for (i = 0; i < p.rows * p.n; i++)
 	{
 		double		y = ((double) sums[i] + residual[i]) * weight[i % p.n] +
@@ -660,10 +659,10 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 	mb_epilogue epilogue = {activation, NULL, NULL, NULL};
 	float	   *expected;
 	size_t		size;
-	bool		chain = mb_kernels_current()->chained[f->format] &&
+	bool		chain = kernels->chained[f->format] &&
 		n >= MB_CHAIN_LEAST;
 	bool		rounded = chain && f->format == MB_FORMAT_INT8 &&
-		strcmp(mb_kernels_current()->name, "amx") == 0;
+		strcmp(kernels->name, "amx") == 0;
 	bool		few_bits = chain && activation == MB_ACT_GELU &&
 		(f->format == MB_FORMAT_INT8 || f->format == MB_FORMAT_BF16);
 	size_t		i;
@@ -678,29 +677,29 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 		p[0].bias[n / 2] = 4e5f;
 	if (rows > 1)
 		p[0].x[(rows / 2) * 70 + 3] = NAN;
-	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
 	for (i = 0; i < rows * n && rounded; i++)
 		p[0].y[i] = mb_bf16_to_float(mb_bf16_from_float(p[0].y[i]));
-	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[1].map, &y, NULL, p[1].y, NULL, NULL);
 	size = rows * 45 * sizeof(float);
 	expected = malloc(size);
 	memcpy(expected, p[1].y, size);
 	memset(p[1].y, 0, size);
 	y.prepared = MB_FORMAT_ROWS;
 	epilogue.next = &y;
-	(void) mb_dense(&p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
 	ok((y.prepared == f->format) == chain, "%s %s: chained with %zu between",
-	   f->name, mb_kernels_current()->name, n);
-	(void) mb_dense(&p[1].map, &y, NULL, p[1].y, NULL, NULL);
+	   f->name, kernels->name, n);
+	(void) mb_dense(kernels, &p[1].map, &y, NULL, p[1].y, NULL, NULL);
 	if (few_bits)
 		ok(difference(expected, p[1].y, rows * 45) < 0.2,
 		   "%s %s: two maps in a chain and a GELU of few bits, off by %.1e",
-		   f->name, mb_kernels_current()->name,
+		   f->name, kernels->name,
 		   difference(expected, p[1].y, rows * 45));
 	else
 		ok(same_floats(expected, p[1].y, rows * 45), "%s %s: two maps in a "
 		   "chain, activation %d, %zu rows, %zu between", f->name,
-		   mb_kernels_current()->name, (int) activation, rows, n);
+		   kernels->name, (int) activation, rows, n);
 	free(expected);
 	trial_free(&p[0]);
 	trial_free(&p[1]);
@@ -733,10 +732,10 @@ test_gelu(const form *f)
 		p.x[r] = r < 1024 ? mb_bf16_to_float(mb_bf16_from_float(
 														  (float) r / 64.0f - 8.0f)) : far[r - 1024];
 	mb_format_pack(f->format, p.w, 1, n, p.panels);
-	mb_kernels_current()->prepare[f->format] (p.x, rows, 1, p.operand);
-	product = (mb_product) {p.x, p.operand, rows, 1, n, &p.map, 0, n,
+	kernels->prepare[f->format] (p.x, rows, 1, p.operand);
+	product = (mb_product) {kernels, p.x, p.operand, rows, 1, n, &p.map, 0, n,
 	MB_ACT_GELU, NULL, NULL, p.y, next};
-	mb_kernels_current()->linear[f->format] (&product);
+	kernels->linear[f->format] (&product);
 	for (r = 0; r < rows; r++)
 	{
 		const uint16_t *line = (const uint16_t *)
@@ -753,7 +752,7 @@ test_gelu(const form *f)
 						 fmax(fabs(x), 0.25));
 	}
 	ok(same && worst < 6e-5, "%s %s: GELU within %.1e beside its rounding",
-	   f->name, mb_kernels_current()->name, worst);
+	   f->name, kernels->name, worst);
 	trial_free(&p);
 	free(next);
 }
@@ -775,8 +774,6 @@ test_limits(const form *f)
 static void
 test_form(const form *f)
 {
-	const mb_kernels *kernels = mb_kernels_current();
-
 	test_sizes(f);
 	test_rows(f);
 	test_batches(f);
@@ -813,17 +810,18 @@ main(void)
 		test_limits(&forms[i]);
 	for (i = 0; i < TABLES; i++)
 	{
-		if (!mb_kernels_choose(tables[i]))
+		kernels = mb_kernels_find(tables[i]);
+		if (kernels == NULL)
 		{
 			ok(true, "no table %s here # skip", tables[i]);
 			continue;
 		}
-		if (mb_kernels_current()->begin != NULL)
-			mb_kernels_current()->begin();
+		if (kernels->begin != NULL)
+			kernels->begin();
 		for (j = 0; j < FORMS; j++)
 			test_form(&forms[j]);
-		if (mb_kernels_current()->end != NULL)
-			mb_kernels_current()->end();
+		if (kernels->end != NULL)
+			kernels->end();
 	}
 	return done_testing();
 }

@@ -166,8 +166,8 @@ activate(const finish_job *job, size_t r, size_t end)
 			v_store(job->block->f[j] + i, v_load(job->block->f[j] + i) +
 					v.bias);
 	}
-	mb_kernels_current()->activation(job->p->activation, job->block->f[r],
-									 (end - r) * MB_PANEL);
+	job->p->kernels->activation(job->p->activation, job->block->f[r],
+								(end - r) * MB_PANEL);
 }
 
 /* The result of n outputs of row r from lane i of the block on */

@@ -14,13 +14,15 @@
  *	  a panel of its keys or of its head and at most BLAS_DEEP inputs.
  *
  * This is the only file that knows of BLAS.  The serial build of OpenBLAS is
- * meant; with another one mb_gemm_prepare() still keeps it to one thread.
+ * meant; with another one mb_begin_openblas() keeps it to one thread.
  *
  * Depends on kernels/gemm.h, cblas.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/gemm.h"
+
+#include "kernels/panels.h"
 
 #include <cblas.h>
 #include <string.h>
@@ -33,7 +35,7 @@
 #define BLAS_DEEP ((size_t) 128)
 
 void
-mb_gemm_prepare(void)
+mb_begin_openblas(void)
 {
 	openblas_set_num_threads(1);
 }
@@ -51,24 +53,22 @@ part_width(size_t rows, size_t k)
 }
 
 size_t
-mb_operand_memory(mb_format format, size_t rows, size_t k)
+mb_operand_memory(const mb_kernels *kernels, mb_format format, size_t rows,
+				  size_t k)
 {
-	const mb_kernels *kernels = mb_kernels_current();
-
 	return kernels->operand_size[format] == NULL ? 0 :
 		kernels->operand_size[format] (rows, k);
 }
 
 mb_status
-mb_dense(const mb_linear *map, mb_operand *operand,
+mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
 		 const mb_epilogue *epilogue, float *y, const mb_cancel *cancel,
 		 mb_error *err)
 {
-	const mb_kernels *kernels = mb_kernels_current();
 	size_t		n = map->n;
 	size_t		step = part_width(operand->rows, operand->k);
-	mb_product	p = {operand->x, operand->scratch, operand->rows, operand->k,
-	n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
+	mb_product	p = {kernels, operand->x, operand->scratch, operand->rows,
+	operand->k, n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
 
 	if (map->panels == NULL)
 		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
@@ -174,7 +174,7 @@ mb_finish_sums(const mb_product *p, size_t row, size_t column, float *sums,
 	for (i = 0; p->map->bias != NULL && i < width; i++)
 		sums[i] += p->map->bias[column + i];
 	if (p->activation != MB_ACT_LINEAR)
-		mb_kernels_current()->activation(p->activation, sums, width);
+		p->kernels->activation(p->activation, sums, width);
 	for (i = 0; p->residual != NULL && i < width; i++)
 		sums[i] += p->residual[row * p->n + column + i];
 	for (i = 0; p->norm != NULL && i < width; i++)

@@ -6,18 +6,19 @@
  * The functions here are entries of mb_kernels; kernels.h has their contract.
  * Code above the kernels calls mb_dense(), which also minds the clock.
  *
- * Depends on kernels/kernels.h, model/model.h.
+ * Depends on base/status.h, kernels/kernels.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_GEMM_H
 #define MB_GEMM_H
 
+#include "base/status.h"
 #include "kernels/kernels.h"
-#include "model/model.h"
+#include "kernels/linear.h"
 
-/* Keep OpenBLAS to the calling thread; harmless to call again. */
-extern void mb_gemm_prepare(void);
+/* begin() of tables with OpenBLAS: it keeps to the calling thread. */
+extern void mb_begin_openblas(void);
 
 /* Rows that are the input of one or more maps. */
 typedef struct mb_operand
@@ -30,11 +31,9 @@ typedef struct mb_operand
 	mb_format	prepared;		/* for which scratch is filled; ROWS: none */
 } mb_operand;
 
-/*
- * Bytes of scratch for maps of a format with the table in use; SIZE_MAX: too
- * many.
- */
-extern size_t mb_operand_memory(mb_format format, size_t rows, size_t k);
+/* Bytes of scratch for maps of a format; SIZE_MAX: too many. */
+extern size_t mb_operand_memory(const mb_kernels *kernels, mb_format format,
+								size_t rows, size_t k);
 
 /* What follows the sums of a map; as in mb_product. */
 typedef struct mb_epilogue
@@ -46,16 +45,17 @@ typedef struct mb_epilogue
 } mb_epilogue;
 
 /*
- * y[rows, map->n] = epilogue(x * map) with the table in use, x as wide as
- * map->k, in parts of some milliseconds with a look at cancel before each.  epilogue NULL: sums and bias alone.  With
- * its "next", whose x is y and which has its own scratch, the result may be in
- * next's scratch alone, prepared for maps of this map's format; not to be given
- * with residual or norm.  A map without panels is MB_ERR_ARGUMENT, one in a
- * format that this table has no kernel for MB_ERR_UNSUPPORTED.
+ * y[rows, map->n] = epilogue(x * map), x as wide as map->k, in parts of some
+ * milliseconds with a look at cancel before each.  epilogue NULL: sums and bias
+ * alone.  With its "next", whose x is y and which has its own scratch, the
+ * result may be in next's scratch alone, prepared for maps of this map's
+ * format; not to be given with residual or norm.  A map without panels is
+ * MB_ERR_ARGUMENT, one in a format that this table has no kernel for
+ * MB_ERR_UNSUPPORTED.
  */
-extern mb_status mb_dense(const mb_linear *map, mb_operand *operand,
-						  const mb_epilogue *epilogue, float *y,
-						  const mb_cancel *cancel, mb_error *err);
+extern mb_status mb_dense(const mb_kernels *kernels, const mb_linear *map,
+						  mb_operand *operand, const mb_epilogue *epilogue,
+						  float *y, const mb_cancel *cancel, mb_error *err);
 
 /*
  * Float panels of a matrix [rows, width] at distance ld: of its transpose

@@ -4,17 +4,16 @@
  *	  Choosing the table of kernels.
  *
  * The pointer below, to a constant table, is set on first use (beside it the
- * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for
- * tests, measurements and a user's wish.
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for a
+ * user's wish.  Only functions of vectors and those who open models read it.
  *
- * Depends on kernels/kernels_isa.h, base/cpu.h, kernels/gemm.h.
+ * Depends on kernels/kernels_isa.h, base/cpu.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
 
 #include "base/cpu.h"
-#include "kernels/gemm.h"
 #include "kernels/kernels_isa.h"
 
 #include <string.h>
@@ -56,9 +55,8 @@ static const kernel_choice choices[] = {
 
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
-/* The table of that name, if this machine has it, else NULL */
-static const mb_kernels *
-find_table(const char *name)
+const mb_kernels *
+mb_kernels_find(const char *name)
 {
 	size_t		i;
 
@@ -70,19 +68,12 @@ find_table(const char *name)
 }
 
 bool
-mb_kernels_known(const char *name)
-{
-	return find_table(name) != NULL;
-}
-
-bool
 mb_kernels_choose(const char *name)
 {
-	const mb_kernels *table = find_table(name);
+	const mb_kernels *table = mb_kernels_find(name);
 
 	if (table == NULL)
 		return false;
-	mb_gemm_prepare();
 	current = table;
 	return true;
 }

@@ -3,22 +3,20 @@
  * kernels.h
  *	  The table of functions that do the arithmetic, one per instruction set.
  *
- * Chosen once per process by mb_kernels_choose(); each function has a plain C
- * twin in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback;
- * that of attend() is attention in float.  Row-wise functions
- * treat each row alone, in the same order of operations whatever the number of
- * rows, so a row gives the same bits in any batch.
+ * A model keeps the table it was made for; each function has a plain C twin
+ * in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback; that
+ * of attend() is attention in float.  Row-wise functions treat each row alone,
+ * in the same order of operations whatever the number of rows, so a row gives
+ * the same bits in any batch.
  *
- * Depends on model/model.h (linear maps), kernels/panels.h (how their weights
- * lie).
+ * Depends on kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_KERNELS_H
 #define MB_KERNELS_H
 
-#include "kernels/panels.h"
-#include "model/model.h"
+#include "kernels/linear.h"
 
 /*
  * Buffers of activations have room for whole blocks of this many rows, so that
@@ -51,6 +49,7 @@
  */
 typedef struct mb_product
 {
+	const struct mb_kernels *kernels;	/* of these; for other activations */
 	const float *x;				/* [rows, k] */
 	void	   *operand;		/* operand_size() bytes, aligned to 64: what
 								 * prepare() made of x, or the kernel's own to
@@ -189,7 +188,10 @@ typedef struct mb_kernels
 
 extern const mb_kernels mb_kernels_ref;
 
-/* The table in use; chosen on first use for this CPU. */
+/*
+ * The table of this process, for vectors and for models to come; chosen on
+ * first use for this CPU.  A model keeps the one it was made for.
+ */
 extern const mb_kernels *mb_kernels_current(void);
 
 /*
@@ -198,13 +200,15 @@ extern const mb_kernels *mb_kernels_current(void);
  * measurements, one of the first three with its matrix product named:
  * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
  * own product.  "auto" is the best of them, without vector instructions that
- * is "ref/openblas".  False when this CPU (or build) has no such table, and then
- * nothing changes.
+ * is "ref/openblas".  NULL when this CPU (or build) has no such table.
+ */
+extern const mb_kernels *mb_kernels_find(const char *name);
+
+/*
+ * That table becomes the one of this process.  False when there is none, and
+ * then nothing changes.
  */
 extern bool mb_kernels_choose(const char *name);
-
-/* Would that be true? */
-extern bool mb_kernels_known(const char *name);
 
 /* Name and version of the matrix library, for people to read. */
 extern const char *mb_gemm_library(void);

@@ -255,6 +255,7 @@ const mb_kernels mb_kernels_avx2 = {
 
 const mb_kernels mb_kernels_avx2_openblas = {
 	.name = "avx2",
+	.begin = mb_begin_openblas,
 	SIMD_KERNELS_WITH(openblas),
 	MB_REDUCED_INT8(avx2, avx2),
 	MB_REDUCED_BF16(avx2),

@@ -244,6 +244,7 @@ const mb_kernels mb_kernels_avx512 = {
 
 const mb_kernels mb_kernels_avx512_openblas = {
 	.name = "avx512",
+	.begin = mb_begin_openblas,
 	SIMD_KERNELS_WITH(openblas),
 	MB_REDUCED_INT8(avx2, avx512),
 	MB_REDUCED_BF16(avx512),

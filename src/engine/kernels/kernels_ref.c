@@ -267,5 +267,6 @@ const mb_kernels mb_kernels_ref = {
 
 const mb_kernels mb_kernels_ref_openblas = {
 	.name = "ref",
+	.begin = mb_begin_openblas,
 	REF_KERNELS(openblas)
 };

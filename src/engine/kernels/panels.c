@@ -50,9 +50,10 @@ mb_precision_from_name(const char *name, mb_precision *precision)
 }
 
 mb_format
-mb_format_choose(mb_precision precision, mb_dtype dtype)
+mb_format_choose(const mb_kernels *kernels, mb_precision precision,
+				 mb_dtype dtype)
 {
-	bool		split = mb_kernels_current()->split;
+	bool		split = kernels->split;
 
 	switch (precision)
 	{

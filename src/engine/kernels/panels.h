@@ -20,7 +20,7 @@
  * bits: widening is exact, and the result has the bits of FLOAT at half the
  * memory traffic (of FLOAT_SPLIT at five eighths and at half).
  *
- * Depends on base/dtype.h, base/status.h.
+ * Depends on base/dtype.h, kernels/kernels.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,9 +28,8 @@
 #define MB_PANELS_H
 
 #include "base/dtype.h"
-#include "base/status.h"
-
-#define MB_PANEL 32
+#include "kernels/kernels.h"
+#include "kernels/linear.h"
 
 /* A property of a model, chosen when it is imported. */
 typedef enum mb_precision
@@ -42,32 +41,16 @@ typedef enum mb_precision
 	MB_PRECISIONS
 } mb_precision;
 
-typedef enum mb_format
-{
-	MB_FORMAT_ROWS,				/* float [n, k] as in a checkpoint, no panels:
-								 * all that is not a linear map of the encoder */
-	MB_FORMAT_FLOAT,
-	MB_FORMAT_HALF,				/* IEEE binary16 */
-	MB_FORMAT_BFLOAT,			/* bfloat16 */
-	MB_FORMAT_BF16X3,			/* these three: see reduced.h */
-	MB_FORMAT_BF16,
-	MB_FORMAT_INT8,
-	MB_FORMAT_FLOAT_SPLIT,		/* these three: FLOAT, HALF and BFLOAT for tiles
-								 * of bfloat16; see split.h */
-	MB_FORMAT_HALF_SPLIT,
-	MB_FORMAT_BFLOAT_SPLIT,
-	MB_FORMATS
-} mb_format;
-
 /* "fp32"; NULL beyond the last.  The other way round: false for no name. */
 extern const char *mb_precision_name(mb_precision precision);
 extern bool mb_precision_from_name(const char *name, mb_precision *precision);
 
 /*
  * The format of a linear map whose weights a checkpoint stores as dtype, for
- * the table of kernels in use.
+ * a table of kernels.
  */
-extern mb_format mb_format_choose(mb_precision precision, mb_dtype dtype);
+extern mb_format mb_format_choose(const mb_kernels *kernels,
+								  mb_precision precision, mb_dtype dtype);
 
 /* Bytes of W [n, k] in a format; false when that is beyond size_t. */
 extern bool mb_format_size(mb_format format, size_t k, size_t n, size_t *size);

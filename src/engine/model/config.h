@@ -7,7 +7,7 @@
  * Source: transformers' MobileBertConfig; spec model.md section 1,
  * pipelines.md section 8.  Letters in comments are those of model.md.
  *
- * Depends on base/status.h and base/json.h.
+ * Depends on base/json.h, base/status.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,26 +16,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
-
-typedef enum mb_activation
-{
-	MB_ACT_RELU,
-	MB_ACT_GELU,				/* erf form: gelu, gelu_python */
-	MB_ACT_GELU_TANH,			/* gelu_new, gelu_accurate, gelu_pytorch_tanh,
-								 * gelu_python_tanh */
-	MB_ACT_GELU_FAST,
-	MB_ACT_QUICK_GELU,
-	MB_ACT_GELU_10,
-	MB_ACT_SILU,				/* silu, swish */
-	MB_ACT_RELU6,
-	MB_ACT_RELU2,
-	MB_ACT_LEAKY_RELU,
-	MB_ACT_MISH,
-	MB_ACT_SIGMOID,
-	MB_ACT_TANH,
-	MB_ACT_LINEAR,
-	MB_ACT_LAPLACE
-} mb_activation;
+#include "kernels/linear.h"
 
 typedef enum mb_problem
 {

@@ -336,10 +336,11 @@ measure_operands(void *context, const step *s)
 {
 	measures   *m = context;
 
-	widen(&m->operand, mb_operand_memory(s->map->format, m->sweep, s->map->k));
+	widen(&m->operand, mb_operand_memory(m->kernels, s->map->format, m->sweep,
+										 s->map->k));
 	if (is_chained(m->kernels, s))
-		widen(&m->next,
-			  mb_operand_memory(s->next->format, m->sweep, s->next->k));
+		widen(&m->next, mb_operand_memory(m->kernels, s->next->format,
+										  m->sweep, s->next->k));
 	return MB_OK;
 }
 
@@ -437,7 +438,7 @@ static bool
 lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 		workspace *memory, size_t *sweep, size_t *size)
 {
-	const mb_kernels *kernels = mb_kernels_current();
+	const mb_kernels *kernels = model->kernels;
 	measures	m = {kernels, 0, {0}, 0, 0, 0};
 	visitor		widths = {measure_widths, &m};
 	visitor		operands = {measure_operands, &m};
@@ -612,7 +613,7 @@ make_operand(const sweep *w, const float *x, size_t k, mb_format format,
 {
 	mb_operand	operand = {x, w->rows, k, scratch->start, MB_FORMAT_ROWS};
 
-	MB_ASSERT(mb_operand_memory(format, w->rows, k) <=
+	MB_ASSERT(mb_operand_memory(w->p->kernels, format, w->rows, k) <=
 			  scratch->size * sizeof(float));
 	(void) format;
 	return operand;
@@ -654,7 +655,8 @@ run_step(void *context, const step *s)
 		next = make_operand(w, y, n, s->next->format, &p->memory.next);
 	if (s->residual != BUFFER_NONE)
 		epilogue.residual = buffer_rows(w, s->residual, n);
-	status = mb_dense(s->map, &w->operand, &epilogue, y, p->cancel, p->err);
+	status = mb_dense(p->kernels, s->map, &w->operand, &epilogue, y, p->cancel,
+					  p->err);
 	if (status == MB_OK && whole)
 		layer_norm(p, s->norm, s->epsilon, y, w->rows, n);
 	if (chained)
@@ -1134,7 +1136,7 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	p.batch = batch;
 	p.observer = observer;
 	p.cancel = cancel;
-	p.kernels = mb_kernels_current();
+	p.kernels = model->kernels;
 	p.err = err;
 	p.tokens = batch->starts[batch->sequences];
 	size = mb_forward_memory(model, p.tokens, longest);

@@ -86,10 +86,10 @@ mb_head_pooled(mb_task task)
 
 /* out[n] = w[n, k] x[k] + b[n] */
 static mb_status
-dense_row(const mb_linear *linear, const float *x, size_t k, float *out,
-		  size_t n, const mb_cancel *cancel, mb_error *err)
+dense_row(const mb_kernels *kernels, const mb_linear *linear, const float *x,
+		  size_t k, float *out, size_t n, const mb_cancel *cancel,
+		  mb_error *err)
 {
-	const mb_kernels *kernels = mb_kernels_current();
 	size_t		rows = 1 + DENSE_STEP / (k + 1);
 	size_t		i;
 
@@ -108,7 +108,7 @@ static void
 vocabulary_block(const mb_model *model, const float *t, size_t from,
 				 size_t to, float *out)
 {
-	const mb_kernels *kernels = mb_kernels_current();
+	const mb_kernels *kernels = model->kernels;
 	size_t		vocabulary = model->config.vocab_size;
 	size_t		width = model->config.embedding_size;
 	size_t		rest = model->config.hidden_size - width;
@@ -137,14 +137,14 @@ static mb_status
 vocabulary_logits(const mb_model *model, const float *state, float *t,
 				  float *out, const mb_cancel *cancel, mb_error *err)
 {
-	const mb_kernels *kernels = mb_kernels_current();
+	const mb_kernels *kernels = model->kernels;
 	const mb_config *config = &model->config;
 	size_t		width = config->hidden_size;
 	size_t		from;
 	mb_status	status;
 
-	status = dense_row(&model->mlm_transform, state, width, t, width, cancel,
-					   err);
+	status = dense_row(kernels, &model->mlm_transform, state, width, t, width,
+					   cancel, err);
 	if (status != MB_OK)
 		return status;
 	kernels->activation((mb_activation) config->activation, t, width);
@@ -185,7 +185,7 @@ mb_head_logits(const mb_model *model, mb_task task, const float *state,
 			return status;
 		state = scratch;
 	}
-	return dense_row(dense_head(model, task), state,
+	return dense_row(model->kernels, dense_head(model, task), state,
 					 model->config.hidden_size, out,
 					 mb_head_width(model, task), cancel, err);
 }

@@ -119,8 +119,9 @@ add_slots(const mb_config *config, const bool *present,
 		if (!present[i])
 			continue;
 		if (mb_slot_linear(config, i, shape))
-			format = mb_format_choose(plan->precision, dtypes == NULL ?
-									  MB_DTYPE_F32 : dtypes[i]);
+			format = mb_format_choose(plan->kernels, plan->precision,
+									  dtypes == NULL ? MB_DTYPE_F32 :
+									  dtypes[i]);
 		plan->slot_formats[i] = (uint8_t) format;
 		if (!slot_bytes(config, i, format, &bytes) ||
 			!add_section(&plan->total_size, bytes, &plan->slot_offsets[i]))
@@ -130,13 +131,15 @@ add_slots(const mb_config *config, const bool *present,
 }
 
 mb_status
-mb_image_plan_make(const mb_config *config, mb_precision precision,
-				   const bool *present, const mb_dtype *dtypes,
-				   size_t tokenizer_size, size_t document_size,
-				   mb_arena *arena, mb_image_plan *plan, mb_error *err)
+mb_image_plan_make(const mb_config *config, const mb_kernels *kernels,
+				   mb_precision precision, const bool *present,
+				   const mb_dtype *dtypes, size_t tokenizer_size,
+				   size_t document_size, mb_arena *arena, mb_image_plan *plan,
+				   mb_error *err)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->slots = mb_slot_count(config);
+	plan->kernels = kernels;
 	plan->precision = precision;
 	plan->tokenizer_size = tokenizer_size;
 	plan->document_size = document_size;
@@ -186,8 +189,7 @@ set_instruction_set(char *field, const char *name)
 void
 mb_image_head(const mb_image_plan *plan, const mb_config *config,
 			  const mb_sentence_settings *settings, uint32_t parts,
-			  const char *instruction_set, const uint8_t key[MB_IMAGE_KEY],
-			  uint32_t data_crc, void *head)
+			  const uint8_t key[MB_IMAGE_KEY], uint32_t data_crc, void *head)
 {
 	image_header header;
 	uint8_t    *at = (uint8_t *) head + sizeof(header);
@@ -200,7 +202,7 @@ mb_image_head(const mb_image_plan *plan, const mb_config *config,
 	header.head_size = plan->head_size;
 	header.total_size = plan->total_size;
 	memcpy(header.key, key, MB_IMAGE_KEY);
-	set_instruction_set(header.instruction_set, instruction_set);
+	set_instruction_set(header.instruction_set, plan->kernels->name);
 	header.parts = parts;
 	header.data_crc = data_crc;
 	header.tokenizer_offset = plan->tokenizer_offset;
@@ -361,7 +363,7 @@ check_config(const image_header *header, mb_error *err)
 }
 
 mb_status
-mb_image_open(const void *bytes, size_t size, const char *instruction_set,
+mb_image_open(const void *bytes, size_t size, const mb_kernels *kernels,
 			  mb_precision precision, const uint8_t key[MB_IMAGE_KEY],
 			  mb_arena *arena, mb_image *image, mb_error *err)
 {
@@ -377,7 +379,7 @@ mb_image_open(const void *bytes, size_t size, const char *instruction_set,
 	if (size < sizeof(header))
 		return fail_image("it is too short", err);
 	memcpy(&header, bytes, sizeof(header));
-	status = check_header(&header, bytes, size, instruction_set, precision,
+	status = check_header(&header, bytes, size, kernels->name, precision,
 						  key, err);
 	if (status == MB_OK)
 		status = check_config(&header, err);
@@ -404,7 +406,8 @@ mb_image_open(const void *bytes, size_t size, const char *instruction_set,
 								   (size_t) header.tokenizer_size,
 								   &image->tokenizer, err);
 	if (status == MB_OK)
-		status = mb_model_bind(&image->config, image->parts, slots.tensors,
-							   slots.formats, arena, &image->model, err);
+		status = mb_model_bind(&image->config, kernels, image->parts,
+							   slots.tensors, slots.formats, arena,
+							   &image->model, err);
 	return status;
 }

@@ -42,6 +42,7 @@ typedef struct mb_image_plan
 	size_t		slots;
 	size_t	   *slot_offsets;	/* [slots]; 0: slot not filled */
 	uint8_t    *slot_formats;	/* [slots] mb_format */
+	const mb_kernels *kernels;	/* that the image is for */
 	mb_precision precision;
 	size_t		total_size;
 } mb_image_plan;
@@ -51,6 +52,7 @@ typedef struct mb_image_plan
  * float32.
  */
 extern mb_status mb_image_plan_make(const mb_config *config,
+									const mb_kernels *kernels,
 									mb_precision precision,
 									const bool *present,
 									const mb_dtype *dtypes, size_t tokenizer_size,
@@ -60,7 +62,6 @@ extern mb_status mb_image_plan_make(const mb_config *config,
 /* Fill head[plan->head_size].  data_crc: CRC-32C of bytes [head_size, total). */
 extern void mb_image_head(const mb_image_plan *plan, const mb_config *config,
 						  const mb_sentence_settings *settings, uint32_t parts,
-						  const char *instruction_set,
 						  const uint8_t key[MB_IMAGE_KEY],
 						  uint32_t data_crc, void *head);
 
@@ -85,7 +86,7 @@ typedef struct mb_image
  * MB_ERR_MEMORY says nothing about the image.
  */
 extern mb_status mb_image_open(const void *bytes, size_t size,
-							   const char *instruction_set,
+							   const mb_kernels *kernels,
 							   mb_precision precision,
 							   const uint8_t key[MB_IMAGE_KEY],
 							   mb_arena *arena, mb_image *image,

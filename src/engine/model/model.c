@@ -171,8 +171,9 @@ allocate_layers(mb_model *model, mb_arena *arena, mb_error *err)
 }
 
 mb_status
-mb_model_bind(const mb_config *config, uint32_t parts,
-			  const void *const *tensors, const uint8_t *formats,
+mb_model_bind(const mb_config *config, const mb_kernels *kernels,
+			  uint32_t parts, const void *const *tensors,
+			  const uint8_t *formats,
 			  mb_arena *arena, mb_model *model, mb_error *err)
 {
 	cursor		from = {config, tensors, formats, 0, false};
@@ -181,6 +182,7 @@ mb_model_bind(const mb_config *config, uint32_t parts,
 
 	memset(model, 0, sizeof(*model));
 	model->config = *config;
+	model->kernels = kernels;
 	model->parts = parts;
 	status = allocate_layers(model, arena, err);
 	if (status != MB_OK)
@@ -262,7 +264,8 @@ mb_model_pack(mb_model *model, mb_precision precision, mb_dtype dtype,
 			  mb_arena *arena, mb_error *err)
 {
 	const mb_config *c = &model->config;
-	packer		p = {mb_format_choose(precision, dtype), arena, err, MB_OK};
+	packer		p = {mb_format_choose(model->kernels, precision, dtype), arena,
+	err, MB_OK};
 	uint32_t	i;
 
 	pack_linear(&p, &model->embedding_transformation);

@@ -6,10 +6,11 @@
  *
  * An mb_model owns nothing: tensors lie in a weight image (image.h) or in a
  * test's memory.  mb_model_bind only places pointers, so opening a mapped
- * image costs microseconds.
+ * image costs microseconds.  What runs it is decided with it: its kernels.
  *
  * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
- * Depends on model/config.h, model/checkpoint.h, kernels/panels.h.
+ * Depends on base/arena.h, kernels/kernels.h, kernels/linear.h,
+ * kernels/panels.h, model/checkpoint.h, model/config.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,30 +18,11 @@
 #define MB_MODEL_H
 
 #include "base/arena.h"
+#include "kernels/kernels.h"
+#include "kernels/linear.h"
 #include "kernels/panels.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
-
-/*
- * A linear map.  The encoder's have panels, the heads' have rows.  It carries
- * its shape: what runs it, and what sets memory aside for that, ask the map.
- */
-typedef struct mb_linear
-{
-	const float *weight;		/* [n, k]; NULL: absent, or panels alone */
-	const float *bias;			/* [n]; NULL: absent, or zeros */
-	const void *panels;			/* see panels.h; NULL: rows alone */
-	mb_format	format;			/* of panels */
-	size_t		k;				/* inputs */
-	size_t		n;				/* outputs */
-} mb_linear;
-
-/* NoNorm or LayerNorm, as the configuration says (model.md 2.2). */
-typedef struct mb_norm
-{
-	const float *weight;		/* [width] */
-	const float *bias;			/* [width] */
-} mb_norm;
 
 typedef struct mb_feedforward
 {
@@ -68,6 +50,7 @@ typedef struct mb_layer
 typedef struct mb_model
 {
 	mb_config	config;
+	const mb_kernels *kernels;	/* weights are in formats that these have */
 	uint32_t	parts;			/* bits 1 << mb_part */
 	const float *word_embeddings;	/* [V, E] */
 	const float *position_embeddings;	/* [P, H] */
@@ -92,15 +75,16 @@ typedef struct mb_model
  * NULL: all rows).  "parts" as mb_checkpoint_complete gave it.  Layer structs
  * are allocated in arena.
  */
-extern mb_status mb_model_bind(const mb_config *config, uint32_t parts,
+extern mb_status mb_model_bind(const mb_config *config,
+							   const mb_kernels *kernels, uint32_t parts,
 							   const void *const *tensors,
 							   const uint8_t *formats, mb_arena *arena,
 							   mb_model *model, mb_error *err);
 
 /*
- * Give panels to the encoder's maps that have rows, in memory of arena: for
- * programs that run a model without an image.  dtype: as which the weights
- * count to be stored.  Maps that have panels get new ones.
+ * Give panels for model->kernels to the encoder's maps that have rows, in
+ * memory of arena: for programs that run a model without an image.  dtype: as
+ * which the weights count to be stored.  Maps that have panels get new ones.
  */
 extern mb_status mb_model_pack(mb_model *model, mb_precision precision,
 							   mb_dtype dtype, mb_arena *arena, mb_error *err);

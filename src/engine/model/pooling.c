@@ -27,7 +27,7 @@
 mb_status
 mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 {
-	const mb_kernels *kernels = mb_kernels_current();
+	const mb_kernels *kernels = model->kernels;
 	const mb_linear *pooler = &model->pooler;
 	size_t		width = model->config.hidden_size;
 	size_t		i;

@@ -190,7 +190,7 @@ plan_key(const EmbedPlan *plan, text *input, size_t *size)
 
 	memcpy(key->image_key, plan->model->registry->image_key,
 		   sizeof(key->image_key));
-	key->kernels = mb_kernels_current();
+	key->kernels = plan->model->image.model.kernels;
 	key->limit = mobilebert_max_tokens(plan->model);
 	key->layers = plan->options.layers;
 	key->stride = plan->options.stride;

@@ -328,7 +328,7 @@ check_precision(const Import *import)
 		size_t		size;
 
 		if (import->present[i] && mb_slot_linear(&import->config, i, shape) &&
-			!mb_format_size(mb_format_choose(precision,
+			!mb_format_size(mb_format_choose(mb_kernels_current(), precision,
 											 import->filled[i].info.dtype),
 							shape[1], shape[0], &size))
 			ereport(ERROR,

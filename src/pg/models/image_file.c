@@ -210,7 +210,7 @@ read_slots(ImageSource *source)
 	}
 	mobilebert_check(mb_checkpoint_complete(&source->config, present,
 											&source->parts, &err), &err);
-	mobilebert_check(mb_image_plan_make(&source->config,
+	mobilebert_check(mb_image_plan_make(&source->config, mb_kernels_current(),
 										precision_of(source->model), present,
 										dtypes, source->tokenizer_size,
 										VARSIZE(source->document) - VARHDRSZ,
@@ -476,8 +476,7 @@ write_image(ImageSource *source, ImageSink *sink)
 	sink_seek(sink, plan->total_size);
 	crc = sink->crc;
 	mb_image_head(plan, &source->config, &source->settings, source->parts,
-				  mb_kernels_current()->name, source->model->image_key, crc,
-				  head);
+				  source->model->image_key, crc, head);
 	sink_close(sink, head, plan->head_size);
 	pfree(head);
 	pfree(buffer);
@@ -621,9 +620,8 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		status = mb_image_open(base, (size_t) st.st_size,
-							   mb_kernels_current()->name,
-							   precision_of(model), model->image_key, &arena,
-							   image, &err);
+							   mb_kernels_current(), precision_of(model),
+							   model->image_key, &arena, image, &err);
 		if (status == MB_ERR_MEMORY)
 			mobilebert_raise(&err);
 		if (status != MB_OK)
@@ -678,7 +676,7 @@ make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
 		(void) write_image(source, &sink);
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		mobilebert_check(mb_image_open(sink.memory, size,
-									   mb_kernels_current()->name,
+									   source->plan.kernels,
 									   precision_of(source->model),
 									   source->model->image_key, &arena, image,
 									   &err), &err);

@@ -38,7 +38,6 @@ typedef struct Loaded
 {
 	struct Loaded *next;
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
-	char		instruction_set[16];
 	ImageBytes	bytes;
 	mb_image	image;
 	MemoryContext context;		/* holds this struct and image's layers */
@@ -192,15 +191,13 @@ find_entry(const char *name)
 static Loaded *
 load(const RegistryModel *row)
 {
-	const char *instruction_set = mb_kernels_current()->name;
 	Loaded	   *image;
 	MemoryContext context;
 	bool		first = loaded_images == NULL;
 
 	for (image = loaded_images; image != NULL; image = image->next)
-		if (memcmp(image->image_key, row->image_key,
-				   PG_SHA256_DIGEST_LENGTH) == 0 &&
-			strcmp(image->instruction_set, instruction_set) == 0)
+		if (memcmp(image->image_key, row->image_key, PG_SHA256_DIGEST_LENGTH) == 0 &&
+			image->image.model.kernels == mb_kernels_current())
 		{
 			image->dead = false;
 			return image;
@@ -211,8 +208,6 @@ load(const RegistryModel *row)
 	image = MemoryContextAllocZero(context, sizeof(Loaded));
 	image->context = context;
 	memcpy(image->image_key, row->image_key, PG_SHA256_DIGEST_LENGTH);
-	strlcpy(image->instruction_set, instruction_set,
-			sizeof(image->instruction_set));
 	image_file_load(row, context, &image->bytes, &image->image);
 	MemoryContextSetParent(context, cache_context);
 	image->next = loaded_images;
@@ -401,8 +396,7 @@ mobilebert_model(text *name, mb_task task)
 	MobilebertModel *model;
 
 	if (entry->model != NULL && !entry->loaded->dead &&
-		strcmp(entry->loaded->instruction_set,
-			   mb_kernels_current()->name) == 0)
+		entry->loaded->image.model.kernels == mb_kernels_current())
 		return entry->model;
 
 	/*

@@ -28,7 +28,7 @@ check_instruction_set(char **newval, void **extra, GucSource source)
 {
 	(void) extra;
 	(void) source;
-	if (!mb_kernels_known(*newval))
+	if (mb_kernels_find(*newval) == NULL)
 	{
 		GUC_check_errdetail("This machine or build has no kernels \"%s\".",
 							*newval);
