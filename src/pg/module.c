@@ -9,7 +9,8 @@
  * load it before they read theirs.
  *
  * Depends on server/pg.h, server/guc.h, models/model_cache.h, models/stats.h,
- * pass/result_cache.h, planner/batch.h, planner/support.h.
+ * pass/result_cache.h, planner/batch_plan.h, planner/batch_scan.h,
+ * planner/support.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +19,8 @@
 #include "models/model_cache.h"
 #include "models/stats.h"
 #include "pass/result_cache.h"
-#include "planner/batch.h"
+#include "planner/batch_plan.h"
+#include "planner/batch_scan.h"
 #include "planner/support.h"
 
 #ifdef PG_MODULE_MAGIC_EXT

@@ -3,14 +3,15 @@
  * batch_functions.c
  *	  Which functions are gathered over the rows of a query.
  *
- * Depends on server/pg.h, pass/calls.h, functions/batched.h, planner/batch.h.
+ * Depends on server/pg.h, pass/calls.h, functions/batched.h,
+ * planner/batch_functions.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "pass/calls.h"
 #include "functions/batched.h"
-#include "planner/batch.h"
+#include "planner/batch_functions.h"
 
 #include "access/htup_details.h"
 #include "access/transam.h"

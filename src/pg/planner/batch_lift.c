@@ -25,17 +25,19 @@
  * without a column in their arguments (one text for all rows), with volatile
  * arguments, or with a subplan in them.
  *
- * Depends on server/pg.h, planner/batch.h.
+ * Depends on server/pg.h, planner/batch_functions.h, planner/batch_lift.h,
+ * planner/batch_scan.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
-#include "planner/batch.h"
+#include "planner/batch_functions.h"
+#include "planner/batch_lift.h"
+#include "planner/batch_scan.h"
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "utils/builtins.h"
 
 /*
  * A node of ours in the making; see batch.h for the lists.  "direct" when all

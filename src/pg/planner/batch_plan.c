@@ -18,13 +18,19 @@
  * a copy of these, and lets the plan cache plan them anew next time.  Cursors
  * that may be read backward are left alone, at both places.
  *
- * Depends on server/pg.h, server/guc.h, planner/batch.h.
+ * Depends on server/pg.h, server/guc.h, planner/batch_functions.h,
+ * planner/batch_lift.h, planner/batch_scan.h, access/parallel.h,
+ * executor/executor.h, jit/jit.h, miscadmin.h, nodes/nodeFuncs.h,
+ * optimizer/optimizer.h, optimizer/planner.h, utils/plancache.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/guc.h"
-#include "planner/batch.h"
+#include "planner/batch_functions.h"
+#include "planner/batch_lift.h"
+#include "planner/batch_plan.h"
+#include "planner/batch_scan.h"
 
 #include "access/parallel.h"
 #include "executor/executor.h"
@@ -59,12 +65,9 @@ typedef bool (*PlanWalker) (Plan *plan, void *context);
 
 static planner_hook_type previous_planner = NULL;
 static ExecutorStart_hook_type previous_executor_start = NULL;
-static ExecutorRun_hook_type previous_executor_run = NULL;
 
 /* Plans from before the hooks may be cached. */
 static bool old_plans = true;
-
-bool		mobilebert_batch_all_wanted = false;
 
 static Plan *rewrite(Rewrite *r, Plan *plan, int place);
 
@@ -107,13 +110,6 @@ static bool
 is_join(const Plan *plan)
 {
 	return IsA(plan, NestLoop) || IsA(plan, MergeJoin) || IsA(plan, HashJoin);
-}
-
-static bool
-is_ours(const Plan *plan)
-{
-	return IsA(plan, CustomScan) &&
-		((const CustomScan *) plan)->methods == &mobilebert_batch_methods;
 }
 
 static bool
@@ -191,7 +187,7 @@ projects(const Plan *plan)
 		case T_ForeignScan:
 			return ((const ForeignScan *) plan)->operation == CMD_SELECT;
 		case T_CustomScan:
-			return is_ours(plan);
+			return mobilebert_is_batch_node(plan);
 		case T_ProjectSet:
 		case T_SeqScan:
 		case T_SampleScan:
@@ -350,13 +346,13 @@ lift_over_limit(Limit *limit, int place)
 
 	if (limit->limitOption != LIMIT_OPTION_COUNT)
 		return over;
-	if (IsA(batch, Gather) && is_ours(batch->lefttree) && gives_on(batch) &&
+	if (IsA(batch, Gather) && mobilebert_is_batch_node(batch->lefttree) && gives_on(batch) &&
 		is_small(limit))
 	{
 		over = batch;
 		batch = batch->lefttree;
 	}
-	if (!is_ours(batch) || batch->qual != NIL ||
+	if (!mobilebert_is_batch_node(batch) || batch->qual != NIL ||
 		contain_volatile_functions((Node *) batch->targetlist))
 		return &limit->plan;
 
@@ -511,7 +507,7 @@ plan_walker(Plan *plan, void *context)
 	bool	   *ours = context;
 
 	check_stack_depth();
-	if (is_ours(plan))
+	if (mobilebert_is_batch_node(plan))
 		*ours = true;
 	return *ours || expression_walker((Node *) plan->targetlist, NULL) ||
 		expression_walker((Node *) plan->qual, NULL) ||
@@ -563,36 +559,6 @@ batch_executor_start(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 }
 
-/* In a worker it is the leader's business; rows are computed as they come. */
-#if PG_VERSION_NUM >= 180000
-#define RUN_ARGUMENTS QueryDesc *query, ScanDirection direction, uint64 count
-#define RUN_VALUES query, direction, count
-#else
-#define RUN_ARGUMENTS \
-	QueryDesc *query, ScanDirection direction, uint64 count, bool once
-#define RUN_VALUES query, direction, count, once
-#endif
-
-static void
-batch_executor_run(RUN_ARGUMENTS)
-{
-	bool		outer = mobilebert_batch_all_wanted;
-
-	mobilebert_batch_all_wanted = count == 0;
-	PG_TRY();
-	{
-		if (previous_executor_run != NULL)
-			previous_executor_run(RUN_VALUES);
-		else
-			standard_ExecutorRun(RUN_VALUES);
-	}
-	PG_FINALLY();
-	{
-		mobilebert_batch_all_wanted = outer;
-	}
-	PG_END_TRY();
-}
-
 void
 mobilebert_batch_plan_init(void)
 {
@@ -600,6 +566,4 @@ mobilebert_batch_plan_init(void)
 	planner_hook = batch_planner;
 	previous_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = batch_executor_start;
-	previous_executor_run = ExecutorRun_hook;
-	ExecutorRun_hook = batch_executor_run;
 }
