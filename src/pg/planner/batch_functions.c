@@ -3,8 +3,7 @@
  * batch_functions.c
  *	  Which functions are gathered over the rows of a query.
  *
- * Depends on server/pg.h, pass/calls.h, functions/batched.h,
- * planner/batch_functions.h.
+ * Depends on server/pg.h, pass/calls.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */

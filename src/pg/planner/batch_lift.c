@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch_lift.c
- *	  Splits a plan node, so that a node of ours makes its calls.
+ *	  Splits a plan node, so that a batch node makes its calls.
  *
  * A node N with calls in its target list becomes two:
  *
@@ -25,8 +25,9 @@
  * without a column in their arguments (one text for all rows), with volatile
  * arguments, or with a subplan in them.
  *
- * Depends on server/pg.h, planner/batch_functions.h, planner/batch_lift.h,
- * planner/batch_scan.h.
+ * Start with mobilebert_lift_qual() and what it calls.
+ *
+ * Depends on server/pg.h, planner/batch_functions.h, planner/batch_scan.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,11 +38,12 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 
 /*
- * A node of ours in the making; see batch.h for the lists.  "direct" when all
- * columns of the node below are given on as they are: then expressions stay
+ * A batch node under construction; see batch_scan.h for the lists.  "direct"
+ * when it has all columns of the node below as they are: then expressions stay
  * where they are but for calls, whose results they find under "varno".
  */
 typedef struct Lift
@@ -50,12 +52,9 @@ typedef struct Lift
 	int			varno;
 	List	   *columns;		/* target list of the node below */
 	List	   *scan;			/* custom_scan_tlist */
-	List	   *sources;		/* of its entries */
+	List	   *sources;		/* BATCH_PRIVATE_SOURCES */
 	List	   *calls;
 } Lift;
-
-static bool certain_call(Node *node, void *context);
-static Node *lifted(Node *node, void *context);
 
 /*
  * Finding calls
@@ -82,21 +81,12 @@ is_column(const Node *node)
 }
 
 static bool
-column_walker(Node *node, void *context)
+contain_columns_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	return is_column(node) ||
-		expression_tree_walker(node, column_walker, context);
-}
-
-static bool
-subplan_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
-		expression_tree_walker(node, subplan_walker, context);
+		expression_tree_walker(node, contain_columns_walker, context);
 }
 
 static bool
@@ -106,8 +96,8 @@ is_call(Node *node)
 
 	return IsA(node, FuncExpr) && !call->funcretset &&
 		mobilebert_batched_function(call->funcid) != NULL &&
-		column_walker((Node *) call->args, NULL) &&
-		!subplan_walker((Node *) call->args, NULL) &&
+		contain_columns_walker((Node *) call->args, NULL) &&
+		!contain_subplans((Node *) call->args) &&
 		!contain_volatile_functions((Node *) call->args);
 }
 
@@ -146,23 +136,31 @@ evaluates_operands(Node *node)
  * array's element or slice that is so for the array, not for the subscripts.
  */
 static bool
-certain_call(Node *node, void *context)
+certain_call_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, SubscriptingRef))
-		return certain_call((Node *) ((SubscriptingRef *) node)->refexpr,
-							context);
+		return certain_call_walker((Node *) ((SubscriptingRef *) node)->refexpr,
+								   context);
 	if (!evaluates_operands(node))
 		return false;
 	return is_call(node) ||
-		expression_tree_walker(node, certain_call, context);
+		expression_tree_walker(node, certain_call_walker, context);
+}
+
+/* A call without another one in its arguments. */
+static bool
+is_innermost_call(Node *node)
+{
+	return is_call(node) &&
+		!certain_call_walker((Node *) ((FuncExpr *) node)->args, NULL);
 }
 
 bool
 mobilebert_has_call(void *expression)
 {
-	return certain_call(expression, NULL);
+	return certain_call_walker(expression, NULL);
 }
 
 /*
@@ -197,7 +195,7 @@ lift_column(Lift *lift, Node *node)
 	return list_length(lift->columns);
 }
 
-/* An entry of the row to work on, by where it comes from. */
+/* The entry of that source; it is added when there is none. */
 static Var *
 lift_reference(Lift *lift, int source, Node *node)
 {
@@ -219,9 +217,12 @@ lift_reference(Lift *lift, int source, Node *node)
 	return make_reference(lift->varno, n, node);
 }
 
-/* Expressions on the columns of the node below, as a call's arguments are. */
+/*
+ * Expressions on the columns of the node below (OUTER_VAR), as a call's
+ * arguments are.
+ */
 static Node *
-below(Node *node, void *context)
+lift_lower_mutator(Node *node, void *context)
 {
 	Lift	   *lift = context;
 
@@ -231,12 +232,12 @@ below(Node *node, void *context)
 		return (Node *) make_reference(OUTER_VAR, lift->direct ?
 									   ((Var *) node)->varattno :
 									   lift_column(lift, node), node);
-	return expression_tree_mutator(node, below, context);
+	return expression_tree_mutator(node, lift_lower_mutator, context);
 }
 
-/* Expressions on the row to work on. */
+/* Expressions on the row of custom_scan_tlist. */
 static Node *
-above(Node *node, void *context)
+lift_upper_mutator(Node *node, void *context)
 {
 	Lift	   *lift = context;
 
@@ -251,7 +252,13 @@ above(Node *node, void *context)
 		return (Node *) lift_reference(lift, n, (Node *)
 									   make_reference(OUTER_VAR, n, node));
 	}
-	return expression_tree_mutator(node, above, context);
+	return expression_tree_mutator(node, lift_upper_mutator, context);
+}
+
+static List *
+lift_upper_list(List *list, Lift *lift)
+{
+	return (List *) lift_upper_mutator((Node *) list, lift);
 }
 
 /* The result of a call. */
@@ -263,7 +270,7 @@ lift_call(Lift *lift, FuncExpr *node)
 	ListCell   *lc;
 
 	memcpy(call, node, sizeof(FuncExpr));
-	call->args = (List *) below((Node *) node->args, lift);
+	call->args = (List *) lift_lower_mutator((Node *) node->args, lift);
 	foreach(lc, lift->calls)
 	{
 		if (equal(lfirst(lc), call))
@@ -275,33 +282,31 @@ lift_call(Lift *lift, FuncExpr *node)
 	return (Node *) lift_reference(lift, -n, (Node *) call);
 }
 
-/* The same as above(), with certain calls lifted, innermost ones first. */
+/* The same with certain calls lifted, innermost ones first. */
 static Node *
-lifted(Node *node, void *context)
+lift_calls_mutator(Node *node, void *context)
 {
 	if (node == NULL)
 		return NULL;
-	if (!certain_call(node, NULL))
-		return above(node, context);
+	if (!certain_call_walker(node, NULL))
+		return lift_upper_mutator(node, context);
 	if (IsA(node, SubscriptingRef))
 	{
 		SubscriptingRef *from = (SubscriptingRef *) node;
 		SubscriptingRef *to = makeNode(SubscriptingRef);
 
 		memcpy(to, from, sizeof(SubscriptingRef));
-		to->refupperindexpr = (List *) above((Node *) from->refupperindexpr,
-											 context);
-		to->reflowerindexpr = (List *) above((Node *) from->reflowerindexpr,
-											 context);
-		to->refexpr = (Expr *) lifted((Node *) from->refexpr, context);
-		to->refassgnexpr = (Expr *) above((Node *) from->refassgnexpr,
-										  context);
+		to->refupperindexpr = lift_upper_list(from->refupperindexpr, context);
+		to->reflowerindexpr = lift_upper_list(from->reflowerindexpr, context);
+		to->refexpr = (Expr *)
+			lift_calls_mutator((Node *) from->refexpr, context);
+		to->refassgnexpr = (Expr *)
+			lift_upper_mutator((Node *) from->refassgnexpr, context);
 		return (Node *) to;
 	}
-	if (is_call(node) &&
-		!certain_call((Node *) ((FuncExpr *) node)->args, NULL))
+	if (is_innermost_call(node))
 		return lift_call(context, (FuncExpr *) node);
-	return expression_tree_mutator(node, lifted, context);
+	return expression_tree_mutator(node, lift_calls_mutator, context);
 }
 
 /*
@@ -346,9 +351,17 @@ lift_begin(Lift *lift, List *targetlist)
 	}
 }
 
+void
+mobilebert_place_batch_node(CustomScan *batch, BatchPlace place)
+{
+	batch->scan.plan.parallel_aware = place.worker;
+	lfirst(list_nth_cell(batch->custom_private, BATCH_PRIVATE_WANTED)) =
+		makeInteger(place.wanted);
+}
+
 static Plan *
-lift_end(Lift *lift, Plan *plan, List *targetlist, List *qual,
-		 const BatchPlace *place)
+lift_end(Lift *lift, Plan *plan, List *targetlist, List *qual, int id,
+		 BatchPlace place)
 {
 	CustomScan *batch = makeNode(CustomScan);
 	Plan	   *result = &batch->scan.plan;
@@ -360,8 +373,7 @@ lift_end(Lift *lift, Plan *plan, List *targetlist, List *qual,
 	result->plan_rows = plan->plan_rows;
 	result->plan_width = plan->plan_width;
 	result->parallel_safe = plan->parallel_safe;
-	result->parallel_aware = place->worker;
-	result->plan_node_id = place->id;
+	result->plan_node_id = id;
 	result->targetlist = targetlist;
 	result->qual = qual;
 	result->lefttree = plan;
@@ -371,22 +383,16 @@ lift_end(Lift *lift, Plan *plan, List *targetlist, List *qual,
 	result->allParam = bms_copy(plan->allParam);
 	plan->async_capable = false;
 	batch->custom_exprs = lift->calls;
-	batch->custom_private =
-		list_concat(list_make1_int(place->wanted), lift->sources);
+	batch->custom_private = list_make2(NULL, lift->sources);
 	batch->custom_scan_tlist = lift->scan;
 	batch->methods = &mobilebert_batch_methods;
+	mobilebert_place_batch_node(batch, place);
 	return result;
-}
-
-static List *
-above_list(List *list, Lift *lift)
-{
-	return (List *) above((Node *) list, lift);
 }
 
 /* Calls in the first condition that has any. */
 Plan *
-mobilebert_lift_qual(Plan *plan, const BatchPlace *place)
+mobilebert_lift_qual(Plan *plan, int id, BatchPlace place)
 {
 	List	   *kept = NIL;
 	List	   *moved = NIL;
@@ -397,33 +403,33 @@ mobilebert_lift_qual(Plan *plan, const BatchPlace *place)
 	foreach(lc, plan->qual)
 	{
 		if (moved != NIL)
-			moved = lappend(moved, above(lfirst(lc), &lift));
-		else if (certain_call(lfirst(lc), NULL))
-			moved = lappend(moved, lifted(lfirst(lc), &lift));
+			moved = lappend(moved, lift_upper_mutator(lfirst(lc), &lift));
+		else if (certain_call_walker(lfirst(lc), NULL))
+			moved = lappend(moved, lift_calls_mutator(lfirst(lc), &lift));
 		else
 			kept = lappend(kept, lfirst(lc));
 	}
 	plan->qual = kept;
-	return lift_end(&lift, plan, above_list(plan->targetlist, &lift), moved,
-					place);
+	return lift_end(&lift, plan, lift_upper_list(plan->targetlist, &lift),
+					moved, id, place);
 }
 
 Plan *
-mobilebert_lift_targetlist(Plan *plan, const BatchPlace *place)
+mobilebert_lift_targetlist(Plan *plan, int id, BatchPlace place)
 {
 	Lift		lift;
 	List	   *list;
 
 	lift_begin(&lift, plan->targetlist);
-	list = (List *) lifted((Node *) plan->targetlist, &lift);
-	return lift_end(&lift, plan, list, NIL, place);
+	list = (List *) lift_calls_mutator((Node *) plan->targetlist, &lift);
+	return lift_end(&lift, plan, list, NIL, id, place);
 }
 
 /*
  * Calls that stay inside a node
  */
 
-/* Give on all columns of the node below, in their places. */
+/* All columns of the node below, in their places. */
 static void
 lift_begin_direct(Lift *lift, int varno, Plan *plan)
 {
@@ -439,15 +445,15 @@ lift_begin_direct(Lift *lift, int varno, Plan *plan)
 }
 
 static Plan *
-lift_end_direct(Lift *lift, Plan *plan, const BatchPlace *place)
+lift_end_direct(Lift *lift, Plan *plan, int id, BatchPlace place)
 {
 	return lift_end(lift, plan,
 					mobilebert_plan_references(INDEX_VAR, lift->scan), NIL,
-					place);
+					id, place);
 }
 
 static bool
-aggregate_walker(Node *node, void *context)
+aggregate_call_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
@@ -455,11 +461,11 @@ aggregate_walker(Node *node, void *context)
 	{
 		Aggref	   *aggregate = (Aggref *) node;
 
-		return certain_call((Node *) aggregate->aggfilter, context) ||
+		return certain_call_walker((Node *) aggregate->aggfilter, context) ||
 			(aggregate->aggfilter == NULL &&
-			 certain_call((Node *) aggregate->args, context));
+			 certain_call_walker((Node *) aggregate->args, context));
 	}
-	return expression_tree_walker(node, aggregate_walker, context);
+	return expression_tree_walker(node, aggregate_call_walker, context);
 }
 
 /* A filter decides whether the arguments are evaluated. */
@@ -473,11 +479,11 @@ aggregate_mutator(Node *node, void *context)
 		Aggref	   *aggregate = copyObject((Aggref *) node);
 
 		if (aggregate->aggfilter != NULL)
-			aggregate->aggfilter =
-				(Expr *) lifted((Node *) aggregate->aggfilter, context);
+			aggregate->aggfilter = (Expr *)
+				lift_calls_mutator((Node *) aggregate->aggfilter, context);
 		else
-			aggregate->args = (List *) lifted((Node *) aggregate->args,
-											  context);
+			aggregate->args = (List *)
+				lift_calls_mutator((Node *) aggregate->args, context);
 		return (Node *) aggregate;
 	}
 	return expression_tree_mutator(node, aggregate_mutator, context);
@@ -486,12 +492,12 @@ aggregate_mutator(Node *node, void *context)
 bool
 mobilebert_has_aggregate_call(Plan *agg)
 {
-	return aggregate_walker((Node *) agg->targetlist, NULL) ||
-		aggregate_walker((Node *) agg->qual, NULL);
+	return aggregate_call_walker((Node *) agg->targetlist, NULL) ||
+		aggregate_call_walker((Node *) agg->qual, NULL);
 }
 
 void
-mobilebert_lift_aggregates(Plan *agg, const BatchPlace *place)
+mobilebert_lift_aggregates(Plan *agg, int id, BatchPlace place)
 {
 	Lift		lift;
 
@@ -499,7 +505,7 @@ mobilebert_lift_aggregates(Plan *agg, const BatchPlace *place)
 	agg->targetlist = (List *)
 		aggregate_mutator((Node *) agg->targetlist, &lift);
 	agg->qual = (List *) aggregate_mutator((Node *) agg->qual, &lift);
-	agg->lefttree = lift_end_direct(&lift, agg->lefttree, place);
+	agg->lefttree = lift_end_direct(&lift, agg->lefttree, id, place);
 }
 
 /*
@@ -517,47 +523,50 @@ typedef struct MergeCalls
 	List	   *calls;
 } MergeCalls;
 
-static int
-action_kind(const MergeAction *action)
-{
 #if PG_VERSION_NUM >= 170000
-	return (int) action->matchKind;
+#define MERGE_KIND(action) ((action)->matchKind)
 #else
-	return action->matched ? 0 : 1;
+enum
+{
+	MERGE_WHEN_MATCHED,
+	MERGE_WHEN_NOT_MATCHED,
+	NUM_MERGE_MATCH_KINDS
+};
+
+#define MERGE_KIND(action) \
+	((action)->matched ? MERGE_WHEN_MATCHED : MERGE_WHEN_NOT_MATCHED)
 #endif
-}
 
 /* Has an expression columns that are not those of the plan below? */
 static bool
-target_walker(Node *node, void *context)
+merge_target_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Var))
 		return ((Var *) node)->varno != INNER_VAR;
 	return is_column(node) ||
-		expression_tree_walker(node, target_walker, context);
+		expression_tree_walker(node, merge_target_walker, context);
 }
 
 /* All certain calls, but for those around others. */
 static bool
-collect_walker(Node *node, void *context)
+merge_calls_walker(Node *node, void *context)
 {
 	MergeCalls *calls = context;
 
-	if (node == NULL || !certain_call(node, NULL))
+	if (node == NULL || !certain_call_walker(node, NULL))
 		return false;
 	if (IsA(node, SubscriptingRef))
-		return collect_walker((Node *) ((SubscriptingRef *) node)->refexpr,
-							  context);
-	if (is_call(node) &&
-		!certain_call((Node *) ((FuncExpr *) node)->args, NULL))
+		return merge_calls_walker((Node *) ((SubscriptingRef *) node)->refexpr,
+								  context);
+	if (is_innermost_call(node))
 	{
-		if (!target_walker((Node *) ((FuncExpr *) node)->args, NULL))
+		if (!merge_target_walker((Node *) ((FuncExpr *) node)->args, NULL))
 			calls->calls = lappend(calls->calls, node);
 		return false;
 	}
-	return expression_tree_walker(node, collect_walker, context);
+	return expression_tree_walker(node, merge_calls_walker, context);
 }
 
 /* The calls of all first actions of a target; NIL when there are none. */
@@ -565,25 +574,27 @@ static List *
 merge_calls(List *actions)
 {
 	MergeCalls	some = {NULL, NIL};
-	bool		seen[3] = {false, false, false};
+	bool		seen[NUM_MERGE_MATCH_KINDS] = {false};
+	bool		first = true;
 	List	   *common = NIL;
 	ListCell   *lc;
 
 	foreach(lc, actions)
 	{
 		MergeAction *action = lfirst(lc);
-		int			kind = action_kind(action);
+		int			kind = MERGE_KIND(action);
 
 		if (seen[kind])
 			continue;
 		some.calls = NIL;
 		if (action->qual == NULL)
-			(void) collect_walker((Node *) action->targetList, &some);
-		common = seen[0] || seen[1] || seen[2] ?
-			list_intersection(common, some.calls) : some.calls;
+			(void) merge_calls_walker((Node *) action->targetList, &some);
+		common = first ? some.calls :
+			list_intersection(common, some.calls);
+		first = false;
 		seen[kind] = true;
 	}
-	return seen[0] ? common : NIL;
+	return seen[MERGE_WHEN_MATCHED] ? common : NIL;
 }
 
 static Node *
@@ -599,7 +610,7 @@ merge_mutator(Node *node, void *context)
 }
 
 bool
-mobilebert_lift_merge(ModifyTable *merge, const BatchPlace *place)
+mobilebert_lift_merge(ModifyTable *merge, int id, BatchPlace place)
 {
 	List	   *calls = NIL;
 	Lift		lift;
@@ -631,7 +642,8 @@ mobilebert_lift_merge(ModifyTable *merge, const BatchPlace *place)
 			a->qual = merge_mutator(a->qual, &context);
 		}
 	}
-	merge->plan.lefttree = lift_end_direct(&lift, merge->plan.lefttree, place);
+	merge->plan.lefttree = lift_end_direct(&lift, merge->plan.lefttree, id,
+										   place);
 	return true;
 }
 

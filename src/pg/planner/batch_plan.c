@@ -2,10 +2,12 @@
  *
  * batch_plan.c
  *	  Goes through finished plans, and has nodes with calls split
- *	  (batch_lift.c), so that a node of ours (B here) makes the calls.
+ *	  (batch_lift.c), so that a batch node makes the calls.
  *
- * B goes above a Limit that was just above it, so that nothing is read ahead in
- * vain, nor computed for rows that OFFSET skips.
+ * Start with rewrite_plan().
+ *
+ * A batch node goes above a Limit that was just above it, so that nothing is
+ * read ahead in vain, nor computed for rows that OFFSET skips.
  *
  * Where it would show that rows are read ahead, because a volatile function or
  * a row lock below would act on rows that are never asked for, calls stay as
@@ -19,9 +21,7 @@
  * that may be read backward are left alone, at both places.
  *
  * Depends on server/pg.h, server/guc.h, planner/batch_functions.h,
- * planner/batch_lift.h, planner/batch_scan.h, access/parallel.h,
- * executor/executor.h, jit/jit.h, miscadmin.h, nodes/nodeFuncs.h,
- * optimizer/optimizer.h, optimizer/planner.h, utils/plancache.h.
+ * planner/batch_lift.h, planner/batch_scan.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,15 +44,6 @@
 /* A Limit of at most so many rows is not worth parallel workers' haste. */
 #define SMALL_LIMIT 64
 
-/* What is known of the place of a node. */
-typedef enum Place
-{
-	PLACE_WHOLE = 1,			/* all its rows will be asked for */
-	PLACE_ROOT = 2,				/* as many as of the statement's */
-	PLACE_WORKER = 4,			/* below Gather */
-	PLACE_MARK = 8				/* must be able to mark and restore */
-} Place;
-
 /* A rewriting of one plan. */
 typedef struct Rewrite
 {
@@ -69,15 +60,15 @@ static ExecutorStart_hook_type previous_executor_start = NULL;
 /* Plans from before the hooks may be cached. */
 static bool old_plans = true;
 
-static Plan *rewrite(Rewrite *r, Plan *plan, int place);
+static Plan *rewrite_plan(Rewrite *r, Plan *plan, BatchPlace place);
 
 /*
  * Walking plans
  */
 
-/* Call walker for the children of a node, until it says true. */
+/* Call walker for the children of a node, until it returns true. */
 static bool
-plan_children(Plan *plan, PlanWalker walker, void *context)
+plan_tree_walker(Plan *plan, PlanWalker walker, void *context)
 {
 	List	   *list = NIL;
 	ListCell   *lc;
@@ -119,7 +110,7 @@ max_id_walker(Plan *plan, void *context)
 
 	check_stack_depth();
 	*max = Max(*max, plan->plan_node_id);
-	return plan_children(plan, max_id_walker, context);
+	return plan_tree_walker(plan, max_id_walker, context);
 }
 
 /* An id that no node of the statement has. */
@@ -140,27 +131,9 @@ next_id(Rewrite *r)
 	return ++r->last_id;
 }
 
-static int
-wanted(int place)
-{
-	if ((place & PLACE_WHOLE) != 0)
-		return BATCH_WANTED_ALL;
-	return (place & PLACE_ROOT) != 0 ? BATCH_WANTED_AS_ROOT :
-		BATCH_WANTED_SOME;
-}
-
-/* A node of ours will be there. */
-static void
-batch_place(Rewrite *r, int place, BatchPlace *batch)
-{
-	batch->id = next_id(r);
-	batch->wanted = wanted(place);
-	batch->worker = (place & PLACE_WORKER) != 0;
-}
-
 /* Would it show how many rows are read from this plan? */
 static bool
-shows_reading(Plan *plan, void *context)
+volatile_plan_walker(Plan *plan, void *context)
 {
 	check_stack_depth();
 	if (IsA(plan, ModifyTable) || IsA(plan, LockRows) ||
@@ -171,12 +144,12 @@ shows_reading(Plan *plan, void *context)
 		(IsA(plan, ValuesScan) &&
 		 contain_volatile_functions((Node *) ((ValuesScan *) plan)->values_lists)))
 		return true;
-	return plan_children(plan, shows_reading, context);
+	return plan_tree_walker(plan, volatile_plan_walker, context);
 }
 
 /* Does the node compute its target list, from columns that we understand? */
 static bool
-projects(const Plan *plan)
+is_projecting(const Plan *plan)
 {
 	switch (nodeTag(plan))
 	{
@@ -245,11 +218,9 @@ split_joinqual(Join *join)
  * wanted; what it computes itself moves up.
  */
 static Plan *
-lift_node(Rewrite *r, Plan *plan, int place)
+lift_node(Rewrite *r, Plan *plan, BatchPlace place)
 {
-	BatchPlace	batch;
-
-	if (!projects(plan) || (place & PLACE_MARK) != 0)
+	if (!is_projecting(plan) || place.mark)
 		return plan;
 	if (is_join(plan))
 		split_joinqual((Join *) plan);
@@ -260,14 +231,13 @@ lift_node(Rewrite *r, Plan *plan, int place)
 
 		if (!in_qual && !mobilebert_has_call(plan->targetlist))
 			return plan;
-		if ((place & PLACE_WHOLE) == 0 &&
+		if (place.wanted != BATCH_WANTED_ALL &&
 			(contain_volatile_functions((Node *) plan->qual) ||
-			 plan_children(plan, shows_reading, NULL)))
+			 plan_tree_walker(plan, volatile_plan_walker, NULL)))
 			return plan;
-		batch_place(r, place, &batch);
 		r->lifted = true;
-		plan = in_qual ? mobilebert_lift_qual(plan, &batch) :
-			mobilebert_lift_targetlist(plan, &batch);
+		plan = in_qual ? mobilebert_lift_qual(plan, next_id(r), place) :
+			mobilebert_lift_targetlist(plan, next_id(r), place);
 	}
 }
 
@@ -276,32 +246,23 @@ lift_node(Rewrite *r, Plan *plan, int place)
  * that of the plan below.
  */
 static void
-lift_aggregates(Rewrite *r, Plan *agg, int place)
+lift_aggregates(Rewrite *r, Plan *agg, BatchPlace place)
 {
-	BatchPlace	batch;
-
 	while (mobilebert_has_aggregate_call(agg) &&
-		   ((place & PLACE_WHOLE) != 0 ||
-			!shows_reading(agg->lefttree, NULL)))
+		   (place.wanted == BATCH_WANTED_ALL ||
+			!volatile_plan_walker(agg->lefttree, NULL)))
 	{
-		batch_place(r, place, &batch);
 		r->lifted = true;
-		mobilebert_lift_aggregates(agg, &batch);
+		mobilebert_lift_aggregates(agg, next_id(r), place);
 	}
 }
 
 #if PG_VERSION_NUM >= 150000
 static void
-lift_merge(Rewrite *r, ModifyTable *merge, int place)
+lift_merge(Rewrite *r, ModifyTable *merge, BatchPlace place)
 {
-	BatchPlace	batch;
-
-	batch_place(r, place, &batch);
-	while (mobilebert_lift_merge(merge, &batch))
-	{
+	while (mobilebert_lift_merge(merge, next_id(r), place))
 		r->lifted = true;
-		batch_place(r, place, &batch);
-	}
 }
 #endif
 
@@ -309,8 +270,9 @@ lift_merge(Rewrite *r, ModifyTable *merge, int place)
  * Limits
  */
 
+/* Does the node give all columns of the node below, and all of its rows? */
 static bool
-gives_on(const Plan *plan)
+is_identity_projection(const Plan *plan)
 {
 	ListCell   *lc;
 	int			n = 0;
@@ -326,7 +288,7 @@ gives_on(const Plan *plan)
 }
 
 static bool
-is_small(const Limit *limit)
+is_small_limit(const Limit *limit)
 {
 	Const	   *count = (Const *) limit->limitCount;
 
@@ -339,15 +301,15 @@ is_small(const Limit *limit)
  * plan, when the batch does nothing that a skipped row should see.
  */
 static Plan *
-lift_over_limit(Limit *limit, int place)
+lift_over_limit(Limit *limit, BatchPlace place)
 {
 	Plan	   *over = &limit->plan;
 	Plan	   *batch = over->lefttree;
 
 	if (limit->limitOption != LIMIT_OPTION_COUNT)
 		return over;
-	if (IsA(batch, Gather) && mobilebert_is_batch_node(batch->lefttree) && gives_on(batch) &&
-		is_small(limit))
+	if (IsA(batch, Gather) && mobilebert_is_batch_node(batch->lefttree) &&
+		is_identity_projection(batch) && is_small_limit(limit))
 	{
 		over = batch;
 		batch = batch->lefttree;
@@ -357,13 +319,14 @@ lift_over_limit(Limit *limit, int place)
 		return &limit->plan;
 
 	over->lefttree = batch->lefttree;
-	over->targetlist = mobilebert_plan_references(OUTER_VAR, over->lefttree->targetlist);
+	over->targetlist = mobilebert_plan_references(OUTER_VAR,
+												  over->lefttree->targetlist);
 	if (over != &limit->plan)
-		limit->plan.targetlist = mobilebert_plan_references(OUTER_VAR, over->targetlist);
+		limit->plan.targetlist = mobilebert_plan_references(OUTER_VAR,
+															over->targetlist);
 	over = &limit->plan;
 	batch->lefttree = over;
-	batch->parallel_aware = (place & PLACE_WORKER) != 0;
-	linitial_int(((CustomScan *) batch)->custom_private) = wanted(place);
+	mobilebert_place_batch_node((CustomScan *) batch, place);
 	batch->parallel_safe = over->parallel_safe;
 	batch->plan_rows = over->plan_rows;
 	batch->startup_cost = over->startup_cost;
@@ -380,25 +343,30 @@ lift_over_limit(Limit *limit, int place)
  */
 
 /* What a node's place tells about its left and right children. */
-static int
-place_of_child(const Plan *plan, int place, bool right)
+static BatchPlace
+place_of_child(const Plan *plan, BatchPlace place, bool right)
 {
-	int			worker = place & PLACE_WORKER;
+	BatchPlace	child = {BATCH_WANTED_SOME, place.worker, false};
 
 	switch (nodeTag(plan))
 	{
 		case T_Gather:
 		case T_GatherMerge:
-			return PLACE_WORKER | (place & (PLACE_WHOLE | PLACE_ROOT));
+			child.wanted = place.wanted;
+			child.worker = true;
+			break;
 		case T_ModifyTable:
 		case T_Sort:
 		case T_Hash:
-			return PLACE_WHOLE | worker;
+			child.wanted = BATCH_WANTED_ALL;
+			break;
 		case T_Agg:
 			if (((const Agg *) plan)->aggstrategy == AGG_PLAIN ||
 				((const Agg *) plan)->aggstrategy == AGG_HASHED)
-				return PLACE_WHOLE | worker;
-			return place & ~PLACE_MARK;
+				child.wanted = BATCH_WANTED_ALL;
+			else
+				child.wanted = place.wanted;
+			break;
 		case T_Result:
 			return place;
 		case T_Append:
@@ -407,44 +375,46 @@ place_of_child(const Plan *plan, int place, bool right)
 		case T_LockRows:
 		case T_Unique:
 		case T_WindowAgg:
-			return place & ~PLACE_MARK;
+			child.wanted = place.wanted;
+			break;
 		case T_MergeJoin:
-			if (right && !((const MergeJoin *) plan)->skip_mark_restore)
-				return PLACE_MARK | worker;
-			return worker;
+			child.mark = right &&
+				!((const MergeJoin *) plan)->skip_mark_restore;
+			break;
 		default:
-			return worker;
+			break;
 	}
+	return child;
 }
 
 static void
-rewrite_list(Rewrite *r, List *plans, int place)
+rewrite_list(Rewrite *r, List *plans, BatchPlace place)
 {
 	ListCell   *lc;
 
 	foreach(lc, plans)
-		lfirst(lc) = rewrite(r, lfirst(lc), place);
+		lfirst(lc) = rewrite_plan(r, lfirst(lc), place);
 }
 
 static Plan *
-rewrite(Rewrite *r, Plan *plan, int place)
+rewrite_plan(Rewrite *r, Plan *plan, BatchPlace place)
 {
-	int			left;
+	BatchPlace	left;
 
 	if (plan == NULL || IsA(plan, CustomScan))
 		return plan;
 	check_stack_depth();
 	left = place_of_child(plan, place, false);
-	plan->lefttree = rewrite(r, plan->lefttree, left);
-	plan->righttree = rewrite(r, plan->righttree,
-							  place_of_child(plan, place, true));
+	plan->lefttree = rewrite_plan(r, plan->lefttree, left);
+	plan->righttree = rewrite_plan(r, plan->righttree,
+								   place_of_child(plan, place, true));
 	if (IsA(plan, Append))
 		rewrite_list(r, ((Append *) plan)->appendplans, left);
 	else if (IsA(plan, MergeAppend))
 		rewrite_list(r, ((MergeAppend *) plan)->mergeplans, left);
 	else if (IsA(plan, SubqueryScan))
 		((SubqueryScan *) plan)->subplan =
-			rewrite(r, ((SubqueryScan *) plan)->subplan, left);
+			rewrite_plan(r, ((SubqueryScan *) plan)->subplan, left);
 	else if (IsA(plan, Agg))
 		lift_aggregates(r, plan, left);
 #if PG_VERSION_NUM >= 150000
@@ -465,9 +435,11 @@ static bool
 rewrite_statement(PlannedStmt *stmt)
 {
 	Rewrite		r = {-1, stmt, false};
+	BatchPlace	root = {BATCH_WANTED_AS_ROOT, false, false};
+	BatchPlace	subplan = {BATCH_WANTED_SOME, false, false};
 
-	stmt->planTree = rewrite(&r, stmt->planTree, PLACE_ROOT);
-	rewrite_list(&r, stmt->subplans, 0);
+	stmt->planTree = rewrite_plan(&r, stmt->planTree, root);
+	rewrite_list(&r, stmt->subplans, subplan);
 	if (r.lifted)
 		stmt->jitFlags = PGJIT_NONE;
 	return r.lifted;
@@ -490,49 +462,51 @@ batch_planner(Query *parse, const char *query_string, int options,
 	return stmt;
 }
 
-/* Has a plan calls, but no node of ours?  A quick look before copying it. */
+/* Has an expression a call of a function that is gathered? */
 static bool
-expression_walker(Node *node, void *context)
+contain_call_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	return (IsA(node, FuncExpr) &&
 			mobilebert_batched_function(((FuncExpr *) node)->funcid) != NULL) ||
-		expression_tree_walker(node, expression_walker, context);
+		expression_tree_walker(node, contain_call_walker, context);
 }
 
+/* Is there such a call, or (then *batched) a batch node? */
 static bool
-plan_walker(Plan *plan, void *context)
+old_plan_walker(Plan *plan, void *context)
 {
-	bool	   *ours = context;
+	bool	   *batched = context;
 
 	check_stack_depth();
 	if (mobilebert_is_batch_node(plan))
-		*ours = true;
-	return *ours || expression_walker((Node *) plan->targetlist, NULL) ||
-		expression_walker((Node *) plan->qual, NULL) ||
+		*batched = true;
+	return *batched || contain_call_walker((Node *) plan->targetlist, NULL) ||
+		contain_call_walker((Node *) plan->qual, NULL) ||
 #if PG_VERSION_NUM >= 150000
 		(IsA(plan, ModifyTable) &&
-		 expression_walker((Node *) ((ModifyTable *) plan)->mergeActionLists,
-						   NULL)) ||
+		 contain_call_walker((Node *) ((ModifyTable *) plan)->mergeActionLists,
+							 NULL)) ||
 #endif
 		(is_join(plan) &&
-		 expression_walker((Node *) ((Join *) plan)->joinqual, NULL)) ||
-		plan_children(plan, plan_walker, context);
+		 contain_call_walker((Node *) ((Join *) plan)->joinqual, NULL)) ||
+		plan_tree_walker(plan, old_plan_walker, context);
 }
 
+/* Has a plan calls, but no batch node?  A quick look before copying it. */
 static bool
 is_old_plan(PlannedStmt *stmt)
 {
-	bool		ours = false;
+	bool		batched = false;
 	ListCell   *lc;
 
-	if (plan_walker(stmt->planTree, &ours))
-		return !ours;
+	if (old_plan_walker(stmt->planTree, &batched))
+		return !batched;
 	foreach(lc, stmt->subplans)
 	{
-		if (lfirst(lc) != NULL && plan_walker(lfirst(lc), &ours))
-			return !ours;
+		if (lfirst(lc) != NULL && old_plan_walker(lfirst(lc), &batched))
+			return !batched;
 	}
 	return false;
 }

@@ -33,11 +33,7 @@
  * Equal calls in the queue are one call with several rows.
  *
  * Depends on server/pg.h, server/guc.h, pass/calls.h, pass/truncation.h,
- * planner/batch_functions.h, access/xact.h, catalog/objectaccess.h,
- * catalog/pg_proc.h, common/hashfn.h, executor/executor.h, lib/ilist.h,
- * miscadmin.h, nodes/nodeFuncs.h, portability/instr_time.h, utils/acl.h,
- * utils/datum.h, utils/lsyscache.h, utils/memutils.h, utils/resowner.h,
- * lib/simplehash.h.
+ * planner/batch_functions.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -23,7 +23,7 @@
  * The node is parallel-aware below Gather only for its figures: each worker
  * keeps the sums of its own in shared memory after each row.
  *
- * Depends on server/pg.h, planner/batch_queue.h, planner/batch_scan.h.
+ * Depends on server/pg.h, planner/batch_queue.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,7 +54,7 @@ typedef struct BatchState
 {
 	CustomScanState css;		/* must be first */
 	BatchQueue *queue;
-	int			wanted;			/* BATCH_WANTED_... */
+	BatchWanted wanted;
 	int		   *sources;		/* of the columns of the scan slot */
 	ScanState  *table_scan;		/* whose table CURRENT OF may mean */
 
@@ -116,13 +116,15 @@ batch_begin(CustomScanState *node, EState *estate, int eflags)
 {
 	BatchState *state = (BatchState *) node;
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	List	   *sources = list_nth(plan->custom_private, BATCH_PRIVATE_SOURCES);
 	ListCell   *lc;
 	int			i = 0;
 
 	outerPlanState(node) = ExecInitNode(outerPlan(plan), estate, eflags);
-	state->wanted = list_nth_int(plan->custom_private, BATCH_PRIVATE_WANTED);
-	state->sources = palloc(list_length(plan->custom_private) * sizeof(int));
-	for_each_from(lc, plan->custom_private, BATCH_PRIVATE_HEAD)
+	state->wanted = intVal(list_nth(plan->custom_private,
+									BATCH_PRIVATE_WANTED));
+	state->sources = palloc(list_length(sources) * sizeof(int));
+	foreach(lc, sources)
 		state->sources[i++] = lfirst_int(lc);
 	state->table_scan = find_table_scan(outerPlanState(node));
 	if (state->table_scan != NULL)

@@ -7,10 +7,7 @@
  * agree on: its left tree gives "columns".  custom_scan_tlist describes the row
  * that its target list and qualification work on (INDEX_VAR): columns and
  * results of calls, in any order.  custom_exprs are the calls, FuncExprs over
- * OUTER_VAR.
- * custom_private is a list of integers, BATCH_PRIVATE_HEAD of them as below,
- * then one for each entry of custom_scan_tlist: k > 0 is column k of the left
- * tree, -k the result of call k, from 1.
+ * OUTER_VAR.  custom_private has the elements below.
  *
  * Depends on server/pg.h.
  *
@@ -24,20 +21,24 @@
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
 
-/* The first integers of custom_private. */
+/*
+ * Elements of custom_private.  An entry of the sources says where the entry of
+ * custom_scan_tlist comes from: k > 0 is column k of the left tree, -k the
+ * result of call k, from 1.
+ */
 enum
 {
-	BATCH_PRIVATE_WANTED,		/* one of the next */
-	BATCH_PRIVATE_HEAD
+	BATCH_PRIVATE_WANTED,		/* Integer, a BatchWanted */
+	BATCH_PRIVATE_SOURCES		/* list of integers */
 };
 
 /* How many of its rows will be asked for. */
-enum
+typedef enum BatchWanted
 {
-	BATCH_WANTED_SOME,			/* nobody knows */
+	BATCH_WANTED_SOME,			/* not known */
 	BATCH_WANTED_ALL,
 	BATCH_WANTED_AS_ROOT		/* all, when all of the statement's are */
-};
+} BatchWanted;
 
 extern const CustomScanMethods mobilebert_batch_methods;
 

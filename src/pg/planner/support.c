@@ -17,12 +17,7 @@
  * table's own parallel_workers is respected.
  *
  * Depends on server/pg.h, server/guc.h, models/model_cache.h,
- * models/registry.h, planner/batch_functions.h, access/detoast.h,
- * access/htup_details.h, catalog/pg_class.h, catalog/pg_proc.h,
- * catalog/pg_type.h, funcapi.h, nodes/nodeFuncs.h, nodes/pathnodes.h,
- * nodes/supportnodes.h, optimizer/cost.h, optimizer/optimizer.h,
- * optimizer/pathnode.h, optimizer/paths.h, parser/parsetree.h,
- * utils/builtins.h, utils/lsyscache.h, utils/syscache.h.
+ * models/registry.h, planner/batch_functions.h.
  *
  *-------------------------------------------------------------------------
  */
