@@ -4,39 +4,43 @@
  *	  CALL mobilebert.enrich(): fills a column of a table, a batch a
  *	  transaction.
  *
- * The walk.  Tables are read in ranges of blocks, in order, for rows whose
+ * The sweep.  Tables are read in ranges of blocks, in order, for rows whose
  * target is NULL; a range grows while it holds few of them.  What was found is
  * only a proposal: each batch locks those of its rows that still want to be
  * enriched and that nobody else holds (SKIP LOCKED), updates them and commits.
- * So any number of sessions may walk over the same table: who comes first
- * takes a batch, the others pass it over.  Nothing is remembered outside of
- * the table itself, so that a call that ended early, by whatever, is resumed
- * by calling again.
+ * So any number of sessions may sweep over the same table: who comes first
+ * takes a batch, the others skip it.  Nothing is remembered outside of the table
+ * itself, so that a call that ended early, by whatever, is resumed by calling
+ * again.
  *
- * Passes.  Concurrent updates move rows behind our back, and rows held by
- * others are passed over, so when a pass has found something there is another
- * one, up to PASSES.  A later pass must not try again what stayed NULL because
- * it failed or because the expression gave NULL: those rows are kept in
- * "tried" (up to TRIED_ROWS of them; with more, there is one pass only).
+ * Further sweeps.  Concurrent updates move rows to where the sweep has been, and
+ * rows held by others are skipped, so when a sweep has found something there is
+ * another one, up to MAX_SWEEPS.  A later sweep must not try again what stayed
+ * NULL because it failed or because the expression gave NULL: those rows are
+ * kept in "tried" (up to MAX_TRIED_ROWS of them; with more, there is one sweep
+ * only).
  *
  * Failures.  A batch runs in a subtransaction.  When it fails it is halved
- * until single rows fail; those are noted and passed over.  Errors that are
- * not the fault of a row end the call, and so does an error of the kind that
- * hits all rows alike (no such function, model or right) when it has hit every
- * row of a batch.  Serialization failures, deadlocks and lock timeouts are tried
- * again.
+ * until single rows fail; those are noted and skipped.  Errors that are not the
+ * fault of a row end the call, and so does an error of the kind that hits all
+ * rows alike (no such function, model or right) when it has hit every row of a
+ * batch.  Serialization failures, deadlocks and lock timeouts are tried again.
  *
  * Transactions are READ COMMITTED, so that each batch sees what others did.
  * Deferred constraints are checked at once, for the sake of finding the row
  * that violates them.
  *
- * Depends on server/pg.h, server/options.h, enrich/enrich.h.
+ * Start with mobilebert_enrich() at the end of the file, and go up.
+ *
+ * Depends on server/pg.h, server/options.h, enrich/enrich_progress.h,
+ * enrich/enrich_statement.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/options.h"
-#include "enrich/enrich.h"
+#include "enrich/enrich_progress.h"
+#include "enrich/enrich_statement.h"
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -57,16 +61,35 @@
 
 PG_FUNCTION_INFO_V1(mobilebert_enrich);
 
-#define PASSES 3
-#define TRIED_ROWS 1000000		/* some 40 MB */
+#define MAX_SWEEPS 3
+#define MAX_TRIED_ROWS 1000000	/* some 40 MB */
+#define TRIED_ROOM 256			/* to begin with; it grows */
 
-/* A range of blocks: its first width, and how many rows to take from one. */
+/*
+ * A range of blocks: its first width, how many rows to take from one, and how
+ * few of them let it grow.
+ */
 #define RANGE_BLOCKS 64
 #define RANGE_ROWS 100000
+#define RANGE_FEW_ROWS (RANGE_ROWS / 4)
 
-#define BATCH_ROWS_MAX 100000	/* what fits in one statement's text */
-#define RETRIES 5
-#define NOTICE_SECONDS 10
+#define DEFAULT_BATCH_ROWS 1000 /* for NULL; as in the SQL script */
+#define MAX_BATCH_ROWS 100000	/* what fits in one statement's text */
+#define MAX_TRIES 5				/* of a batch */
+#define NOTICE_MILLISECONDS 10000
+
+/* The arguments of enrich(). */
+enum
+{
+	ARGUMENT_RELATION,
+	ARGUMENT_TARGET,
+	ARGUMENT_EXPRESSION,
+	ARGUMENT_FILTER,
+	ARGUMENT_BATCH_ROWS,
+	ARGUMENT_ERROR_COLUMN,
+	ARGUMENT_MAX_ROWS,
+	ARGUMENT_ROWS_PER_SECOND
+};
 
 /* A row that was tried and is still NULL; no padding: hashed as bytes. */
 typedef struct TriedRow
@@ -87,10 +110,10 @@ typedef struct Enrich
 	TimestampTz noticed_at;		/* last NOTICE */
 	HTAB	   *tried;			/* of TriedRow; NULL: there were too many */
 
-	MemoryContext range_context;	/* the walk's, reset for each range */
+	MemoryContext range_context;	/* the sweep's, reset for each range */
 	MemoryContext batch_context;	/* reset for each batch */
 
-	/* of the batch at hand */
+	/* of the current batch */
 	int64		nulls;			/* rows that stayed NULL, in one attempt */
 	ErrorData  *general;		/* an error that may hit all rows alike */
 	int64		generals;		/* rows that failed in such a way */
@@ -107,12 +130,6 @@ typedef enum Outcome
 /*
  * Arguments
  */
-
-static char *
-name_argument(FunctionCallInfo fcinfo, int n)
-{
-	return NameStr(*PG_GETARG_NAME(n));
-}
 
 static void
 require_argument(FunctionCallInfo fcinfo, int n, const char *name)
@@ -142,31 +159,35 @@ check_relation(Oid relation)
 static void
 read_job(EnrichJob *job, FunctionCallInfo fcinfo)
 {
-	require_argument(fcinfo, 0, "relation");
-	require_argument(fcinfo, 1, "target");
-	require_argument(fcinfo, 2, "expression");
-	job->relation = PG_GETARG_OID(0);
+	const char *target;
+
+	require_argument(fcinfo, ARGUMENT_RELATION, "relation");
+	require_argument(fcinfo, ARGUMENT_TARGET, "target");
+	require_argument(fcinfo, ARGUMENT_EXPRESSION, "expression");
+	job->relation = PG_GETARG_OID(ARGUMENT_RELATION);
 	check_relation(job->relation);
-	job->attnum = enrich_column(job->relation, name_argument(fcinfo, 1));
-	job->target = pstrdup(quote_identifier(name_argument(fcinfo, 1)));
-	job->expression = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	target = NameStr(*PG_GETARG_NAME(ARGUMENT_TARGET));
+	job->attnum = enrich_column(job->relation, target);
+	job->target = pstrdup(quote_identifier(target));
+	job->expression = text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_EXPRESSION));
 	enrich_check_expression("expression", job->expression);
-	if (!PG_ARGISNULL(3))
+	if (!PG_ARGISNULL(ARGUMENT_FILTER))
 	{
-		job->filter = text_to_cstring(PG_GETARG_TEXT_PP(3));
+		job->filter = text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_FILTER));
 		enrich_check_expression("filter", job->filter);
 	}
-	if (!PG_ARGISNULL(5))
+	if (!PG_ARGISNULL(ARGUMENT_ERROR_COLUMN))
 	{
-		if (enrich_column(job->relation, name_argument(fcinfo, 5)) ==
-			job->attnum)
+		const char *column = NameStr(*PG_GETARG_NAME(ARGUMENT_ERROR_COLUMN));
+
+		if (enrich_column(job->relation, column) == job->attnum)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("target and error_column must be two columns")));
-		job->error_column = pstrdup(quote_identifier(name_argument(fcinfo, 5)));
+		job->error_column = pstrdup(quote_identifier(column));
 	}
 	job->key = enrich_key_columns(job->relation);
-	job->family =
+	job->several_tables =
 		get_rel_relkind(job->relation) == RELKIND_PARTITIONED_TABLE ||
 		has_subclass(job->relation);
 }
@@ -174,23 +195,26 @@ read_job(EnrichJob *job, FunctionCallInfo fcinfo)
 static void
 read_limits(Enrich *e, FunctionCallInfo fcinfo)
 {
-	e->batch_rows = ARG_INT(4, 1000);
-	if (e->batch_rows < 1 || e->batch_rows > BATCH_ROWS_MAX)
+	e->batch_rows = ARG_INT(ARGUMENT_BATCH_ROWS, DEFAULT_BATCH_ROWS);
+	if (e->batch_rows < 1 || e->batch_rows > MAX_BATCH_ROWS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"batch_rows\": %d",
 						e->batch_rows),
 				 errdetail("Legal values are integers from 1 to %d.",
-						   BATCH_ROWS_MAX)));
-	e->max_rows = PG_ARGISNULL(6) ? PG_INT64_MAX : PG_GETARG_INT64(6);
+						   MAX_BATCH_ROWS)));
+	e->max_rows = PG_ARGISNULL(ARGUMENT_MAX_ROWS) ? PG_INT64_MAX :
+		PG_GETARG_INT64(ARGUMENT_MAX_ROWS);
 	if (e->max_rows < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"max_rows\": " INT64_FORMAT,
 						e->max_rows),
 				 errdetail("Legal values are integers from 0.")));
-	e->rows_per_second = PG_ARGISNULL(7) ? 0 : PG_GETARG_FLOAT4(7);
-	if (!PG_ARGISNULL(7) && !(e->rows_per_second > 0))
+	e->rows_per_second = PG_ARGISNULL(ARGUMENT_ROWS_PER_SECOND) ? 0 :
+		PG_GETARG_FLOAT4(ARGUMENT_ROWS_PER_SECOND);
+	if (!PG_ARGISNULL(ARGUMENT_ROWS_PER_SECOND) &&
+		!(e->rows_per_second > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"rows_per_second\": %g",
@@ -224,7 +248,7 @@ tried_make(Enrich *e)
 	control.keysize = sizeof(TriedRow);
 	control.entrysize = sizeof(TriedRow);
 	control.hcxt = CurrentMemoryContext;
-	e->tried = hash_create("mobilebert tried rows", 256, &control,
+	e->tried = hash_create("mobilebert tried rows", TRIED_ROOM, &control,
 						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
@@ -236,7 +260,7 @@ tried_add(Enrich *e, Oid relid, ItemPointer tid)
 	if (e->tried == NULL)
 		return;
 	(void) hash_search(e->tried, &key, HASH_ENTER, NULL);
-	if (hash_get_num_entries(e->tried) > TRIED_ROWS)
+	if (hash_get_num_entries(e->tried) > MAX_TRIED_ROWS)
 	{
 		hash_destroy(e->tried);
 		e->tried = NULL;
@@ -466,11 +490,11 @@ report(Enrich *e)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	enrich_progress_show(&e->progress, &e->job);
-	if (TimestampDifferenceExceeds(e->noticed_at, now, NOTICE_SECONDS * 1000))
+	enrich_progress_show(&e->progress);
+	if (TimestampDifferenceExceeds(e->noticed_at, now, NOTICE_MILLISECONDS))
 	{
 		e->noticed_at = now;
-		enrich_progress_notice(&e->progress, &e->job);
+		enrich_progress_notice(&e->progress);
 	}
 }
 
@@ -492,7 +516,7 @@ enrich_batch(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 		MemoryContextSwitchTo(e->batch_context);
 		if (enrich_rows(e, leaf, rows, from, to) == OUTCOME_DONE)
 			break;
-		if (++tries == RETRIES)
+		if (++tries == MAX_TRIES)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not enrich a batch of \"%s\" because of concurrent changes",
@@ -513,7 +537,7 @@ enrich_batch(Enrich *e, const EnrichLeaf *leaf, const EnrichRows *rows,
 }
 
 /*
- * The walk
+ * The sweep
  */
 
 static int64
@@ -557,7 +581,7 @@ enrich_leaf(Enrich *e, const EnrichLeaf *leaf)
 			width /= 2;			/* the same again, but less */
 		else
 		{
-			if (rows.count < RANGE_ROWS / 4 && width <= blocks / 2)
+			if (rows.count < RANGE_FEW_ROWS && width <= blocks / 2)
 				width *= 2;
 			tried_remove(e, leaf, &rows);
 			enrich_found(e, leaf, &rows);
@@ -568,16 +592,16 @@ enrich_leaf(Enrich *e, const EnrichLeaf *leaf)
 	MemoryContextSwitchTo(old);
 }
 
-/* Returns whether another pass may find something. */
+/* Returns whether another sweep may find something. */
 static bool
-enrich_pass(Enrich *e)
+enrich_sweep(Enrich *e)
 {
 	EnrichProgress before = e->progress;
 	EnrichLeaf *leaves;
 	int			count;
 	int			i;
 
-	e->progress.pass++;
+	e->progress.sweep++;
 	e->progress.left = 0;
 	leaves = enrich_leaves(&e->job, &count);
 	for (i = 0; i < count && rows_to_go(e) > 0; i++)
@@ -615,7 +639,7 @@ mobilebert_enrich(PG_FUNCTION_ARGS)
 	e = palloc0(sizeof(Enrich));
 	read_job(&e->job, fcinfo);
 	read_limits(e, fcinfo);
-	enrich_rehearse(&e->job);
+	enrich_check_statements(&e->job);
 	e->range_context = AllocSetContextCreate(CurrentMemoryContext,
 											 "mobilebert enrich range",
 											 ALLOCSET_DEFAULT_SIZES);
@@ -626,12 +650,14 @@ mobilebert_enrich(PG_FUNCTION_ARGS)
 
 	commit();
 	e->progress.total = Min(enrich_count(&e->job), e->max_rows);
+	e->progress.relation = e->job.relation;
+	e->progress.attnum = e->job.attnum;
 	e->progress.started_at = GetCurrentTimestamp();
 	e->noticed_at = e->progress.started_at;
 	report(e);
-	while (e->progress.pass < PASSES && enrich_pass(e))
+	while (e->progress.sweep < MAX_SWEEPS && enrich_sweep(e))
 		CHECK_FOR_INTERRUPTS();
-	enrich_progress_summary(&e->progress, &e->job);
+	enrich_progress_summary(&e->progress);
 	enrich_progress_end();
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");

@@ -10,15 +10,15 @@
  * backend whatever ends it, and is read without waiting.  The end of a failed
  * (sub)transaction clears it, so it is shown anew after each batch.  Like the
  * views of the server it is empty when track_activities is off, and shows
- * sessions of other roles only to who may read all statistics.
+ * sessions of other roles only to those who may read all statistics.
  *
- * Depends on server/pg.h, server/options.h, enrich/enrich.h.
+ * Depends on server/pg.h, server/options.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/options.h"
-#include "enrich/enrich.h"
+#include "enrich/enrich_progress.h"
 
 #include "catalog/pg_authid.h"
 #include "funcapi.h"
@@ -45,7 +45,7 @@ enum
 	PROGRESS_FAILED,
 	PROGRESS_LEFT,
 	PROGRESS_BATCHES,
-	PROGRESS_PASS,
+	PROGRESS_SWEEP,
 	PROGRESS_FIGURES
 };
 
@@ -71,7 +71,7 @@ enum
 };
 
 void
-enrich_progress_show(const EnrichProgress *progress, const EnrichJob *job)
+enrich_progress_show(const EnrichProgress *progress)
 {
 	int			index[PROGRESS_FIGURES];
 	int64		figures[PROGRESS_FIGURES];
@@ -81,7 +81,7 @@ enrich_progress_show(const EnrichProgress *progress, const EnrichJob *job)
 		return;
 	for (i = 0; i < PROGRESS_FIGURES; i++)
 		index[i] = i;
-	figures[PROGRESS_ATTNUM] = job->attnum;
+	figures[PROGRESS_ATTNUM] = progress->attnum;
 	figures[PROGRESS_STARTED_AT] = progress->started_at;
 	figures[PROGRESS_TOTAL] = progress->total;
 	figures[PROGRESS_DONE] = progress->done;
@@ -89,9 +89,10 @@ enrich_progress_show(const EnrichProgress *progress, const EnrichJob *job)
 	figures[PROGRESS_FAILED] = progress->failed;
 	figures[PROGRESS_LEFT] = progress->left;
 	figures[PROGRESS_BATCHES] = progress->batches;
-	figures[PROGRESS_PASS] = progress->pass;
+	figures[PROGRESS_SWEEP] = progress->sweep;
 	if (MyBEEntry->st_progress_command != PROGRESS_COMMAND_ENRICH)
-		pgstat_progress_start_command(PROGRESS_COMMAND_ENRICH, job->relation);
+		pgstat_progress_start_command(PROGRESS_COMMAND_ENRICH,
+									  progress->relation);
 	pgstat_progress_update_multi_param(PROGRESS_FIGURES, index, figures);
 }
 
@@ -131,35 +132,36 @@ duration(double seconds)
 {
 	int64		s = (int64) (seconds + 0.5);
 
-	if (s < 60)
+	if (s < SECS_PER_MINUTE)
 		return psprintf(INT64_FORMAT " s", s);
-	if (s < 3600)
-		return psprintf(INT64_FORMAT " min " INT64_FORMAT " s", s / 60, s % 60);
-	return psprintf(INT64_FORMAT " h " INT64_FORMAT " min", s / 3600,
-					s % 3600 / 60);
+	if (s < SECS_PER_HOUR)
+		return psprintf(INT64_FORMAT " min " INT64_FORMAT " s",
+						s / SECS_PER_MINUTE, s % SECS_PER_MINUTE);
+	return psprintf(INT64_FORMAT " h " INT64_FORMAT " min",
+					s / SECS_PER_HOUR, s % SECS_PER_HOUR / SECS_PER_MINUTE);
 }
 
 void
-enrich_progress_notice(const EnrichProgress *p, const EnrichJob *job)
+enrich_progress_notice(const EnrichProgress *p)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	double		left = seconds_left(p, now);
 
 	ereport(NOTICE,
 			(errmsg("enriched " INT64_FORMAT " of " INT64_FORMAT " rows of \"%s\", %.0f rows a second, %s left",
-					p->done, p->total, get_rel_name(job->relation),
+					p->done, p->total, get_rel_name(p->relation),
 					rate_of(p, now), left < 0 ? "unknown time" :
 					duration(left))));
 }
 
 void
-enrich_progress_summary(const EnrichProgress *p, const EnrichJob *job)
+enrich_progress_summary(const EnrichProgress *p)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
 	ereport(NOTICE,
 			(errmsg("enriched " INT64_FORMAT " rows of \"%s\" in %s, %.0f rows a second; " INT64_FORMAT " stay NULL, " INT64_FORMAT " failed, " INT64_FORMAT " left to other sessions",
-					p->done, get_rel_name(job->relation),
+					p->done, get_rel_name(p->relation),
 					duration((double) (now - p->started_at) / USECS_PER_SEC),
 					rate_of(p, now), p->nulls, p->failed, p->left)));
 }
@@ -200,7 +202,7 @@ put_progress(ReturnSetInfo *rsinfo, const PgBackendStatus *status)
 		ObjectIdGetDatum(status->st_progress_command_target);
 	values[COLUMN_ATTNUM] = Int16GetDatum((int16) figures[PROGRESS_ATTNUM]);
 	values[COLUMN_STARTED_AT] = TimestampTzGetDatum(p.started_at);
-	values[COLUMN_PASS] = Int32GetDatum((int32) figures[PROGRESS_PASS]);
+	values[COLUMN_PASS] = Int32GetDatum((int32) figures[PROGRESS_SWEEP]);
 	values[COLUMN_BATCHES] = Int64GetDatum(figures[PROGRESS_BATCHES]);
 	values[COLUMN_TOTAL] = Int64GetDatum(p.total);
 	values[COLUMN_DONE] = Int64GetDatum(p.done);

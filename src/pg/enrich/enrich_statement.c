@@ -6,24 +6,24 @@
  * All are made for the moment: the relation's name is looked up by its OID
  * each time, and places of rows stand in the text as constants, so that no
  * parameter can be mixed up with one in the caller's expression, and the
- * planner sees how many rows there are.  What we write is qualified with
+ * planner sees how many rows there are.  What is added here is qualified with
  * pg_catalog; the caller's expression and filter mean what they mean in the
  * caller's search_path.  They are checked to be expressions by themselves, and
- * stand in parentheses with a line break behind, for the sake of comments.
+ * stand in parentheses with a line break after them, for the sake of comments.
  *
  * The relation is always named as the caller named it, never a partition of
  * it: so the caller's rights on it, its policies and its statement triggers
  * count, and nothing else.  A row is known by table and ctid.
  *
  * Locks are FOR NO KEY UPDATE, what an UPDATE takes itself: FOR UPDATE would
- * pass over rows that a foreign key check of somebody else holds.
+ * skip rows that a foreign key check of somebody else holds.
  *
- * Depends on server/pg.h, enrich/enrich.h.
+ * Depends on server/pg.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
-#include "enrich/enrich.h"
+#include "enrich/enrich_statement.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -47,16 +47,8 @@
 /* Rows taken from a cursor at a time. */
 #define FETCH_ROWS 1000
 
-static bool is_expression(const List *parsed);
-static char *relation_name(const EnrichJob *job);
-static void append_wanted(StringInfo sql, const EnrichJob *job);
-static void append_leaf(StringInfo sql, const EnrichJob *job,
-						const EnrichLeaf *leaf);
-static void append_tids(StringInfo sql, const EnrichJob *job,
-						const EnrichLeaf *leaf, const ItemPointerData *tids,
-						int count);
-static uint64 execute(const char *sql, int expected);
-static Datum single_value(const char *sql, bool *null);
+/* Rows that a list has room for at first; it grows. */
+#define ROWS_ROOM 256
 
 /*
  * Arguments
@@ -85,7 +77,7 @@ is_expression(const List *parsed)
 	return column->name == NULL;
 }
 
-/* A position in our statement is none in the client's. */
+/* A position in this statement is none in the client's. */
 static void
 expression_error(void *sql)
 {
@@ -198,7 +190,7 @@ append_wanted(StringInfo sql, const EnrichJob *job)
 static void
 append_leaf(StringInfo sql, const EnrichJob *job, const EnrichLeaf *leaf)
 {
-	if (!job->family)
+	if (!job->several_tables)
 		return;
 	appendStringInfo(sql, " AND tableoid OPERATOR(pg_catalog.=) '%u'::pg_catalog.oid",
 					 leaf->relid);
@@ -257,12 +249,12 @@ single_value(const char *sql, bool *null)
 	return value;
 }
 
-void
-enrich_rows_add(EnrichRows *rows, ItemPointer tid)
+static void
+add_row(EnrichRows *rows, ItemPointer tid)
 {
 	if (rows->tids == NULL)
 	{
-		rows->room = 256;
+		rows->room = ROWS_ROOM;
 		rows->tids = MemoryContextAlloc(rows->context,
 										rows->room * sizeof(ItemPointerData));
 	}
@@ -273,6 +265,23 @@ enrich_rows_add(EnrichRows *rows, ItemPointer tid)
 								   rows->room * sizeof(ItemPointerData));
 	}
 	rows->tids[rows->count++] = *tid;
+}
+
+/* Add the rows whose ctids a statement gave. */
+static void
+add_result(EnrichRows *rows)
+{
+	uint64		i;
+
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		null;
+		Datum		tid = SPI_getbinval(SPI_tuptable->vals[i],
+										SPI_tuptable->tupdesc, 1, &null);
+
+		add_row(rows, (ItemPointer) DatumGetPointer(tid));
+	}
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /*
@@ -343,7 +352,7 @@ note_statement(const EnrichJob *job, const EnrichLeaf *leaf, ItemPointer tid,
 }
 
 void
-enrich_rehearse(const EnrichJob *job)
+enrich_check_statements(const EnrichJob *job)
 {
 	EnrichLeaf	leaf = {job->relation, false, NULL};
 	ItemPointerData tid;
@@ -378,14 +387,14 @@ partition_constraint(Oid relid)
 EnrichLeaf *
 enrich_leaves(const EnrichJob *job, int *count)
 {
-	List	   *family;
+	List	   *tables;
 	ListCell   *cell;
 	EnrichLeaf *leaves;
 
-	family = find_all_inheritors(job->relation, AccessShareLock, NULL);
-	leaves = palloc(list_length(family) * sizeof(EnrichLeaf));
+	tables = find_all_inheritors(job->relation, AccessShareLock, NULL);
+	leaves = palloc(list_length(tables) * sizeof(EnrichLeaf));
 	*count = 0;
-	foreach(cell, family)
+	foreach(cell, tables)
 	{
 		char		kind = get_rel_relkind(lfirst_oid(cell));
 
@@ -469,8 +478,6 @@ enrich_find(const EnrichJob *job, const EnrichLeaf *leaf, BlockNumber start,
 									   0, NULL, NULL, NULL, false, 0);
 	for (;;)
 	{
-		uint64		i;
-
 		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
 		if (SPI_processed == 0)
@@ -478,15 +485,7 @@ enrich_find(const EnrichJob *job, const EnrichLeaf *leaf, BlockNumber start,
 		all = SPI_processed <= (uint64) (limit - rows->count);
 		if (!all)
 			break;
-		for (i = 0; i < SPI_processed; i++)
-		{
-			bool		null;
-			Datum		tid = SPI_getbinval(SPI_tuptable->vals[i],
-											SPI_tuptable->tupdesc, 1, &null);
-
-			enrich_rows_add(rows, (ItemPointer) DatumGetPointer(tid));
-		}
-		SPI_freetuptable(SPI_tuptable);
+		add_result(rows);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	SPI_cursor_close(portal);
@@ -498,19 +497,9 @@ void
 enrich_lock(const EnrichJob *job, const EnrichLeaf *leaf,
 			const EnrichRows *rows, int from, int to, EnrichRows *locked)
 {
-	uint64		i;
-
 	(void) execute(lock_statement(job, leaf, rows->tids + from, to - from),
 				   SPI_OK_SELECT);
-	for (i = 0; i < SPI_processed; i++)
-	{
-		bool		null;
-		Datum		tid = SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 1, &null);
-
-		enrich_rows_add(locked, (ItemPointer) DatumGetPointer(tid));
-	}
-	SPI_freetuptable(SPI_tuptable);
+	add_result(locked);
 }
 
 int64

@@ -1,18 +1,16 @@
 /*-------------------------------------------------------------------------
  *
- * enrich.h
- *	  What the files of mobilebert.enrich() share.
+ * enrich_statement.h
+ *	  The SQL statements of mobilebert.enrich().
  *
- *	  enrich.c				the call: walk over the table, batches, failures
- *	  enrich_statement.c	the SQL statements that a batch consists of
- *	  enrich_progress.c		what other sessions see, NOTICE lines
+ * Depends on server/pg.h.
  *
  * Depends on server/pg.h.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MOBILEBERT_ENRICH_H
-#define MOBILEBERT_ENRICH_H
+#ifndef MOBILEBERT_ENRICH_STATEMENT_H
+#define MOBILEBERT_ENRICH_STATEMENT_H
 
 #include "server/pg.h"
 
@@ -20,10 +18,6 @@
 #include "storage/block.h"
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
-
-/*
- * enrich_statement.c
- */
 
 /* A table with rows: the relation itself, a partition or a child. */
 typedef struct EnrichLeaf
@@ -44,7 +38,7 @@ typedef struct EnrichJob
 	char	   *filter;			/* NULL: none */
 	char	   *key;			/* "a, b": quoted columns of the primary key that
 								 * may be read; NULL: there are none */
-	bool		family;			/* relation may have rows in several tables */
+	bool		several_tables; /* relation may have rows in more than one */
 } EnrichJob;
 
 /* Rows of one leaf. */
@@ -56,8 +50,6 @@ typedef struct EnrichRows
 	int			room;
 } EnrichRows;
 
-extern void enrich_rows_add(EnrichRows *rows, ItemPointer tid);
-
 /* Error unless text is one expression, as would stand in a select list. */
 extern void enrich_check_expression(const char *argument, const char *text);
 
@@ -68,12 +60,12 @@ extern AttrNumber enrich_column(Oid relation, const char *name);
 extern char *enrich_key_columns(Oid relation);
 
 /* Plans every statement once: errors that all rows would have come now. */
-extern void enrich_rehearse(const EnrichJob *job);
+extern void enrich_check_statements(const EnrichJob *job);
 
 /* The relation's tables with rows, palloc'd. */
 extern EnrichLeaf *enrich_leaves(const EnrichJob *job, int *count);
 
-/* Blocks of a leaf now. */
+/* Blocks that a leaf has now. */
 extern BlockNumber enrich_blocks(const EnrichJob *job, const EnrichLeaf *leaf);
 
 /* Rows to be enriched. */
@@ -113,37 +105,4 @@ extern void enrich_note(const EnrichJob *job, const EnrichLeaf *leaf,
 extern char *enrich_row_name(const EnrichJob *job, const EnrichLeaf *leaf,
 							 ItemPointer tid);
 
-/*
- * enrich_progress.c
- */
-typedef struct EnrichProgress
-{
-	TimestampTz started_at;
-	int64		total;			/* rows to be enriched when the call began */
-	int64		done;			/* rows enriched */
-	int64		nulls;			/* rows that stay NULL, without an error */
-	int64		failed;			/* rows noted as failed */
-	int64		left;			/* rows found, but held or changed by others */
-	int64		batches;
-	int64		pass;			/* over the table, from 1 */
-} EnrichProgress;
-
-/* Rows that were computed, whatever came of it. */
-static inline int64
-enrich_progress_tried(const EnrichProgress *progress)
-{
-	return progress->done + progress->nulls + progress->failed;
-}
-
-/* Show it in mobilebert.enrichment_progress. */
-extern void enrich_progress_show(const EnrichProgress *progress,
-								 const EnrichJob *job);
-extern void enrich_progress_end(void);
-
-/* NOTICE lines: underway, and at the end. */
-extern void enrich_progress_notice(const EnrichProgress *progress,
-								   const EnrichJob *job);
-extern void enrich_progress_summary(const EnrichProgress *progress,
-									const EnrichJob *job);
-
-#endif							/* MOBILEBERT_ENRICH_H */
+#endif							/* MOBILEBERT_ENRICH_STATEMENT_H */
