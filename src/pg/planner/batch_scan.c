@@ -39,6 +39,7 @@
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "storage/shm_toc.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"

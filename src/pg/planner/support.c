@@ -16,6 +16,8 @@
  * parallel scan where calls are worth it, and the costs decide as always.  A
  * table's own parallel_workers is respected.
  *
+ * Start with mobilebert_support(), and for scans with parallel_scan().
+ *
  * Depends on server/pg.h, server/guc.h, models/model_cache.h,
  * models/registry.h, planner/batch_functions.h.
  *
@@ -57,9 +59,12 @@ PG_FUNCTION_INFO_V1(mobilebert_support);
 /* A result found in the session's cache, in operators. */
 #define CACHED_OPERATORS 50.0
 
-/* Characters of English text to a token, and tokens of a text unknown. */
+/* Bytes of English text to a token, tokens around it ([CLS] and [SEP]) ... */
 #define BYTES_PER_TOKEN 4.5
-#define TOKENS_UNKNOWN 32.0
+#define TEMPLATE_TOKENS 2
+
+/* ... and tokens of a text of which nothing is known. */
+#define UNKNOWN_TOKENS 32.0
 
 /* What a worker should have to do at least, in units of parallel_setup_cost. */
 #define WORKER_SETUPS 10.0
@@ -95,7 +100,8 @@ tokens_of(PlannerInfo *root, Node *argument)
 				bytes = get_attavgwidth(rte->relid, var->varattno);
 		}
 	}
-	return bytes > 0 ? bytes / BYTES_PER_TOKEN + 2 : TOKENS_UNKNOWN;
+	return bytes > 0 ? bytes / BYTES_PER_TOKEN + TEMPLATE_TOKENS :
+		UNKNOWN_TOKENS;
 }
 
 /* Which argument is named "model"; -1 when the function has none. */
