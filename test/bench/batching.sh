@@ -8,7 +8,7 @@
 #
 # MODEL is a registered model; its vocabulary should be English.  ROWS texts of
 # each kind, default 20000, and ROUNDS rounds, default 3.  The connection is
-# taken from PGHOST and its kin; everything goes to schema batching_bench, which
+# taken from PGHOST and the like; everything goes to schema batching_bench, which
 # is dropped in the end.
 #
 #	short	texts of 6 to 16 tokens

@@ -12,7 +12,7 @@
 # median rates in rows a second and the median of the ratios of neighbours in
 # time: 1 is the rate of the SELECT, and writing costs what is below 1.
 #
-# The connection is taken from PGHOST and its kin.
+# The connection is taken from PGHOST and the like.
 #
 #-------------------------------------------------------------------------
 set -eu

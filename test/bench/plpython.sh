@@ -12,7 +12,7 @@
 # for the server's Python.  Both must be readable for the server, which needs
 # plpython3u, and the model minilm registered.  ROWS texts, default 1000, of
 # 6 to 60 tokens, ROUNDS rounds, default 5, row by row for Python, in one
-# process for both.  The connection is taken from PGHOST and its kin, and must
+# process for both.  The connection is taken from PGHOST and the like, and must
 # lead to this machine; everything goes to schema plpython_bench and the model
 # minilm_bench_int8, which are dropped in the end.
 #

@@ -9,7 +9,7 @@
 # DATA holds stsb/stsb-en-{dev,test}.csv (sentence1, sentence2, score) and
 # cranfield/cran.all.1400.xml, cran.qry.xml, cranqrel.trec.txt.  MODEL is a
 # registered model, default minilm.  The connection is taken from PGHOST and
-# its kin; everything goes to temporary tables.
+# the like; everything goes to temporary tables.
 #
 # STS-B: Spearman's correlation of cosine similarity and gold score.
 # Cranfield: nDCG@10 over the queries with a relevant document, binary gain;

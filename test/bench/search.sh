@@ -13,7 +13,7 @@
 # the model minilm has to compute first.  Printed are medians in milliseconds and
 # the median of the ratios of neighbours in time: above 1, pgvector took longer.
 #
-# The connection is taken from PGHOST and its kin.  The server needs both
+# The connection is taken from PGHOST and the like.  The server needs both
 # extensions, and shared_buffers for both tables (4 GB for a million rows), or
 # the kernel's cache is measured as well.
 #

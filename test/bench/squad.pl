@@ -11,7 +11,7 @@
 # squad_groundtruth.tfrecord (contexts and gold answers).  MODEL is a registered
 # model with a question-answering head; further arguments are options of
 # mobilebert.best_answer as they stand in SQL, such as "doc_stride => 32".  The
-# connection is taken from PGHOST and its kin; the server has to run on this
+# connection is taken from PGHOST and the like; the server has to run on this
 # machine, since the memory of its process is read from /proc.
 #
 # Prints how long the statement took, the backend's memory while it ran (its

@@ -45,7 +45,7 @@ sub digest
 	return "SELECT md5(string_agg(id || v::text, ' ' ORDER BY id)) FROM ($query) AS q";
 }
 
-# A figure of the node, from the lines of EXPLAIN ANALYZE.
+# A figure of the batch node, from the lines of EXPLAIN ANALYZE.
 sub figure
 {
 	my ($lines, $name) = @_;

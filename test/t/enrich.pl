@@ -220,13 +220,13 @@ is( value(
 	"$rows|$rows|0|t",
 	'concurrent updates, deletes, inserts and locks');
 
-# rows held all the time are passed over, and others are not
+# rows held all the time are skipped, and others are not
 fill();
 ask($sessions[0], 'BEGIN; SELECT count(*) FROM (SELECT FROM note WHERE id % 10 = 0 FOR UPDATE) t');
 my ($status, $out, $error) = $node->psql('postgres', $call);
 like($error, qr/0 failed, 300 left to other sessions/, 'held rows are counted');
 is(value($node, 'SELECT count(*), min(id % 10) FROM note WHERE v IS NULL'),
-	'300|0', 'and passed over');
+	'300|0', 'and skipped');
 ask($sessions[0], 'COMMIT');
 # a foreign key check does not count as holding
 value($node, 'CREATE TABLE remark (note_id int REFERENCES note)');
