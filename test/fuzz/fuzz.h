@@ -4,7 +4,7 @@
  *	  What the fuzz targets share.
  *
  * A target is one function, libFuzzer's LLVMFuzzerTestOneInput().  It is linked
- * with clang's -fsanitize=fuzzer, or with driver.c where that is not at hand;
+ * with clang's -fsanitize=fuzzer, or with driver.c where that is missing;
  * both take the same arguments:
  *
  *	fuzz_json -runs=100000 -seed=1 corpus/json
@@ -12,7 +12,7 @@
  * A target does not only wait for a crash: CHECK() names what has to hold for
  * every input, and ends the program when it does not.
  *
- * Depends on the engine's headers.
+ * Depends on base/arena.h, base/utf8.h.
  *
  *-------------------------------------------------------------------------
  */

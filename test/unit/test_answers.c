@@ -35,7 +35,7 @@ random_number(void)
 	return seed >> 16;
 }
 
-/* A window with room for its arrays, and its logits. */
+/* A window with its arrays, and its logits. */
 typedef struct window
 {
 	mb_encoding encoding;
@@ -383,7 +383,7 @@ test_cases(void)
 	best = answers_of(&options, summer, ends, even, even, 2, &count);
 	ok(count == 1 && best[0].start == 0 && best[0].end == 3 &&
 	   best[0].score > 0.48 && best[0].score < 0.5,
-	   "equal but for case: one answer, at the first place, with the sum");
+	   "equal but for case: one answer, at the first position, with the sum");
 	best = answers_of(&options, summer, ends, even, even, 3, &count);
 	ok(count == 2 && best[1].start == 6 && best[1].end == 6,
 	   "a piece without characters is an answer of its own");
@@ -432,7 +432,7 @@ test_failure(void)
 	mb_arena_free(&arena);
 }
 
-/* Many answers, in all places of a text with characters of 1 to 4 bytes. */
+/* Many answers, all over a text with characters of 1 to 4 bytes. */
 static void
 test_many(void)
 {

@@ -48,7 +48,7 @@ test_blocks(void)
 	meter		m = {0, -1};
 	mb_memory	memory = {meter_alloc, meter_release, &m};
 	mb_arena	arena;
-	unsigned char *parts[2000];
+	unsigned char *objects[2000];
 	bool		aligned = true;
 	bool		intact = true;
 	size_t		i;
@@ -59,14 +59,14 @@ test_blocks(void)
 	{
 		size_t		size = i * 7 % 3000 + (i == 777 ? 5000000 : 0);
 
-		parts[i] = mb_arena_alloc(&arena, size, 1);
-		aligned = aligned && (uintptr_t) parts[i] % 16 == 0;
-		memset(parts[i], (int) (i & 0xFF), size);
+		objects[i] = mb_arena_alloc(&arena, size, 1);
+		aligned = aligned && (uintptr_t) objects[i] % 16 == 0;
+		memset(objects[i], (int) (i & 0xFF), size);
 	}
 	for (i = 0; i < 2000; i++)
 	{
 		for (j = 0; j < i * 7 % 3000; j++)
-			intact = intact && parts[i][j] == (i & 0xFF);
+			intact = intact && objects[i][j] == (i & 0xFF);
 	}
 	ok(aligned, "every piece is aligned to 16");
 	ok(intact, "no pieces overlap");
@@ -127,7 +127,7 @@ test_helpers(void)
 		all = all && zero[i] == 0;
 	ok(all, "zeroed");
 	copy = mb_arena_copy(&arena, "a\0b", 3);
-	ok(memcmp(copy, "a\0b", 4) == 0, "copy with a zero byte behind it");
+	ok(memcmp(copy, "a\0b", 4) == 0, "copy with a zero byte after it");
 	copy = mb_arena_copy(&arena, NULL, 0);
 	ok(copy != NULL && copy[0] == '\0', "copy of nothing");
 	ok(mb_arena_alloc(&arena, 0, 8) != NULL, "no bytes are not a failure");

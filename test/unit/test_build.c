@@ -548,30 +548,30 @@ put_order(char *out, const mb_encoding *window, const char *const *texts)
 	return out;
 }
 
-/* The part of pieces that a window has of a text. */
+/* The range of pieces that a window has of a text. */
 static mb_pieces
-part_of(const mb_pieces *pieces, const mb_encoding *window, int text)
+range_of(const mb_pieces *pieces, const mb_encoding *window, int text)
 {
-	mb_pieces	part = *pieces;
+	mb_pieces	range = *pieces;
 	size_t		start = 0;
 	size_t		i;
 
-	part.count = 0;
+	range.count = 0;
 	for (i = 0; i < window->length; i++)
 	{
-		if (window->sequences[i] == text && part.count++ == 0)
+		if (window->sequences[i] == text && range.count++ == 0)
 			start = (size_t) window->words[i];
 	}
-	part.ids += start;
-	part.starts += start;
-	part.ends += start;
-	part.words += start;
-	return part;
+	range.ids += start;
+	range.starts += start;
+	range.ends += start;
+	range.words += start;
+	return range;
 }
 
 /*
  * A case with one template; and each of its windows laid out by itself, from
- * the parts of the texts that it has.
+ * the ranges of the texts that it has.
  */
 static bool
 check_order(const mb_tokenizer *t, int n, const char *expected)
@@ -609,7 +609,7 @@ check_order(const mb_tokenizer *t, int n, const char *expected)
 		return false;
 	for (i = 0; i < count; i++)
 	{
-		mb_pieces	parts[2];
+		mb_pieces	ranges[2];
 		mb_encoding *window;
 		size_t		one;
 
@@ -619,12 +619,12 @@ check_order(const mb_tokenizer *t, int n, const char *expected)
 		mb_encode_defaults(t, &options);
 		for (text = 0; text < (texts[1] != NULL ? 2 : 1); text++)
 		{
-			parts[text] = part_of(&pieces[text], &windows[i], text);
+			ranges[text] = range_of(&pieces[text], &windows[i], text);
 			if (i == 0)
-				begin[text] = parts[text].ids;
-			options.later[text] = parts[text].ids != begin[text];
+				begin[text] = ranges[text].ids;
+			options.later[text] = ranges[text].ids != begin[text];
 		}
-		if (mb_encode(t, &parts[0], texts[1] != NULL ? &parts[1] : NULL,
+		if (mb_encode(t, &ranges[0], texts[1] != NULL ? &ranges[1] : NULL,
 					  &options, &arena, NULL, &window, &one, NULL,
 					  &err) != MB_OK || one != 1)
 			return false;
@@ -1016,7 +1016,7 @@ check_cut_pattern(void)
 	free(text);
 }
 
-/* Never cancels, but counts how often it is asked. */
+/* Never cancels, but counts how often it is polled. */
 static bool
 count_up(void *context)
 {
@@ -1026,7 +1026,7 @@ count_up(void *context)
 
 /*
  * Every piece of the word walks a long token in vain.  What is counted is the
- * way, not the short match, so cancel is asked the more often.
+ * way, not the short match, so cancel is polled the more often.
  */
 static void
 check_polls(void)
@@ -1054,7 +1054,7 @@ check_polls(void)
 	free(a);
 }
 
-/* A cancel is heard wherever time may be spent. */
+/* A cancel is noticed wherever time may be spent. */
 static bool
 count_down(void *context)
 {

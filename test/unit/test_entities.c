@@ -38,14 +38,14 @@ static mb_arena memory;
 static mb_tokenizer tokenizer;
 static mb_error err;
 
-/* What is asked about one text. */
-typedef struct question
+/* A text, its classifier, and what comes out. */
+typedef struct example
 {
 	const char *text;
 	mb_pieces	pieces;
 	mb_entity_task task;
 	mb_entities entities;
-} question;
+} example;
 
 static bool
 make_tokenizer(void)
@@ -63,21 +63,21 @@ make_tokenizer(void)
 }
 
 static bool
-ask(question *q, const char *text, mb_aggregation aggregation)
+set_up(example *ex, const char *text, mb_aggregation aggregation)
 {
-	memset(q, 0, sizeof(*q));
-	q->text = text;
-	q->task.tokenizer = &tokenizer;
-	q->task.text = text;
-	q->task.length = strlen(text);
-	q->task.pieces = &q->pieces;
-	q->task.labels = labels;
-	q->task.label_count = LABELS;
-	q->task.ignored = outside;
-	q->task.ignored_count = 1;
-	q->task.aggregation = aggregation;
+	memset(ex, 0, sizeof(*ex));
+	ex->text = text;
+	ex->task.tokenizer = &tokenizer;
+	ex->task.text = text;
+	ex->task.length = strlen(text);
+	ex->task.pieces = &ex->pieces;
+	ex->task.labels = labels;
+	ex->task.label_count = LABELS;
+	ex->task.ignored = outside;
+	ex->task.ignored_count = 1;
+	ex->task.aggregation = aggregation;
 	return mb_tokenize(&tokenizer, text, strlen(text), false, &memory, NULL,
-					   &q->pieces, &err) == MB_OK;
+					   &ex->pieces, &err) == MB_OK;
 }
 
 /* Logits that give a label so much, and the others the rest. */
@@ -93,37 +93,37 @@ make_logits(int label, double score, float *logits)
 
 /* All pieces, in one window, with these labels and scores. */
 static mb_status
-give(question *q, const int *chosen, const double *scores)
+give(example *ex, const int *chosen, const double *scores)
 {
 	mb_status	status;
 	size_t		i;
 
-	status = mb_entities_begin(&q->entities, &q->task, &memory, &err);
-	for (i = 0; i < q->pieces.count && status == MB_OK; i++)
+	status = mb_entities_begin(&ex->entities, &ex->task, &memory, &err);
+	for (i = 0; i < ex->pieces.count && status == MB_OK; i++)
 	{
 		float		logits[LABELS];
 
 		make_logits(chosen[i], scores == NULL ? 0.5 : scores[i], logits);
-		status = mb_entities_add(&q->entities, i, logits, &err);
+		status = mb_entities_add(&ex->entities, i, logits, &err);
 	}
 	if (status == MB_OK)
-		status = mb_entities_window(&q->entities, INT32_MAX, NULL, &err);
+		status = mb_entities_window(&ex->entities, INT32_MAX, NULL, &err);
 	return status;
 }
 
 /* "PER 0-1, GEO-city 3-3": names and pieces */
 static const char *
-described(const question *q)
+described(const example *ex)
 {
 	static char out[1000];
 	size_t		at = 0;
 	size_t		i;
 
 	out[0] = '\0';
-	for (i = 0; i < q->entities.done.count; i++)
+	for (i = 0; i < ex->entities.done.count; i++)
 	{
-		const mb_entity *entity = &q->entities.done.items[i];
-		mb_label	name = mb_entities_label(&q->entities, entity);
+		const mb_entity *entity = &ex->entities.done.items[i];
+		mb_label	name = mb_entities_label(&ex->entities, entity);
 
 		at += (size_t) snprintf(out + at, sizeof(out) - at, "%s%.*s %zu-%zu",
 								i > 0 ? ", " : "", (int) name.length,
@@ -133,27 +133,27 @@ described(const question *q)
 }
 
 static const char *
-text_of(question *q, size_t n)
+text_of(example *ex, size_t n)
 {
 	char	   *text;
 	size_t		length;
 
-	if (n >= q->entities.done.count ||
-		mb_entities_text(&q->entities, &q->entities.done.items[n], &memory,
+	if (n >= ex->entities.done.count ||
+		mb_entities_text(&ex->entities, &ex->entities.done.items[n], &memory,
 						 NULL, &text, &length, &err) != MB_OK)
 		return "(none)";
 	return strlen(text) == length ? text : "(length)";
 }
 
 static void
-is_answer(question *q, const int *chosen, const char *expected,
+is_answer(example *ex, const int *chosen, const char *expected,
 		  const char *what)
 {
-	bool		equal = give(q, chosen, NULL) == MB_OK &&
-		strcmp(described(q), expected) == 0;
+	bool		equal = give(ex, chosen, NULL) == MB_OK &&
+		strcmp(described(ex), expected) == 0;
 
 	if (!ok(equal, "%s", what))
-		printf("# expected: %s\n# got: %s\n", expected, described(q));
+		printf("# expected: %s\n# got: %s\n", expected, described(ex));
 }
 
 static void
@@ -163,23 +163,23 @@ test_groups(void)
 	static const int names[] = {I_GEO, I_GEO, X_Y, X_Y, B_, B_, X_};
 	static const int only[] = {O, O, O, O, O, O, O};
 	static const mb_label person[] = {{"B-PER", 5}, {"PER", 3}};
-	question	q;
+	example	ex;
 
-	ok(ask(&q, "a b c a b c a", MB_AGGREGATE_SIMPLE) && q.pieces.count == 7,
+	ok(set_up(&ex, "a b c a b c a", MB_AGGREGATE_SIMPLE) && ex.pieces.count == 7,
 	   "seven pieces");
-	is_answer(&q, begin, "PER 0-1, PER 2-3, PER 5-6",
+	is_answer(&ex, begin, "PER 0-1, PER 2-3, PER 5-6",
 			  "B begins, I and bare labels continue, O separates");
-	is_answer(&q, names, "GEO-city 0-1, Y 2-3,  4-4,  5-5,  6-6",
+	is_answer(&ex, names, "GEO-city 0-1, Y 2-3,  4-4,  5-5,  6-6",
 			  "names lose all up to the first dash; an empty name is kept");
-	is_answer(&q, only, "", "nothing but O");
-	q.task.ignored = person;
-	q.task.ignored_count = 2;
-	is_answer(&q, begin, "O 4-4", "groups are ignored by name");
-	q.task.aggregation = MB_AGGREGATE_NONE;
-	is_answer(&q, begin, "I-PER 1-1, O 4-4, I-PER 6-6",
+	is_answer(&ex, only, "", "nothing but O");
+	ex.task.ignored = person;
+	ex.task.ignored_count = 2;
+	is_answer(&ex, begin, "O 4-4", "groups are ignored by name");
+	ex.task.aggregation = MB_AGGREGATE_NONE;
+	is_answer(&ex, begin, "I-PER 1-1, O 4-4, I-PER 6-6",
 			  "tokens are ignored by label");
-	q.task.ignored_count = 0;
-	is_answer(&q, only, "O 0-0, O 1-1, O 2-2, O 3-3, O 4-4, O 5-5, O 6-6",
+	ex.task.ignored_count = 0;
+	is_answer(&ex, only, "O 0-0, O 1-1, O 2-2, O 3-3, O 4-4, O 5-5, O 6-6",
 			  "nothing is ignored");
 }
 
@@ -189,40 +189,40 @@ test_words(void)
 	/* new york ##ork , b */
 	static const int mixed[] = {O, B_PER, X_Y, O, X_Y};
 	static const double scores[] = {0.9, 0.4, 0.6, 0.9, 0.5};
-	question	q;
+	example	ex;
 
-	ok(ask(&q, "New yorkOrk, b", MB_AGGREGATE_SIMPLE) && q.pieces.count == 5,
+	ok(set_up(&ex, "New yorkOrk, b", MB_AGGREGATE_SIMPLE) && ex.pieces.count == 5,
 	   "a piece that continues a word");
-	give(&q, mixed, scores);
-	ok(strcmp(described(&q), "PER 1-1, Y 2-2, Y 4-4") == 0 &&
-	   strcmp(text_of(&q, 1), "##ork") == 0,
+	give(&ex, mixed, scores);
+	ok(strcmp(described(&ex), "PER 1-1, Y 2-2, Y 4-4") == 0 &&
+	   strcmp(text_of(&ex, 1), "##ork") == 0,
 	   "simple: a first piece keeps its ##");
-	q.task.aggregation = MB_AGGREGATE_FIRST;
-	give(&q, mixed, scores);
-	ok(strcmp(described(&q), "PER 1-2, Y 4-4") == 0 &&
-	   fabsf(q.entities.done.items[0].score - 0.4f) < 1e-6f &&
-	   strcmp(text_of(&q, 0), "yorkork") == 0, "first");
-	q.task.aggregation = MB_AGGREGATE_MAX;
-	give(&q, mixed, scores);
-	ok(strcmp(described(&q), "Y 1-2, Y 4-4") == 0 &&
-	   fabsf(q.entities.done.items[0].score - 0.6f) < 1e-6f, "max");
-	q.task.aggregation = MB_AGGREGATE_AVERAGE;
-	give(&q, mixed, scores);
-	ok(strcmp(described(&q), "Y 1-2, Y 4-4") == 0 &&
-	   fabsf(q.entities.done.items[0].score -
+	ex.task.aggregation = MB_AGGREGATE_FIRST;
+	give(&ex, mixed, scores);
+	ok(strcmp(described(&ex), "PER 1-2, Y 4-4") == 0 &&
+	   fabsf(ex.entities.done.items[0].score - 0.4f) < 1e-6f &&
+	   strcmp(text_of(&ex, 0), "yorkork") == 0, "first");
+	ex.task.aggregation = MB_AGGREGATE_MAX;
+	give(&ex, mixed, scores);
+	ok(strcmp(described(&ex), "Y 1-2, Y 4-4") == 0 &&
+	   fabsf(ex.entities.done.items[0].score - 0.6f) < 1e-6f, "max");
+	ex.task.aggregation = MB_AGGREGATE_AVERAGE;
+	give(&ex, mixed, scores);
+	ok(strcmp(described(&ex), "Y 1-2, Y 4-4") == 0 &&
+	   fabsf(ex.entities.done.items[0].score -
 			 (0.6f + 0.6f / (LABELS - 1)) / 2) < 1e-6f, "average");
 
-	ok(ask(&q, "b e\xCC\x81" "a \xE2\x82\xAC! a", MB_AGGREGATE_FIRST) &&
-	   q.pieces.count == 5, "an accent inside of a word, and an unknown one");
-	is_answer(&q, (int[]) {B_PER, X_Y, X_Y, X_Y, X_Y}, "PER 0-1, Y 2-4",
+	ok(set_up(&ex, "b e\xCC\x81" "a \xE2\x82\xAC! a", MB_AGGREGATE_FIRST) &&
+	   ex.pieces.count == 5, "an accent inside of a word, and an unknown one");
+	is_answer(&ex, (int[]) {B_PER, X_Y, X_Y, X_Y, X_Y}, "PER 0-1, Y 2-4",
 			  "the longer piece joins the word before");
-	ok(strcmp(text_of(&q, 0), "b ea") == 0 &&
-	   strcmp(text_of(&q, 1), "\xE2\x82\xAC! a") == 0,
+	ok(strcmp(text_of(&ex, 0), "b ea") == 0 &&
+	   strcmp(text_of(&ex, 1), "\xE2\x82\xAC! a") == 0,
 	   "text: unknown tokens as they stand, no blank before \"!\"");
-	ok(q.entities.done.items[0].end == 5 &&
-	   q.entities.done.items[1].start == 6, "offsets of the text");
-	ok(strcmp(text_of(&q, 1), "\xE2\x82\xAC! a") == 0 &&
-	   strcmp(text_of(&q, 0), "b ea") == 0, "asked for in any order");
+	ok(ex.entities.done.items[0].end == 5 &&
+	   ex.entities.done.items[1].start == 6, "offsets of the text");
+	ok(strcmp(text_of(&ex, 1), "\xE2\x82\xAC! a") == 0 &&
+	   strcmp(text_of(&ex, 0), "b ea") == 0, "wanted in any order");
 }
 
 static void
@@ -231,33 +231,33 @@ test_scores(void)
 	static const int person[] = {PER, PER, PER};
 	static const double scores[] = {0.5, 0.7, 0.9};
 	float		logits[LABELS];
-	question	q;
+	example	ex;
 	size_t		i;
 
-	ask(&q, "a b c", MB_AGGREGATE_SIMPLE);
-	give(&q, person, scores);
-	ok(q.entities.done.count == 1 &&
-	   fabsf(q.entities.done.items[0].score - 0.7f) < 1e-6f,
+	set_up(&ex, "a b c", MB_AGGREGATE_SIMPLE);
+	give(&ex, person, scores);
+	ok(ex.entities.done.count == 1 &&
+	   fabsf(ex.entities.done.items[0].score - 0.7f) < 1e-6f,
 	   "a group has the mean of its scores");
-	ok(give(&q, (int[]) {UNNAMED, O, O}, scores) == MB_ERR_DATA,
+	ok(give(&ex, (int[]) {UNNAMED, O, O}, scores) == MB_ERR_DATA,
 	   "a label without a name");
 
 	for (i = 0; i < LABELS; i++)
 		logits[i] = NAN;
-	q.task.ignored_count = 0;
-	mb_entities_begin(&q.entities, &q.task, &memory, &err);
-	mb_entities_add(&q.entities, 0, logits, &err);
-	mb_entities_window(&q.entities, INT32_MAX, NULL, &err);
-	ok(strcmp(described(&q), "O 0-0") == 0 &&
-	   isnan(q.entities.done.items[0].score), "NaN is the first label");
-	q.task.aggregation = MB_AGGREGATE_AVERAGE;
-	mb_entities_begin(&q.entities, &q.task, &memory, &err);
-	mb_entities_add(&q.entities, 0, logits, &err);
-	mb_entities_window(&q.entities, INT32_MAX, NULL, &err);
-	ok(isnan(q.entities.done.items[0].score), "of NaN alone the mean is NaN");
-	ok(mb_entities_begin(&q.entities, &q.task, &memory, &err) == MB_OK &&
-	   mb_entities_window(&q.entities, INT32_MAX, NULL, &err) == MB_OK &&
-	   q.entities.done.count == 0, "nothing at all");
+	ex.task.ignored_count = 0;
+	mb_entities_begin(&ex.entities, &ex.task, &memory, &err);
+	mb_entities_add(&ex.entities, 0, logits, &err);
+	mb_entities_window(&ex.entities, INT32_MAX, NULL, &err);
+	ok(strcmp(described(&ex), "O 0-0") == 0 &&
+	   isnan(ex.entities.done.items[0].score), "NaN is the first label");
+	ex.task.aggregation = MB_AGGREGATE_AVERAGE;
+	mb_entities_begin(&ex.entities, &ex.task, &memory, &err);
+	mb_entities_add(&ex.entities, 0, logits, &err);
+	mb_entities_window(&ex.entities, INT32_MAX, NULL, &err);
+	ok(isnan(ex.entities.done.items[0].score), "of NaN alone the mean is NaN");
+	ok(mb_entities_begin(&ex.entities, &ex.task, &memory, &err) == MB_OK &&
+	   mb_entities_window(&ex.entities, INT32_MAX, NULL, &err) == MB_OK &&
+	   ex.entities.done.count == 0, "nothing at all");
 }
 
 /*
@@ -316,11 +316,11 @@ merge_all(mb_entity *all, size_t count)
 
 /* A window's pieces; each time with labels and scores of their own. */
 static void
-give_window(question *q, mb_entities *one, size_t from, size_t to)
+give_window(example *ex, mb_entities *one, size_t from, size_t to)
 {
 	size_t		i;
 
-	mb_entities_begin(one, &q->task, &memory, &err);
+	mb_entities_begin(one, &ex->task, &memory, &err);
 	one->task.merge = false;
 	for (i = from; i < to; i++)
 	{
@@ -329,7 +329,7 @@ give_window(question *q, mb_entities *one, size_t from, size_t to)
 		make_logits((int) (random_number() % 3) * 2,
 					0.3 + 0.1 * (random_number() % 4), logits);
 		mb_entities_add(one, i, logits, &err);
-		mb_entities_add(&q->entities, i, logits, &err);
+		mb_entities_add(&ex->entities, i, logits, &err);
 	}
 	mb_entities_window(one, INT32_MAX, NULL, &err);
 }
@@ -352,32 +352,32 @@ same_entities(const mb_entity_list *list, const mb_entity *all, size_t count)
 
 /* Windows of so many pieces, overlapping by stride. */
 static bool
-windows_are_right(question *q, size_t room, size_t stride)
+windows_are_right(example *ex, size_t room, size_t stride)
 {
 	static mb_entity all[10000];
 	size_t		count = 0;
 	size_t		from = 0;
 	bool		last;
 
-	q->task.merge = true;
-	mb_entities_begin(&q->entities, &q->task, &memory, &err);
+	ex->task.merge = true;
+	mb_entities_begin(&ex->entities, &ex->task, &memory, &err);
 	do
 	{
 		size_t		to = from + room;
 		mb_entities one;
 
-		last = to >= q->pieces.count;
-		give_window(q, &one, from, last ? q->pieces.count : to);
+		last = to >= ex->pieces.count;
+		give_window(ex, &one, from, last ? ex->pieces.count : to);
 		if (one.done.count > 0)
 			memcpy(all + count, one.done.items,
 				   one.done.count * sizeof(mb_entity));
 		count += one.done.count;
 		from += room - stride;
-		mb_entities_window(&q->entities,
-						   last ? INT32_MAX : q->pieces.starts[from], NULL,
+		mb_entities_window(&ex->entities,
+						   last ? INT32_MAX : ex->pieces.starts[from], NULL,
 						   &err);
 	} while (!last);
-	return same_entities(&q->entities.done, all, merge_all(all, count));
+	return same_entities(&ex->entities.done, all, merge_all(all, count));
 }
 
 static void
@@ -387,7 +387,7 @@ test_windows(void)
 	MB_AGGREGATE_FIRST, MB_AGGREGATE_AVERAGE, MB_AGGREGATE_MAX};
 	char		text[400];
 	bool		right = true;
-	question	q;
+	example	ex;
 	int			round;
 	size_t		i;
 
@@ -400,10 +400,10 @@ test_windows(void)
 		text[0] = '\0';
 		for (i = 0; i < count; i++)
 			strcat(text, words[random_number() % 5]);
-		ask(&q, text, kinds[round % 4]);
-		q.task.ignored_count = random_number() % 2;
-		if (q.pieces.count > 0)
-			right = right && windows_are_right(&q, room,
+		set_up(&ex, text, kinds[round % 4]);
+		ex.task.ignored_count = random_number() % 2;
+		if (ex.pieces.count > 0)
+			right = right && windows_are_right(&ex, room,
 											   random_number() % room);
 	}
 	ok(right, "400 texts in windows: as if merged all at once");
@@ -415,7 +415,7 @@ test_ties(void)
 {
 	float		person[LABELS];
 	float		other[LABELS];
-	question	q;
+	example	ex;
 	bool		right = true;
 	int			from_end;
 
@@ -423,15 +423,15 @@ test_ties(void)
 	make_logits(X_Y, 0.5, other);
 	for (from_end = 0; from_end < 2; from_end++)
 	{
-		ask(&q, "a b c", MB_AGGREGATE_SIMPLE);
-		q.task.merge = true;
-		q.task.from_end = from_end != 0;
-		mb_entities_begin(&q.entities, &q.task, &memory, &err);
-		mb_entities_add(&q.entities, 1, person, &err);
-		mb_entities_window(&q.entities, q.pieces.starts[1], NULL, &err);
-		mb_entities_add(&q.entities, 1, other, &err);
-		mb_entities_window(&q.entities, INT32_MAX, NULL, &err);
-		right = right && strcmp(described(&q), from_end ? "Y 1-1" :
+		set_up(&ex, "a b c", MB_AGGREGATE_SIMPLE);
+		ex.task.merge = true;
+		ex.task.from_end = from_end != 0;
+		mb_entities_begin(&ex.entities, &ex.task, &memory, &err);
+		mb_entities_add(&ex.entities, 1, person, &err);
+		mb_entities_window(&ex.entities, ex.pieces.starts[1], NULL, &err);
+		mb_entities_add(&ex.entities, 1, other, &err);
+		mb_entities_window(&ex.entities, INT32_MAX, NULL, &err);
+		right = right && strcmp(described(&ex), from_end ? "Y 1-1" :
 								"PER 1-1") == 0;
 	}
 	ok(right, "ties go to the earlier window, or the later when cut from the end");
@@ -453,7 +453,7 @@ test_cancel(void)
 	int		   *chosen = malloc(count * sizeof(int));
 	char	   *joined;
 	size_t		length;
-	question	q;
+	example	ex;
 	size_t		i;
 
 	for (i = 0; i < count; i++)
@@ -461,13 +461,13 @@ test_cancel(void)
 		memcpy(text + 2 * i, "a ", 3);
 		chosen[i] = PER;
 	}
-	ask(&q, text, MB_AGGREGATE_SIMPLE);
-	ok(give(&q, chosen, NULL) == MB_OK && q.entities.done.count == 1,
+	set_up(&ex, text, MB_AGGREGATE_SIMPLE);
+	ok(give(&ex, chosen, NULL) == MB_OK && ex.entities.done.count == 1,
 	   "a group of 40,000 tokens");
-	ok(mb_entities_text(&q.entities, &q.entities.done.items[0], &memory,
+	ok(mb_entities_text(&ex.entities, &ex.entities.done.items[0], &memory,
 						&cancel, &joined, &length, &err) == MB_ERR_CANCELLED,
-	   "a cancel is heard while its text is made");
-	ok(mb_entities_text(&q.entities, &q.entities.done.items[0], &memory,
+	   "a cancel is noticed while its text is made");
+	ok(mb_entities_text(&ex.entities, &ex.entities.done.items[0], &memory,
 						NULL, &joined, &length, &err) == MB_OK &&
 	   length == 2 * count - 1, "its text");
 	free(chosen);

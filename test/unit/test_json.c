@@ -272,11 +272,11 @@ test_limits(void)
 		left = at;
 		ok(mb_json_parse(text, size, "doc", false, &arena, &cancel, &root,
 						 &err) == MB_ERR_CANCELLED && left == -1,
-		   "string cancelled at question %d", at);
+		   "string cancelled at poll %d", at);
 	}
 	left = 1000;
 	ok(mb_json_parse(text, size, "doc", false, &arena, &cancel, &root,
-					 &err) == MB_OK && left < 700, "%d questions in 20 MB",
+					 &err) == MB_OK && left < 700, "%d polls in 20 MB",
 	   1000 - left);
 
 	text[0] = '[';

@@ -61,7 +61,7 @@ test_position(void)
 	mb_loss_position(&loss, logits, 4, 4);
 	mb_loss_position(&loss, logits, 4, 9999);
 	mb_loss_position(&loss, logits, 4, INT64_MAX);
-	ok(loss.terms == 1, "positions behind the row do not count");
+	ok(loss.terms == 1, "positions after the row do not count");
 	mb_loss_position(&loss, logits, 4, -7);
 	ok(loss.terms == 2 && near(loss.sum, 2 * whole - 3),
 	   "one before the row is 0");

@@ -80,20 +80,20 @@ test_memory(void)
 	mb_unmap(NULL, 5);
 }
 
-/* Of a map of a size: that what lies behind it has no page left over. */
+/* A mapping of a size leaves no page mapped after it. */
 static bool
 leaves_nothing(size_t size)
 {
-	size_t		room = size + 2 * MB_LARGE_PAGE;
-	char	   *hole = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	size_t		space = size + 2 * MB_LARGE_PAGE;
+	char	   *hole = mmap(NULL, space, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 							-1, 0);
 	char	   *p;
 
 	/* the system takes the hole again, or another: both must be empty after */
-	munmap(hole, room);
+	munmap(hole, space);
 	p = mb_map_memory(size);
 	mb_unmap(p, size);
-	return !mapped(hole, room);
+	return !mapped(hole, space);
 }
 
 static void

@@ -69,7 +69,7 @@ test_cancel(void)
 	mb_cancel	never = {NULL, NULL};
 	mb_error	err;
 
-	ok(mb_cancelled(&cancel), "a request is heard");
+	ok(mb_cancelled(&cancel), "a request is noticed");
 	ok(mb_poll_cancel(&cancel, "reading", &err) == MB_ERR_CANCELLED &&
 	   strcmp(err.message, "reading was cancelled") == 0, "and said");
 	ok(mb_poll_cancel(&cancel, NULL, &err) == MB_ERR_CANCELLED &&

@@ -3,10 +3,12 @@
  * arena.c
  *	  Region allocator over the caller's memory.
  *
- * Blocks double up to 1 MB; a request larger than a block gets its own, as does
- * any request when the limit has no room for a doubled block.  The caller's
- * memory may be aligned to 8 only (palloc's is), so each block takes a little
- * more and begins its payload at the first multiple of ARENA_ALIGN.
+ * Blocks double up to 1 MB; a request larger than a block gets its own, and so
+ * does any request when the limit leaves no space for a doubled block.  The
+ * caller's memory may be aligned to 8 only (palloc's is), so each block takes
+ * a little more and begins its payload at the first multiple of ARENA_ALIGN.
+ *
+ * Depends on base/arena.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -74,8 +76,8 @@ mb_arena_free(mb_arena *arena)
 }
 
 /*
- * A new block with a payload of so many bytes in front of the list; false when
- * there is no memory for it or the limit forbids it.
+ * Put a new block with a payload of so many bytes at the head of the list;
+ * false when there is no memory for it or the limit forbids it.
  */
 static bool
 add_block(mb_arena *arena, size_t payload_size)

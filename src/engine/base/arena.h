@@ -5,8 +5,8 @@
  *
  * Whoever calls the engine says where memory comes from: palloc in a backend,
  * malloc in a unit test.  Functions whose result has no size known beforehand
- * take an mb_arena; everything in it goes at once with mb_arena_free(), or with
- * the memory context behind it when a query fails.
+ * take an mb_arena; everything in it is freed at once by mb_arena_free(), or
+ * with the memory context that it came from when a query fails.
  *
  * Depends on base/status.h.
  *
@@ -37,7 +37,7 @@ typedef struct mb_arena
 {
 	const mb_memory *memory;
 	mb_arena_block *blocks;		/* newest first */
-	size_t		used;			/* bytes handed out of the newest block */
+	size_t		used;			/* bytes of the newest block in use */
 	size_t		limit;			/* total bytes allowed; SIZE_MAX for none */
 	size_t		total;			/* bytes taken from memory so far */
 } mb_arena;

@@ -4,9 +4,12 @@
  *	  Which instruction sets this processor and operating system offer.
  *
  * The compiler's run-time support reads CPUID once and, for registers wider
- * than SSE's, asks XGETBV whether the operating system saves them.  It does not
- * know AMX: CPUID and XGETBV are read here, and Linux wants to be asked, once a
- * process, before tiles are used (it then saves 8 kB more for each thread).
+ * than SSE's, learns from XGETBV whether the operating system saves them.  It
+ * does not know AMX: CPUID and XGETBV are read here, and Linux grants tiles
+ * only to a process that requests them (it then saves 8 kB more for each
+ * thread).
+ *
+ * Depends on base/cpu.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -88,7 +91,7 @@ saved_state(void)
 	return low;
 }
 
-/* Idempotent: a process that has leave gets it again. */
+/* Idempotent: a process that has the permission gets it again. */
 static bool
 tiles_permitted(void)
 {

@@ -15,15 +15,15 @@
 /* AVX2, FMA and F16C. */
 extern bool mb_cpu_has_avx2(void);
 
-/* AVX-512 F, BW, DQ and VL, and what mb_cpu_has_avx2() asks for. */
+/* AVX-512 F, BW, DQ and VL, and all of mb_cpu_has_avx2(). */
 extern bool mb_cpu_has_avx512(void);
 
-/* AVX-512 VNNI besides. */
+/* AVX-512 VNNI, and all of mb_cpu_has_avx512(). */
 extern bool mb_cpu_has_vnni(void);
 
 /*
- * AMX tiles for int8 and bf16, AVX-512 VNNI and BF16 besides, and the
- * operating system's leave to use tiles, which the first call asks for.
+ * AMX tiles for int8 and bf16, AVX-512 BF16, all of mb_cpu_has_vnni(), and the
+ * operating system's permission to use tiles, which the first call requests.
  */
 extern bool mb_cpu_has_amx(void);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *	  The JSON reader: one pass over the bytes, a tree in the caller's arena.
+ *	  The JSON reader: one walk over the bytes, a tree in the caller's arena.
  *
  * The text is checked to be UTF-8 first, in pieces, so that everything after
  * may treat it as such.  Then a loop with an explicit stack of open arrays and
@@ -25,7 +25,7 @@
 
 #include "base/utf8.h"
 
-/* Bytes read between two questions to mb_cancel; a few milliseconds at most. */
+/* Bytes read between two polls of cancel; a few milliseconds at most. */
 #define POLL_BYTES (128 * 1024)
 
 /* Nobody writes longer numbers; Python refuses longer integers as well. */
@@ -43,7 +43,7 @@ typedef struct json_parser
 	size_t		length;
 	size_t		at;				/* next byte to read */
 	size_t		next_poll;
-	bool		stopped;		/* skip_blanks() heard of a cancel */
+	bool		stopped;		/* skip_blanks() was cancelled */
 	const char *what;
 	bool		python;
 	mb_arena   *arena;
@@ -155,8 +155,8 @@ check_utf8(json_parser *parser)
 }
 
 /*
- * Pass over blanks.  A cancel ends it in front of a blank, where no rule of the
- * grammar goes on, so that every caller ends in fail_at(), which tells.
+ * Skip blanks.  A cancel stops at a blank, where no rule of the grammar goes
+ * on, so that every caller ends in fail_at(), which reports it.
  */
 static void
 skip_blanks(json_parser *parser)
@@ -205,7 +205,7 @@ four_hex_digits(const json_parser *parser, size_t at)
 
 /*
  * Read the \uXXXX escape whose backslash is at *at, with its second half when
- * it is the first of a surrogate pair, and move *at behind it.
+ * it is the first of a surrogate pair, and move *at past it.
  */
 static mb_status
 read_unicode_escape(json_parser *parser, size_t *at, uint32_t *code)
@@ -281,7 +281,7 @@ unescape(json_parser *parser, size_t from, size_t end, char *target,
 		if (stop == NULL)
 			break;
 
-		/* The measuring pass made sure that a byte follows. */
+		/* read_string() made sure that a byte follows. */
 		if (parser->text[from + 1] == 'u')
 		{
 			uint32_t	code = 0;
@@ -424,7 +424,7 @@ read_number(json_parser *parser, mb_json *value)
 	return MB_OK;
 }
 
-/* True, and the word passed over, when the text goes on with it. */
+/* True, and the word skipped, when the text goes on with it. */
 static bool
 take_word(json_parser *parser, const char *word)
 {
@@ -467,8 +467,8 @@ take_python_number(json_parser *parser, mb_json *value)
 
 /*
  * Read the value that starts at parser->at into "value", whose bytes are zero
- * but for its key.  An array or object is only opened: its bracket is passed
- * over and a frame pushed.
+ * but for its key.  An array or object is only opened: its bracket is skipped
+ * and a frame pushed.
  */
 static mb_status
 read_value(json_parser *parser, mb_json *value)
@@ -511,7 +511,7 @@ read_value(json_parser *parser, mb_json *value)
 	return MB_OK;
 }
 
-/* Read one member of the innermost open container and hang it in. */
+/* Read one member of the innermost open container and append it. */
 static mb_status
 read_member(json_parser *parser)
 {

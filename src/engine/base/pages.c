@@ -4,8 +4,8 @@
  *	  Memory in large pages.
  *
  * A large page needs an address that is a multiple of its size, which the
- * system gives to files on some file systems only: a map begins as a reservation
- * that is larger by one page, of which what is not needed goes back.
+ * system gives to files on some file systems only: a mapping begins as
+ * a reservation that is larger by one page, of which the excess is given back.
  *
  * Depends on base/pages.h, mmap of POSIX and madvise of Linux.
  *
@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-/* Where a large page begins, at or behind an address. */
+/* Where a large page begins, at or after an address. */
 static char *
 large_page(void *start)
 {
@@ -36,7 +36,7 @@ refused(int error)
 	return NULL;
 }
 
-/* Bytes of addresses that a map of so many bytes takes: whole large pages */
+/* Addresses that a mapping of so many bytes takes: whole large pages. */
 static size_t
 extent(size_t size)
 {
@@ -44,7 +44,7 @@ extent(size_t size)
 		(size + MB_LARGE_PAGE - 1) / MB_LARGE_PAGE * MB_LARGE_PAGE;
 }
 
-/* Addresses for a map of so many bytes; NULL: none. */
+/* Addresses for a mapping of so many bytes; NULL: none. */
 static char *
 reserve(size_t size)
 {
@@ -68,7 +68,7 @@ reserve(size_t size)
 }
 
 static void *
-map(size_t size, int protection, int flags, int fd)
+map_pages(size_t size, int protection, int flags, int fd)
 {
 	char	   *at = NULL;
 	void	   *start;
@@ -96,13 +96,13 @@ map(size_t size, int protection, int flags, int fd)
 const void *
 mb_map_file(int fd, size_t size)
 {
-	return map(size, PROT_READ, MAP_SHARED, fd);
+	return map_pages(size, PROT_READ, MAP_SHARED, fd);
 }
 
 void *
 mb_map_memory(size_t size)
 {
-	return map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return map_pages(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
 void

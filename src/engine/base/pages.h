@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * pages.h
- *	  Memory in large pages, where the system has them to give.
+ *	  Memory in large pages, where the system has them.
  *
- * A pass over a short text does little but read the weights, 20 to 120 MB from
- * first to last.  In pages of 4 kB the processor looks up an address every 64
- * lines, and stops reading ahead there; in pages of 2 MB a short text takes 5 to
- * 10 % less time.
+ * A forward pass over a short text does little but read the weights, 20 to
+ * 120 MB from first to last.  In pages of 4 kB the processor looks up an
+ * address every 64 lines, and stops reading ahead there; in pages of 2 MB
+ * a short text takes 5 to 10 % less time.
  *
  * Anonymous memory gets large pages on Linux wherever they are not forbidden
  * (/sys/kernel/mm/transparent_hugepage/enabled: "madvise" or "always").  A file
@@ -14,7 +14,7 @@
  * XFS, Btrfs) if it is mapped from here and was written in pieces of
  * MB_LARGE_PAGE, or is read again.  Elsewhere all is as it would be without.
  *
- * Depends on nothing.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */

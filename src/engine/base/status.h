@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * status.h
- *	  How engine functions report failure, ask for memory and hear of a cancel.
+ *	  How engine functions report failure and are cancelled.
  *
  * The engine never exits, never writes to stderr and never jumps: a function
  * that can fail returns an mb_status and, when it is not MB_OK, has filled the
@@ -26,8 +26,8 @@
 
 /*
  * What holds unless the engine itself is wrong; never a check of what a caller
- * or a file gave.  Builds for tests look (-DMB_ASSERTIONS), the library does
- * not.
+ * or a file gave.  Checked in builds for tests (-DMB_ASSERTIONS), not in the
+ * library.
  */
 #if defined(MB_ASSERTIONS)
 #include <assert.h>
@@ -42,7 +42,7 @@ typedef enum mb_status
 	MB_ERR_ARGUMENT,			/* the caller passed a value that is not allowed */
 	MB_ERR_DATA,				/* a file or stored data is malformed */
 	MB_ERR_UNSUPPORTED,			/* well formed, but not something we do */
-	MB_ERR_LIMIT,				/* a size is over a limit (of ours or the model's) */
+	MB_ERR_LIMIT,				/* a size is over the engine's or the model's limit */
 	MB_ERR_MEMORY,				/* the caller's allocator returned NULL */
 	MB_ERR_CANCELLED,			/* mb_cancel said so */
 	MB_ERR_IO					/* a callback of the caller failed to read or write */
@@ -75,7 +75,7 @@ extern mb_status mb_fail_memory(mb_error *err);
 extern mb_status mb_fail_cancelled(mb_error *err, const char *work);
 
 /*
- * Asked at least every 50 ms of work; true stops the call, which then returns
+ * Polled at least every 50 ms of work; true stops the call, which then returns
  * MB_ERR_CANCELLED.  A NULL mb_cancel pointer, or a NULL function, never stops.
  */
 typedef struct mb_cancel

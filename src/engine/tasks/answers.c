@@ -4,9 +4,9 @@
  *	  Candidates of a window, and merging them over the windows of a context.
  *
  * In a window, S and E are the softmax of the start and end logits over the
- * allowed positions; a span from i to j scores S[i] E[j].  Spans are gone
- * through one by one, at most max_tokens for each i, and the best are kept in
- * a heap: no matrix of all spans.  As in Hugging Face their number is twice
+ * allowed positions; a span from i to j scores S[i] E[j].  Spans are visited
+ * one by one, at most max_tokens for each i, and the best are kept in a heap:
+ * no matrix of all spans.  As in Hugging Face their number is twice
  * the answers wanted and ten more when spans grow to whole words, for then
  * several become the same.
  *
@@ -38,16 +38,16 @@
 /* More than any score (5.2, 3). */
 #define NO_ANSWER_START 1000000.0
 
-/* Characters between two entries of mb_answers.places. */
-#define PLACE_STEP 64
+/* Characters between two entries of mb_answers.offsets. */
+#define OFFSET_STEP 64
 
-/* Bytes of the context between two looks for a cancel. */
+/* Bytes of the context between two polls of cancel. */
 #define POLL_BYTES ((size_t) 1 << 20)
 
-/* Spans or answers between two looks for a cancel. */
+/* Spans or answers between two polls of cancel. */
 #define POLL_SPANS 65536
 
-/* Candidates, each of which looks through its window, between two looks. */
+/* Candidates, each of which searches its window, between two polls. */
 #define POLL_CANDIDATES 64
 
 struct mb_answer_entry
@@ -68,9 +68,9 @@ typedef struct ranked
 /* The best few of many, the worst of them on top. */
 typedef struct best_few
 {
-	ranked	   *heap;			/* [room] */
+	ranked	   *heap;			/* [capacity] */
 	size_t		count;
-	size_t		room;
+	size_t		capacity;
 } best_few;
 
 /*
@@ -78,15 +78,15 @@ typedef struct best_few
  */
 
 static bool
-before(const ranked *a, const ranked *b)
+ranks_before(const ranked *a, const ranked *b)
 {
 	return a->score > b->score ||
 		(a->score == b->score && a->index < b->index);
 }
 
-/* Let the entry on top of a heap of "count" sink to its place. */
+/* Sift down the entry on top of a heap of "count". */
 static void
-sink(ranked *heap, size_t count)
+sift_down(ranked *heap, size_t count)
 {
 	ranked		entry = heap[0];
 	size_t		at = 0;
@@ -97,9 +97,9 @@ sink(ranked *heap, size_t count)
 
 		if (child >= count)
 			break;
-		if (child + 1 < count && before(&heap[child], &heap[child + 1]))
+		if (child + 1 < count && ranks_before(&heap[child], &heap[child + 1]))
 			child++;
-		if (!before(&entry, &heap[child]))
+		if (!ranks_before(&entry, &heap[child]))
 			break;
 		heap[at] = heap[child];
 		at = child;
@@ -113,17 +113,17 @@ best_offer(best_few *best, double score, size_t index)
 	ranked		entry = {score, index};
 	size_t		at = best->count;
 
-	if (at == best->room)
+	if (at == best->capacity)
 	{
-		if (at > 0 && before(&entry, &best->heap[0]))
+		if (at > 0 && ranks_before(&entry, &best->heap[0]))
 		{
 			best->heap[0] = entry;
-			sink(best->heap, at);
+			sift_down(best->heap, at);
 		}
 		return;
 	}
 	best->count++;
-	while (at > 0 && before(&best->heap[(at - 1) / 2], &entry))
+	while (at > 0 && ranks_before(&best->heap[(at - 1) / 2], &entry))
 	{
 		best->heap[at] = best->heap[(at - 1) / 2];
 		at = (at - 1) / 2;
@@ -142,7 +142,7 @@ best_sort(best_few *best, const mb_cancel *cancel, mb_error *err)
 		ranked		worst = best->heap[0];
 
 		best->heap[0] = best->heap[i];
-		sink(best->heap, i);
+		sift_down(best->heap, i);
 		best->heap[i] = worst;
 		if (i % POLL_SPANS == 0 && mb_cancelled(cancel))
 			return mb_fail_cancelled(err, NULL);
@@ -151,11 +151,12 @@ best_sort(best_few *best, const mb_cancel *cancel, mb_error *err)
 }
 
 static bool
-best_init(best_few *best, size_t room, mb_arena *arena)
+best_init(best_few *best, size_t capacity, mb_arena *arena)
 {
 	best->count = 0;
-	best->room = room;
-	best->heap = mb_arena_alloc(arena, room > 0 ? room : 1, sizeof(ranked));
+	best->capacity = capacity;
+	best->heap = mb_arena_alloc(arena, capacity > 0 ? capacity : 1,
+								sizeof(ranked));
 	return best->heap != NULL;
 }
 
@@ -163,9 +164,9 @@ best_init(best_few *best, size_t room, mb_arena *arena)
  * The context
  */
 
-/* Count the characters, and note where every PLACE_STEP'th begins. */
+/* Count the characters, and note where every OFFSET_STEP'th begins. */
 static mb_status
-find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
+find_offsets(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 {
 	size_t		at;
 	size_t		character = 0;
@@ -182,10 +183,10 @@ find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 	}
 	if (answers->characters == answers->length)
 		return MB_OK;
-	answers->places = mb_arena_alloc(answers->arena,
-									 answers->characters / PLACE_STEP + 1,
-									 sizeof(size_t));
-	if (answers->places == NULL)
+	answers->offsets = mb_arena_alloc(answers->arena,
+									  answers->characters / OFFSET_STEP + 1,
+									  sizeof(size_t));
+	if (answers->offsets == NULL)
 		return mb_fail_memory(err);
 	for (at = 0; at < answers->length; at++)
 	{
@@ -193,8 +194,8 @@ find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 			return mb_fail_cancelled(err, NULL);
 		if (mb_utf8_continues(answers->text[at]))
 			continue;
-		if (character % PLACE_STEP == 0)
-			answers->places[character / PLACE_STEP] = at;
+		if (character % OFFSET_STEP == 0)
+			answers->offsets[character / OFFSET_STEP] = at;
 		character++;
 	}
 	return MB_OK;
@@ -202,7 +203,7 @@ find_places(mb_answers *answers, const mb_cancel *cancel, mb_error *err)
 
 /* The byte at which a character begins; the end for one beyond it. */
 static size_t
-place_of(const mb_answers *answers, int32_t character)
+byte_of(const mb_answers *answers, int32_t character)
 {
 	size_t		wanted = character > 0 ? (size_t) character : 0;
 	size_t		at;
@@ -210,10 +211,10 @@ place_of(const mb_answers *answers, int32_t character)
 
 	if (wanted >= answers->characters)
 		return answers->length;
-	if (answers->places == NULL)
+	if (answers->offsets == NULL)
 		return wanted;
-	at = answers->places[wanted / PLACE_STEP];
-	for (i = wanted % PLACE_STEP; i > 0; i--)
+	at = answers->offsets[wanted / OFFSET_STEP];
+	for (i = wanted % OFFSET_STEP; i > 0; i--)
 	{
 		do
 			at++;
@@ -226,8 +227,8 @@ place_of(const mb_answers *answers, int32_t character)
 static const char *
 slice(const mb_answers *answers, int32_t start, int32_t end, size_t *length)
 {
-	size_t		from = place_of(answers, start);
-	size_t		to = place_of(answers, end);
+	size_t		from = byte_of(answers, start);
+	size_t		to = byte_of(answers, end);
 
 	*length = to > from ? to - from : 0;
 	return answers->text + from;
@@ -244,7 +245,7 @@ mb_answers_init(mb_answers *answers, const mb_answer_options *options,
 	answers->length = length;
 	answers->arena = arena;
 	answers->no_answer = NO_ANSWER_START;
-	return find_places(answers, cancel, err);
+	return find_offsets(answers, cancel, err);
 }
 
 /*
@@ -274,22 +275,22 @@ table_grow(mb_answers *answers)
 	return true;
 }
 
-/* Room for one entry more. */
+/* Space for one entry more. */
 static bool
 entries_grow(mb_answers *answers)
 {
 	mb_answer_entry *entries;
-	size_t		room = answers->room > 0 ? answers->room * 2 : 16;
+	size_t		capacity = answers->capacity > 0 ? answers->capacity * 2 : 16;
 
-	if (answers->count < answers->room)
+	if (answers->count < answers->capacity)
 		return true;
-	entries = mb_arena_alloc(answers->arena, room, sizeof(*entries));
+	entries = mb_arena_alloc(answers->arena, capacity, sizeof(*entries));
 	if (entries == NULL)
 		return false;
 	if (answers->count > 0)
 		memcpy(entries, answers->entries, answers->count * sizeof(*entries));
 	answers->entries = entries;
-	answers->room = room;
+	answers->capacity = capacity;
 	return true;
 }
 

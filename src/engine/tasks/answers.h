@@ -43,7 +43,7 @@ typedef struct mb_answer
 	bool		none;			/* "no answer" */
 } mb_answer;
 
-/* Answers of one context in the making; fields are for answers.c. */
+/* Answers of one context under construction; fields are for answers.c. */
 typedef struct mb_answer_entry mb_answer_entry;
 typedef struct mb_answers
 {
@@ -51,19 +51,20 @@ typedef struct mb_answers
 	const char *text;			/* the context, UTF-8 */
 	size_t		length;			/* its bytes */
 	size_t		characters;
-	size_t	   *places;			/* of every 64th character; NULL: ASCII */
+	size_t	   *offsets;		/* bytes before every 64th character; NULL:
+								 * ASCII */
 	mb_arena   *arena;
 	mb_answer_entry *entries;	/* in the order in which they came */
 	size_t		count;
-	size_t		room;
+	size_t		capacity;		/* of entries */
 	size_t	   *table;			/* entries by hash + 1; 0: free */
 	size_t		table_size;		/* a power of two */
 	double		no_answer;		/* the smallest score of it in a window */
 } mb_answers;
 
 /*
- * text is valid UTF-8, and stays where it is as arena does, where all memory
- * comes from.
+ * text is valid UTF-8.  It stays valid, as arena does, as long as answers is
+ * used; all memory comes from arena.
  */
 extern mb_status mb_answers_init(mb_answers *answers,
 								 const mb_answer_options *options,
@@ -82,7 +83,7 @@ mb_answer_allowed(const mb_answers *answers, const mb_encoding *window,
 }
 
 /*
- * Take a window: question as its first text, (a part of) the context as its
+ * Add a window: question as its first text, a range of the context as its
  * second, with offsets in the whole context.  start and end [window->length]
  * are logits, and probabilities afterwards.  scratch is freed by the caller.
  */

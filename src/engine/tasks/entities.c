@@ -3,23 +3,22 @@
  * entities.c
  *	  Token classification: scores of word pieces, words, groups, windows.
  *
- * A piece goes through up to three steps, each of which holds one thing in the
- * making: piece -> word -> group.  "none" stops after the first, "simple" makes
- * groups of pieces.  What Hugging Face's pipeline computes is followed to the
- * letter, its oddities included:
+ * A piece goes through up to three steps, each of which has one item under
+ * construction: piece -> word -> group.  "none" stops after the first,
+ * "simple" makes groups of pieces.  The results are those of Hugging Face's
+ * pipeline, its oddities included:
  *
  *	- a piece continues a word when its token and its text differ in length.
  *	  For most that is the "##"; but a first piece with an accent of its own
- *	  inside is glued to the word before, too;
+ *	  inside is joined to the word before, too;
  *	- items of an ignored label separate groups, template tokens do not;
  *	- the name of a group is its first label without everything up to the first
  *	  "-", while "B-" and "I-" alone decide what belongs together.
  *
  * Windows: the pipeline sorts the entities of all windows by where they start
- * and walks over them once, comparing each with the last that stood.  What
- * starts before the next window does is final, so the walk is taken as far as
- * that after each window, and entities are held back only where windows
- * overlap.
+ * and walks over them once, comparing each with the last one kept.  What
+ * starts before the next window does is final, so the walk goes as far as that
+ * after each window, and entities wait only where windows overlap.
  *
  * Source: spec pipelines.md 3.2 to 3.5.
  * Depends on tasks/entities.h, base/utf8.h, tasks/scores.h.
@@ -34,7 +33,7 @@
 #include "base/utf8.h"
 #include "tasks/scores.h"
 
-/* Entities, pieces or characters between two looks at cancel. */
+/* Entities, pieces or characters between two polls of cancel. */
 #define POLL_ENTITIES 16384
 #define POLL_CHARACTERS 1000000
 
@@ -45,21 +44,21 @@
  * Lists
  */
 
-/* Room for one more; what is outgrown stays in the arena, half of the whole. */
+/* Append; an array that became too small stays in the arena. */
 static bool
 list_add(mb_entity_list *list, mb_arena *arena, const mb_entity *entity)
 {
-	if (list->count == list->room)
+	if (list->count == list->capacity)
 	{
-		size_t		room = list->room == 0 ? 16 : list->room * 2;
-		mb_entity  *items = mb_arena_alloc(arena, room, sizeof(mb_entity));
+		size_t		capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+		mb_entity  *items = mb_arena_alloc(arena, capacity, sizeof(mb_entity));
 
 		if (items == NULL)
 			return false;
 		if (list->count > 0)
 			memcpy(items, list->items, list->count * sizeof(mb_entity));
 		list->items = items;
-		list->room = room;
+		list->capacity = capacity;
 	}
 	list->items[list->count++] = *entity;
 	return true;
@@ -69,7 +68,7 @@ list_add(mb_entity_list *list, mb_arena *arena, const mb_entity *entity)
  * Labels
  */
 
-/* How a label takes part in grouping: the tag, and whether it begins anew. */
+/* What grouping compares: a label's tag, and whether it begins a group. */
 static mb_label
 label_tag(const mb_label *label, bool *begins)
 {
@@ -164,7 +163,7 @@ mb_entities_begin(mb_entities *e, const mb_entity_task *task, mb_arena *arena,
 	return MB_OK;
 }
 
-/* An entity of the window at hand is complete. */
+/* An entity of the current window is complete. */
 static mb_status
 keep_entity(mb_entities *e, const mb_entity *entity, mb_error *err)
 {
@@ -186,7 +185,7 @@ end_group(mb_entities *e, mb_error *err)
 	return keep_entity(e, &e->group, err);
 }
 
-/* Does the item go on with the group at hand? */
+/* Does the item continue the current group? */
 static bool
 continues_group(const mb_entities *e, const mb_entity *item)
 {
@@ -262,7 +261,7 @@ end_word(mb_entities *e, mb_error *err)
 	return add_item(e, &e->word, err);
 }
 
-/* e->scores are those of a token of the word at hand; count them. */
+/* e->scores are those of a token of the current word; add them to its sums. */
 static void
 average_token(mb_entities *e, bool first)
 {
@@ -308,7 +307,7 @@ is_subword(const mb_entities *e, size_t piece)
 		(size_t) (pieces->ends[piece] - pieces->starts[piece]);
 }
 
-/* A token of the word at hand, or of a new one. */
+/* A token of the current word, or of a new one. */
 static mb_status
 add_to_word(mb_entities *e, const mb_entity *token, mb_error *err)
 {
@@ -370,7 +369,7 @@ comes_first(const mb_entities *e, const mb_entity *a, const mb_entity *b)
 		(a->start == b->start && !e->task.from_end);
 }
 
-/* pending and window, both in order, to spare, and that to pending. */
+/* Merge pending and window, both in order, into spare, the new pending. */
 static mb_status
 merge_window(mb_entities *e, const mb_cancel *cancel, mb_error *err)
 {
@@ -497,7 +496,7 @@ seek_character(const mb_entities *e, size_t *byte, int32_t *at, int32_t to,
 	return true;
 }
 
-/* The strings of an entity's tokens; the unknown one's is what stands there. */
+/* The strings of an entity's tokens; the unknown one's is the text itself. */
 static mb_status
 entity_tokens(mb_entities *e, const mb_entity *entity, mb_document *tokens,
 			  const mb_cancel *cancel, mb_error *err)

@@ -6,8 +6,8 @@
  * The pieces of a text come window by window, each with its row of logits;
  * what is kept of them is one mb_entity for each token, word or group that is
  * not ignored, so memory follows the result and not the text times the labels.
- * Windows may overlap; with mb_entities_begin(..., merge true) of overlapping
- * entities one survives.
+ * Windows may overlap; with mb_entity_task.merge one of overlapping entities
+ * survives.
  *
  * Offsets are those of the pieces: characters (code points) of the text.
  *
@@ -30,7 +30,7 @@ typedef enum mb_aggregation
 	MB_AGGREGATE_SIMPLE,		/* groups of tokens */
 	MB_AGGREGATE_FIRST,			/* groups of words, by their first token */
 	MB_AGGREGATE_AVERAGE,		/* by the mean of their tokens' scores */
-	MB_AGGREGATE_MAX			/* by their surest token */
+	MB_AGGREGATE_MAX			/* by their token of the highest score */
 } mb_aggregation;
 
 typedef struct mb_entity
@@ -47,13 +47,13 @@ typedef struct mb_entity_list
 {
 	mb_entity  *items;			/* [count], in the arena */
 	size_t		count;
-	size_t		room;
+	size_t		capacity;
 } mb_entity_list;
 
 /*
- * What stands fast before the first token; all of it has to outlast the work.
- * Labels may be in any encoding that leaves ASCII alone, and need no zero byte
- * behind them.
+ * What is known before the first token; all of it must stay valid as long as
+ * the mb_entities is used.  Labels may be in any encoding that leaves ASCII
+ * alone, and need no zero byte at the end.
  */
 typedef struct mb_entity_task
 {
@@ -77,7 +77,7 @@ typedef struct mb_entities
 	mb_arena   *arena;
 	mb_entity_list done;		/* the result, in order */
 
-	/* of the window at hand */
+	/* of the current window */
 	mb_entity_list window;
 	bool		has_group;
 	bool		has_word;
@@ -87,7 +87,7 @@ typedef struct mb_entities
 	double		group_sum;		/* of the scores that are numbers ... */
 	size_t		group_scores;	/* ... and how many there are */
 	size_t		word_tokens;	/* likewise of a word (average) */
-	float	   *scores;			/* [label_count] of the token at hand */
+	float	   *scores;			/* [label_count] of the current token */
 	double	   *sums;			/* [label_count] of the word's, ... */
 	float	   *means;			/* ... and their means; average only */
 
@@ -123,7 +123,7 @@ extern mb_status mb_entities_window(mb_entities *e, int32_t next_start,
 /*
  * What Hugging Face calls the entity's "word": its tokens as the decoder joins
  * them.  *text is allocated in arena.  Takes time in the length of the entity
- * when entities are asked for in order.
+ * when entities come in order.
  */
 extern mb_status mb_entities_text(mb_entities *e, const mb_entity *entity,
 								  mb_arena *arena, const mb_cancel *cancel,

@@ -9,9 +9,9 @@
  */
 #include "tasks/losses.h"
 
-#include "tasks/scores.h"
-
 #include <math.h>
+
+#include "tasks/scores.h"
 
 double
 mb_loss_mean(const mb_loss *loss)

@@ -10,7 +10,7 @@
  *
  * Source: the losses of transformers' MobileBertFor... classes; spec model.md
  * section 5.
- * Depends on nothing.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,7 +43,7 @@ extern void mb_loss_class(mb_loss *loss, const float *logits, size_t count,
 
 /*
  * The same for the position of a token in a row of count tokens: a position
- * before the row counts as 0, one behind it as none.
+ * before the row counts as 0, one after it as none.
  */
 extern void mb_loss_position(mb_loss *loss, const float *logits, size_t count,
 							 int64_t position);

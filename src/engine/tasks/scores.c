@@ -65,9 +65,9 @@ mb_cross_entropy(const float *logits, size_t count, size_t label)
 	return max - logits[label] + log(sum);
 }
 
-/* Does value a, at index i, come before value b, at index j? */
+/* Does value a, at index i, rank before value b, at index j? */
 static bool
-before(float a, size_t i, float b, size_t j)
+ranks_before(float a, size_t i, float b, size_t j)
 {
 	if (isnan(a) || isnan(b))
 		return isnan(a) && isnan(b) ? i < j : !isnan(a);
@@ -82,15 +82,15 @@ mb_argmax(const float *values, size_t count)
 
 	for (i = 1; i < count; i++)
 	{
-		if (before(values[i], i, values[best], best))
+		if (ranks_before(values[i], i, values[best], best))
 			best = i;
 	}
 	return best;
 }
 
-/* Let the entry at "at" of a heap with the last in order on top sink. */
+/* Sift down the entry at "at" of a heap with the lowest in rank on top. */
 static void
-sink(const float *values, size_t *heap, size_t count, size_t at)
+sift_down(const float *values, size_t *heap, size_t count, size_t at)
 {
 	for (;;)
 	{
@@ -100,10 +100,11 @@ sink(const float *values, size_t *heap, size_t count, size_t at)
 		if (child >= count)
 			return;
 		if (child + 1 < count &&
-			before(values[heap[child]], heap[child],
-				   values[heap[child + 1]], heap[child + 1]))
+			ranks_before(values[heap[child]], heap[child],
+						 values[heap[child + 1]], heap[child + 1]))
 			child++;
-		if (!before(values[entry], entry, values[heap[child]], heap[child]))
+		if (!ranks_before(values[entry], entry,
+						  values[heap[child]], heap[child]))
 			return;
 		heap[at] = heap[child];
 		heap[child] = entry;
@@ -122,13 +123,13 @@ mb_top(const float *values, size_t count, size_t top, size_t *best)
 	for (i = 0; i < kept; i++)
 		best[i] = i;
 	for (i = kept / 2; i-- > 0;)
-		sink(values, best, kept, i);
+		sift_down(values, best, kept, i);
 	for (i = kept; i < count; i++)
 	{
-		if (before(values[i], i, values[best[0]], best[0]))
+		if (ranks_before(values[i], i, values[best[0]], best[0]))
 		{
 			best[0] = i;
-			sink(values, best, kept, 0);
+			sift_down(values, best, kept, 0);
 		}
 	}
 	for (i = kept; i-- > 1;)
@@ -137,7 +138,7 @@ mb_top(const float *values, size_t count, size_t top, size_t *best)
 
 		best[0] = best[i];
 		best[i] = last;
-		sink(values, best, i, 0);
+		sift_down(values, best, i, 0);
 	}
 	return kept;
 }

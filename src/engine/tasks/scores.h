@@ -7,7 +7,7 @@
  * maximum subtracted, so no finite logits overflow.
  *
  * Source: spec pipelines.md (common rules), model.md section 5.
- * Depends on nothing.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */

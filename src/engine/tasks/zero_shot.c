@@ -3,7 +3,7 @@
  * zero_shot.c
  *	  Hypotheses, scores and order of zero-shot classification.
  *
- * Depends on tasks/zero_shot.h.
+ * Depends on tasks/zero_shot.h, tasks/scores.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 
 #include "tasks/scores.h"
 
-/* So that no loop over one lasts: neither would fit in any model. */
+/* So that no loop over one lasts; neither would fit in any model. */
 #define TEMPLATE_MAX ((size_t) 1024 * 1024)
 #define HYPOTHESIS_MAX ((size_t) 32 * 1024 * 1024)
 
@@ -22,33 +22,33 @@
  * ----------
  */
 
-typedef enum part_kind
+typedef enum element_kind
 {
-	PART_TEXT,					/* one character of the template */
-	PART_AUTOMATIC,				/* {} */
-	PART_NUMBERED,				/* {0} */
-	PART_INVALID
-} part_kind;
+	ELEMENT_TEXT,				/* one character of the template */
+	ELEMENT_AUTOMATIC,			/* {} */
+	ELEMENT_NUMBERED,			/* {0} */
+	ELEMENT_INVALID
+} element_kind;
 
-/* The part that starts at "at", and how long it is. */
-static part_kind
-next_part(const char *template, size_t length, size_t at, size_t *taken)
+/* The element of a template that starts at "at", and its length. */
+static element_kind
+next_element(const char *template, size_t length, size_t at, size_t *taken)
 {
 	char		c = template[at];
 	char		next = at + 1 < length ? template[at + 1] : '\0';
 
 	*taken = 1;
 	if (c != '{' && c != '}')
-		return PART_TEXT;
+		return ELEMENT_TEXT;
 	*taken = 2;
 	if (next == c)
-		return PART_TEXT;		/* {{ or }} */
+		return ELEMENT_TEXT;		/* {{ or }} */
 	if (c == '{' && next == '}')
-		return PART_AUTOMATIC;
+		return ELEMENT_AUTOMATIC;
 	*taken = 3;
 	if (c == '{' && next == '0' && at + 2 < length && template[at + 2] == '}')
-		return PART_NUMBERED;
-	return PART_INVALID;
+		return ELEMENT_NUMBERED;
+	return ELEMENT_INVALID;
 }
 
 static mb_status
@@ -77,18 +77,18 @@ measure(const char *template, size_t length, size_t *fields, size_t *rest,
 	*rest = 0;
 	for (at = 0; at < length; at += taken)
 	{
-		switch (next_part(template, length, at, &taken))
+		switch (next_element(template, length, at, &taken))
 		{
-			case PART_TEXT:
+			case ELEMENT_TEXT:
 				(*rest)++;
 				break;
-			case PART_AUTOMATIC:
+			case ELEMENT_AUTOMATIC:
 				automatic++;
 				break;
-			case PART_NUMBERED:
+			case ELEMENT_NUMBERED:
 				numbered++;
 				break;
-			case PART_INVALID:
+			case ELEMENT_INVALID:
 				return bad_template(err, "A brace is neither doubled nor part of a field {} or {0}.");
 		}
 	}
@@ -128,7 +128,8 @@ mb_format_label(const char *template, size_t template_length,
 	out = *text;
 	for (at = 0; at < template_length; at += taken)
 	{
-		if (next_part(template, template_length, at, &taken) == PART_TEXT)
+		if (next_element(template, template_length, at,
+						 &taken) == ELEMENT_TEXT)
 			*out++ = template[at];
 		else
 		{

@@ -2,12 +2,12 @@
  *
  * zero_shot.h
  *	  Zero-shot classification around the network: hypotheses from a template,
- *	  scores and order of the labels from what an NLI classifier says.
+ *	  scores and order of the labels from the logits of an NLI classifier.
  *
  * Source: transformers' ZeroShotClassificationPipeline; spec pipelines.md
  * section 6.
  *
- * Depends on base/status.h, base/arena.h, tasks/scores.h.
+ * Depends on base/arena.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,8 +32,8 @@ extern mb_status mb_format_label(const char *template, size_t template_length,
 
 /*
  * Scores of count >= 1 labels from the logits for entailment, [count], and
- * contradiction, [count] or NULL: with them each label is judged alone (two
- * way softmax), without them all against each other.  Both may be scores.
+ * contradiction, [count] or NULL: with them each label is scored alone
+ * (softmax of two), without them all against each other.  Both may be scores.
  */
 extern void mb_zero_shot_scores(const float *entailment,
 								const float *contradiction, size_t count,

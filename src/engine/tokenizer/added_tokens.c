@@ -32,7 +32,7 @@ static const struct
 	[MB_NAMED_MASK] = {"mask_token", "[MASK]"},
 };
 
-/* A token that some file asks to add. */
+/* A token that some file wants added. */
 typedef struct request
 {
 	mb_added_token token;
@@ -283,9 +283,9 @@ read_named(mb_reader *r)
 			file = MB_SPECIAL_TOKENS_MAP;
 		}
 		if (value == NULL && i == MB_NAMED_PAD &&
-			!mb_json_is_null(r->pad_seed))
+			!mb_json_is_null(r->stored_pad))
 		{
-			value = r->pad_seed;
+			value = r->stored_pad;
 			file = MB_TOKENIZER_JSON;
 		}
 		if (value == NULL)

@@ -260,25 +260,25 @@ static mb_status
 build_tokens(compiler *c)
 {
 	const mb_vocabulary *v = c->vocabulary;
-	size_t		room = v->unk_length + v->decoder_prefix_length;
+	size_t		size = v->unk_length + v->decoder_prefix_length;
 	size_t		i;
 
 	for (i = 0; i < v->token_count; i++)
 	{
-		room += v->tokens[i].length;
+		size += v->tokens[i].length;
 		if ((uint32_t) v->tokens[i].id >= c->token_count)
 			c->token_count = (uint32_t) v->tokens[i].id + 1;
 	}
 	for (i = 0; i < v->added_count; i++)
 	{
-		room += v->added[i].length;
+		size += v->added[i].length;
 		if ((uint32_t) v->added[i].id >= c->token_count)
 			c->token_count = (uint32_t) v->added[i].id + 1;
 	}
-	if (room > UINT32_MAX / 2)
+	if (size > UINT32_MAX / 2)
 		return mb_fail(c->err, MB_ERR_LIMIT, "vocabulary is too large");
 
-	c->strings = mb_arena_alloc(c->scratch, room, 1);
+	c->strings = mb_arena_alloc(c->scratch, size, 1);
 	c->tokens = mb_arena_zero(c->scratch, c->token_count,
 							  sizeof(mb_blob_token));
 	if (c->strings == NULL || c->tokens == NULL)

@@ -9,7 +9,7 @@
  * The steps:
  *
  *	1. the model's tokens, from either file (here or tokenizer_json.c);
- *	2. options of the parts of tokenizer.json (tokenizer_json.c);
+ *	2. options of the components of tokenizer.json (tokenizer_json.c);
  *	3. options of tokenizer_config.json, which win (here);
  *	4. added tokens (added_tokens.c);
  *	5. the template, which needs the ids (template.c).

@@ -4,7 +4,7 @@
  *	  Token ids back to text (spec tokenizer.md 7).
  *
  * Every replacement makes the text shorter, so all of them work in place, each
- * in one pass over the text from the left.
+ * going over the text once, from the left.
  *
  * Depends on tokenizer/blob.h.
  *
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* Ids, or bytes of text, between two looks at cancel. */
+/* Ids, or bytes of text, between two polls of cancel. */
 #define POLL_IDS 16384
 #define POLL_BYTES 65536
 
@@ -175,7 +175,7 @@ mb_decode(const mb_tokenizer *tokenizer, const int32_t *ids, size_t count,
 	mb_blob		blob;
 	size_t		size;
 	size_t		at = 0;
-	size_t		work = 0;		/* bytes and ids since the last look at cancel */
+	size_t		work = 0;		/* bytes and ids since the last poll */
 	bool		first = true;
 	mb_status	status;
 	char	   *out;

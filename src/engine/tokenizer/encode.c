@@ -6,8 +6,8 @@
  * Follows spec tokenizer.md 5.3 and 6, that is tokenizers 0.22.2 as called by
  * transformers.  Each text is cut into ranges of pieces (one when nothing is
  * cut); a window is a choice of one range per text, laid out by the
- * template.  Ranges are computed, not stored, so that memory goes to the
- * windows that are asked for only.
+ * template.  Ranges are computed, not stored, so that memory goes only to the
+ * windows that are wanted.
  *
  * Depends on tokenizer/blob.h.
  *
@@ -18,7 +18,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* Tokens of a window between two looks at cancel. */
+/* Tokens of a window between two polls of cancel. */
 #define POLL_TOKENS 65536
 
 /* How a text is cut. */
@@ -73,8 +73,8 @@ bad_stride(mb_error *err, size_t stride, size_t room)
 }
 
 /*
- * Checks that upstream makes before it looks at the text.  The stride is held
- * against the template of a single text, for pairs and without special
+ * Checks that upstream makes before it looks at the text.  The stride is
+ * compared with the template of a single text, for pairs and without special
  * tokens too (6.3).
  */
 static mb_status
@@ -325,8 +325,8 @@ put_pieces(const mb_pieces *pieces, size_t start, size_t n,
 }
 
 /*
- * A range of a text; *at moves behind it.  Upstream gives the type id of the
- * template to the first range only, and leaves overflow parts with 0 for the
+ * A range of a text; *at moves past it.  Upstream gives the type id of the
+ * template to the first range only, and leaves overflow ranges with 0 for the
  * first text and 1 for the second; with BERT's template that is the same.
  */
 static mb_status
@@ -403,7 +403,7 @@ build_window(encoding_job *job, const size_t *index, mb_encoding *window)
  * All windows
  */
 
-/* The text whose place in the template is first (B may come before A). */
+/* The text that comes first in the template (B may come before A). */
 static int
 outer_text(const encoding_job *job)
 {

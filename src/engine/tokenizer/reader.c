@@ -83,14 +83,14 @@ mb_read_type_id(mb_reader *r, const mb_json *object, const char *file,
 }
 
 mb_status
-mb_check_type(mb_reader *r, const mb_json *part, const char *what,
+mb_check_type(mb_reader *r, const mb_json *component, const char *what,
 			  const char *type)
 {
 	const mb_json *found;
 
-	if (part->type != MB_JSON_OBJECT)
+	if (component->type != MB_JSON_OBJECT)
 		return mb_wrong_value(r, MB_TOKENIZER_JSON, what, "an object");
-	found = mb_json_get(part, "type");
+	found = mb_json_get(component, "type");
 	if (found == NULL || found->type != MB_JSON_STRING)
 		return mb_fail(r->err, MB_ERR_DATA,
 					   "\"%s\" in \"%s\" has no type", what,

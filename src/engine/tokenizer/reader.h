@@ -3,12 +3,12 @@
  * reader.h
  *	  Reading a model's tokenizer files: what the steps of build.c share.
  *
- * build.c parses the files and takes the steps in order; each fills its part
- * of the vocabulary.  tokenizer_json.c, added_tokens.c and template.c are
- * a step each.
+ * build.c parses the files and takes the steps in order; each fills fields of
+ * the vocabulary.  tokenizer_json.c, added_tokens.c and template.c are a step
+ * each.
  *
- * Parts that we do not implement are refused by name: a tokenizer that is
- * almost right would give wrong results silently.
+ * Components of a tokenizer that are not implemented are refused by name: one
+ * that is almost right would give wrong results silently.
  *
  * Depends on base/arena.h, base/json.h, base/status.h, tokenizer/tokenizer.h,
  * tokenizer/vocabulary.h.
@@ -53,9 +53,9 @@ typedef struct mb_reader
 
 	mb_json    *tokenizer;		/* tokenizer.json, or NULL */
 	mb_json    *config;			/* tokenizer_config.json, or NULL */
-	mb_json    *special_map;	/* special_tokens_map.json where it counts */
-	mb_json    *added_map;		/* added_tokens.json where it counts */
-	mb_json    *pad_seed;		/* padding.pad_token of tokenizer.json */
+	mb_json    *special_map;	/* special_tokens_map.json where it applies */
+	mb_json    *added_map;		/* added_tokens.json where it applies */
+	mb_json    *stored_pad;	/* padding.pad_token of tokenizer.json */
 	bool		generic;		/* PreTrainedTokenizerFast: no presets */
 
 	mb_added_token named[MB_NAMED_COUNT];	/* text NULL: none */
@@ -108,8 +108,8 @@ extern mb_status mb_read_type_id(mb_reader *r, const mb_json *object,
 								 const char *file, const char *key,
 								 int32_t *result);
 
-/* A part of tokenizer.json must be an object of the one type implemented. */
-extern mb_status mb_check_type(mb_reader *r, const mb_json *part,
+/* Check that a component is an object of the one type implemented. */
+extern mb_status mb_check_type(mb_reader *r, const mb_json *component,
 							   const char *what, const char *type);
 
 #endif							/* MB_READER_H */

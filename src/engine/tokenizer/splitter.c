@@ -84,7 +84,7 @@ next_state(const mb_matcher *matcher, uint32_t state, uint8_t byte)
 
 /*
  * Read the text backwards and note the longest token that starts at each byte.
- * Most bytes end no token; the table lets those pass quickly.  On a damaged
+ * Most bytes end no token; the table skips those quickly.  On a damaged
  * block a match may begin or end inside a character; it is none.
  */
 static mb_status

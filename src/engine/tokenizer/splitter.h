@@ -21,15 +21,15 @@
 #include "base/status.h"
 #include "tokenizer/blob.h"
 
-/* Steps between two looks at cancel. */
+/* Steps between two polls of cancel. */
 #define MB_WORK_STEPS 65536
 
-/* The work of one call, so that all its loops together look often enough. */
+/* The work of one call, so that all its loops together poll often enough. */
 typedef struct mb_work
 {
 	const mb_cancel *cancel;
 	mb_error   *err;
-	size_t		steps;			/* since the last look */
+	size_t		steps;			/* since the last poll */
 } mb_work;
 
 static inline mb_status

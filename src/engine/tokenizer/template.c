@@ -13,10 +13,10 @@
 
 #include <string.h>
 
-/* Pieces of a template; each looks its name up by going through a list. */
+/* Pieces of a template; each searches a list for its name. */
 #define TEMPLATE_LIMIT 64
 
-/* Tokens that a template may add; each costs room in every window. */
+/* Tokens that a template may add; each takes space in every window. */
 #define TEMPLATE_TOKEN_LIMIT 1024
 
 /* A template under construction. */
@@ -233,27 +233,28 @@ processor_id(mb_reader *r, const mb_json *processor, const char *key,
 static mb_status
 read_post_processor(mb_reader *r)
 {
-	const mb_json *part = mb_json_get(r->tokenizer, "post_processor");
+	const mb_json *processor = mb_json_get(r->tokenizer, "post_processor");
 	mb_status	status;
 
-	if (mb_json_is_null(part))
+	if (mb_json_is_null(processor))
 		return plain_template(r, false, 0, 0);
-	if (part->type == MB_JSON_OBJECT &&
-		mb_json_is_string(mb_json_get(part, "type"), "BertProcessing"))
+	if (processor->type == MB_JSON_OBJECT &&
+		mb_json_is_string(mb_json_get(processor, "type"), "BertProcessing"))
 	{
 		int32_t		cls = 0;
 		int32_t		sep = 0;
 
-		status = processor_id(r, part, "cls", &cls);
+		status = processor_id(r, processor, "cls", &cls);
 		if (status == MB_OK)
-			status = processor_id(r, part, "sep", &sep);
+			status = processor_id(r, processor, "sep", &sep);
 		return status == MB_OK ? plain_template(r, true, cls, sep) : status;
 	}
-	status = mb_check_type(r, part, "post_processor", "TemplateProcessing");
+	status = mb_check_type(r, processor, "post_processor",
+						   "TemplateProcessing");
 	if (status == MB_OK)
-		status = general_template(r, part, false);
+		status = general_template(r, processor, false);
 	if (status == MB_OK)
-		status = general_template(r, part, true);
+		status = general_template(r, processor, true);
 	return status;
 }
 

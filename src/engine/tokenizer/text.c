@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  The BERT normaliser: cleaning, spaces round ideographs, accents, case.
+ *	  The BERT normaliser: cleaning, spaces around ideographs, accents, case.
  *
- * One pass.  Each character of the text goes through the four steps of
+ * Each character of the text goes once through the four steps of
  * BertNormalizer (spec tokenizer.md 2.1) on its own; only canonical
  * reordering looks further, so combining marks wait until the next starter
  * (a character of class 0) shows that their run is complete.  The run is
- * sorted by class, stably, and by counting when it is long, so that a
- * megabyte of marks takes linear time.
+ * sorted by class, stably, and by counting when it is long, so that
+ * a megabyte of marks takes linear time.  The steps are the functions from
+ * add_source(), which cleans, to emit(), which drops accents and lowers case.
  *
  * utf8proc gives decompositions, combining classes and lower-case letters,
- * and is asked only about characters that unicode_tables.c lists: whatever
- * its Unicode version, the results are those of the tokenizers library.
+ * and is used only for characters that unicode_tables.c lists: whatever its
+ * Unicode version, the results are those of the tokenizers library.
  * Its combining class and decomposition of a character never change once the
  * character exists; pairs of letters newer than the oldest supported utf8proc
  * come from our own table.
@@ -36,10 +37,10 @@
 #define MB_TEXT_STR(x) #x
 #define MB_TEXT_XSTR(x) MB_TEXT_STR(x)
 
-/* Bytes that mb_utf8_check looks at between two looks at cancel. */
+/* Bytes that mb_utf8_check reads between two polls of cancel. */
 #define CHECK_BYTES (128 * 1024)
 
-/* Marks held without asking the arena; real text never has more. */
+/* Marks held without memory of the arena; real text never has more. */
 #define MARKS_INLINE 32
 
 /* Longest run sorted by insertion. */
@@ -74,12 +75,12 @@ typedef struct normalizer_state
 	mb_char_sink sink;
 	void	   *context;
 	mb_error   *err;
-	int32_t		previous;		/* source of the last character put out */
+	int32_t		previous;		/* source of the last character emitted */
 	mark	   *marks;			/* the waiting run */
 	size_t		mark_count;
 	size_t		mark_capacity;
 	bool		out_of_order;	/* the waiting run is to be sorted */
-	mark	   *sorted;			/* room of a counting sort, mark_capacity */
+	mark	   *sorted;			/* of a counting sort, [mark_capacity] */
 	size_t		count;			/* of chars */
 	mb_char		chars[MB_TEXT_RUN];
 	mark		inline_marks[MARKS_INLINE];
@@ -91,7 +92,7 @@ poll_cancel(const normalizer_state *state)
 	return mb_poll_cancel(state->cancel, "tokenizing", state->err);
 }
 
-/* After mark i of a pass over the waiting run, which may be all of a text. */
+/* After mark i of a loop over the waiting run, which may be all of a text. */
 static inline mb_status
 poll_mark(const normalizer_state *state, size_t i)
 {
@@ -99,7 +100,7 @@ poll_mark(const normalizer_state *state, size_t i)
 }
 
 static mb_status
-hand_over(normalizer_state *state)
+flush(normalizer_state *state)
 {
 	size_t		count = state->count;
 	mb_status	status;
@@ -114,11 +115,11 @@ hand_over(normalizer_state *state)
 }
 
 static inline mb_status
-push(normalizer_state *state, uint32_t code, int32_t source)
+append(normalizer_state *state, uint32_t code, int32_t source)
 {
 	if (state->count == MB_TEXT_RUN)
 	{
-		mb_status	status = hand_over(state);
+		mb_status	status = flush(state);
 
 		if (status != MB_OK)
 			return status;
@@ -159,9 +160,9 @@ lower_of(uint32_t code, unsigned flags)
 	return (uint32_t) utf8proc_tolower((utf8proc_int32_t) code);
 }
 
-/* Put out a character that has its final place: drop accents, lower the case. */
+/* A character in its final position: drop accents, lower the case. */
 static mb_status
-put(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
+emit(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
 {
 	state->previous = source;
 	if (state->options.strip_accents && (flags & MB_CHAR_MARK))
@@ -170,7 +171,7 @@ put(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
 	{
 		if (code == LATIN_CAPITAL_I_WITH_DOT)
 		{
-			mb_status	status = push(state, 'i', source);
+			mb_status	status = append(state, 'i', source);
 
 			if (status != MB_OK)
 				return status;
@@ -179,7 +180,7 @@ put(normalizer_state *state, uint32_t code, unsigned flags, int32_t source)
 		else
 			code = lower_of(code, flags);
 	}
-	return push(state, code, source);
+	return append(state, code, source);
 }
 
 /* Stable; for short runs. */
@@ -231,18 +232,18 @@ sort_by_counting(normalizer_state *state)
 	return status;
 }
 
-/* Put out marks whose order reordering did not change. */
+/* Emit marks whose order reordering did not change. */
 static mb_status
-put_marks(normalizer_state *state)
+emit_marks(normalizer_state *state)
 {
 	mb_status	status = MB_OK;
 	size_t		i;
 
 	for (i = 0; i < state->mark_count && status == MB_OK; i++)
 	{
-		status = put(state, state->marks[i].code,
-					 mb_char_flags(state->marks[i].code),
-					 state->marks[i].source);
+		status = emit(state, state->marks[i].code,
+					  mb_char_flags(state->marks[i].code),
+					  state->marks[i].source);
 		if (status == MB_OK)
 			status = poll_mark(state, i);
 	}
@@ -250,14 +251,14 @@ put_marks(normalizer_state *state)
 }
 
 /*
- * Put out marks that were moved.  The library gives sources by position, not
+ * Emit marks that were moved.  The library gives sources by position, not
  * by mark (5.1): a mark that is the first of a decomposition takes the next
  * unused source, any other repeats the source before it.  Sources are unused
  * in the order of the text, which state->marks still has when the result of
  * sorting is elsewhere.
  */
 static mb_status
-put_moved_marks(normalizer_state *state, const mark *sorted)
+emit_moved_marks(normalizer_state *state, const mark *sorted)
 {
 	mb_status	status = MB_OK;
 	size_t		unused = 0;
@@ -273,8 +274,8 @@ put_moved_marks(normalizer_state *state, const mark *sorted)
 				unused++;
 			source = state->marks[unused++].source;
 		}
-		status = put(state, sorted[i].code, mb_char_flags(sorted[i].code),
-					 source);
+		status = emit(state, sorted[i].code, mb_char_flags(sorted[i].code),
+					  source);
 		if (status == MB_OK)
 			status = poll_mark(state, i);
 	}
@@ -288,14 +289,14 @@ end_marks(normalizer_state *state)
 	mb_status	status;
 
 	if (!state->out_of_order)
-		status = put_marks(state);
+		status = emit_marks(state);
 	else if (state->mark_count <= INSERTION_MAX)
 	{
 		mark		sorted[INSERTION_MAX];
 
 		memcpy(sorted, state->marks, state->mark_count * sizeof(mark));
 		sort_by_insertion(sorted, state->mark_count);
-		status = put_moved_marks(state, sorted);
+		status = emit_moved_marks(state, sorted);
 	}
 	else
 	{
@@ -306,7 +307,7 @@ end_marks(normalizer_state *state)
 			return mb_fail_memory(state->err);
 		status = sort_by_counting(state);
 		if (status == MB_OK)
-			status = put_moved_marks(state, state->sorted);
+			status = emit_moved_marks(state, state->sorted);
 	}
 	state->mark_count = 0;
 	state->out_of_order = false;
@@ -344,7 +345,7 @@ hold_mark(normalizer_state *state, uint32_t code, bool first, int32_t source)
 
 /* One character of a decomposition (or undecomposed). */
 static inline mb_status
-put_decomposed(normalizer_state *state, uint32_t code, unsigned flags,
+add_decomposed(normalizer_state *state, uint32_t code, unsigned flags,
 			   bool first, int32_t source)
 {
 	if (state->options.strip_accents)
@@ -361,31 +362,31 @@ put_decomposed(normalizer_state *state, uint32_t code, unsigned flags,
 		if (!first)
 			source = state->previous;
 	}
-	return put(state, code, flags, source);
+	return emit(state, code, flags, source);
 }
 
 /* Step 3: NFD when accents are stripped, then reordering, marks and case. */
 static mb_status
-put_character(normalizer_state *state, uint32_t code, unsigned flags,
+add_character(normalizer_state *state, uint32_t code, unsigned flags,
 			  int32_t source)
 {
-	utf8proc_int32_t parts[DECOMPOSED_MAX];
+	utf8proc_int32_t decomposed[DECOMPOSED_MAX];
 	utf8proc_ssize_t count;
 	utf8proc_ssize_t i;
 	int			boundary = 0;
 
 	if (!state->options.strip_accents || !(flags & MB_CHAR_DECOMPOSES))
-		return put_decomposed(state, code, flags, true, source);
+		return add_decomposed(state, code, flags, true, source);
 
-	count = utf8proc_decompose_char((utf8proc_int32_t) code, parts,
+	count = utf8proc_decompose_char((utf8proc_int32_t) code, decomposed,
 									DECOMPOSED_MAX, UTF8PROC_DECOMPOSE,
 									&boundary);
 	if (count < 1 || count > DECOMPOSED_MAX)
-		return put_decomposed(state, code, flags, true, source);
+		return add_decomposed(state, code, flags, true, source);
 	for (i = 0; i < count; i++)
 	{
-		uint32_t	part = (uint32_t) parts[i];
-		mb_status	status = put_decomposed(state, part, mb_char_flags(part),
+		uint32_t	c = (uint32_t) decomposed[i];
+		mb_status	status = add_decomposed(state, c, mb_char_flags(c),
 											i == 0, source);
 
 		if (status != MB_OK)
@@ -394,9 +395,9 @@ put_character(normalizer_state *state, uint32_t code, unsigned flags,
 	return MB_OK;
 }
 
-/* Steps 1 and 2: cleaning and the spaces round ideographs. */
+/* Steps 1 and 2: cleaning and the spaces around ideographs. */
 static mb_status
-take(normalizer_state *state, uint32_t code, int32_t source)
+add_source(normalizer_state *state, uint32_t code, int32_t source)
 {
 	unsigned	flags = mb_char_flags(code);
 	mb_status	status;
@@ -412,13 +413,13 @@ take(normalizer_state *state, uint32_t code, int32_t source)
 		}
 	}
 	if (!state->options.handle_chinese_chars || !(flags & MB_CHAR_IDEOGRAPH))
-		return put_character(state, code, flags, source);
+		return add_character(state, code, flags, source);
 
-	status = put_decomposed(state, ' ', MB_CHAR_SPACE, true, source);
+	status = add_decomposed(state, ' ', MB_CHAR_SPACE, true, source);
 	if (status == MB_OK)
-		status = put_character(state, code, flags, source);
+		status = add_character(state, code, flags, source);
 	if (status == MB_OK)
-		status = put_decomposed(state, ' ', MB_CHAR_SPACE, true, source);
+		status = add_decomposed(state, ' ', MB_CHAR_SPACE, true, source);
 	return status;
 }
 
@@ -448,7 +449,7 @@ mb_normalize_text(const mb_normalizer *options,
 
 	while (text < end)
 	{
-		mb_status	status = take(&state, mb_utf8_next(&text), source);
+		mb_status	status = add_source(&state, mb_utf8_next(&text), source);
 
 		if (status != MB_OK)
 			return status;
@@ -463,29 +464,29 @@ mb_normalize_text(const mb_normalizer *options,
 		if (status != MB_OK)
 			return status;
 	}
-	return hand_over(&state);
+	return flush(&state);
 }
 
 /*
- * Pieces end between characters.  Three steps back reach such a place in
- * valid text; in any other the piece is refused wherever it ends.
+ * Slices end between characters.  Three steps back reach such a position in
+ * valid text; in any other the slice is refused wherever it ends.
  */
 mb_status
 mb_utf8_check(const char *text, size_t length, const mb_cancel *cancel)
 {
 	while (length > CHECK_BYTES)
 	{
-		size_t		piece = CHECK_BYTES;
+		size_t		slice = CHECK_BYTES;
 		int			back;
 
-		for (back = 0; back < 3 && mb_utf8_continues(text[piece]); back++)
-			piece--;
-		if (!mb_utf8_valid(text, piece))
+		for (back = 0; back < 3 && mb_utf8_continues(text[slice]); back++)
+			slice--;
+		if (!mb_utf8_valid(text, slice))
 			return MB_ERR_DATA;
 		if (mb_cancelled(cancel))
 			return MB_ERR_CANCELLED;
-		text += piece;
-		length -= piece;
+		text += slice;
+		length -= slice;
 	}
 	return mb_utf8_valid(text, length) ? MB_OK : MB_ERR_DATA;
 }
@@ -573,8 +574,8 @@ cased(uint32_t code)
 }
 
 /*
- * Does the capital sigma in front of reader->at end a word?  A cased character
- * stands before it and none after it, case-ignorable ones not counting.
+ * Does the capital sigma before reader->at end a word?  There must be a cased
+ * character before it and none after it, case-ignorable ones not counting.
  */
 static bool
 sigma_is_final(const lower_reader *reader)
@@ -630,7 +631,7 @@ lower_next(lower_reader *reader)
 	return lower_of(code, mb_char_flags(code));
 }
 
-/* Time to look for a cancel, and there is one. */
+/* It is time to poll cancel, and it was requested. */
 static bool
 lower_cancelled(const lower_reader *reader, const mb_cancel *cancel)
 {

@@ -2,7 +2,8 @@
  *
  * text.h
  *	  The BERT normaliser: cleaned, accent-free, lower-case characters, each
- *	  with the character of the original text it came from.
+ *	  with the character of the original text it came from; and comparing
+ *	  texts without regard to case.
  *
  * Depends on base/arena.h, base/status.h, tokenizer/unicode_tables.h.
  *
@@ -34,16 +35,16 @@ typedef struct mb_char
 	int32_t		source;
 } mb_char;
 
-/* Takes a run of normalised characters; a status other than MB_OK stops. */
+/* Receives a run of normalised characters; any status but MB_OK stops. */
 typedef mb_status (*mb_char_sink) (void *context, const mb_char *chars,
 								   size_t count);
 
 /*
- * Normalise valid UTF-8 and hand the characters to sink, in order, in runs of
+ * Normalise valid UTF-8 and pass the characters to sink, in order, in runs of
  * at most MB_TEXT_RUN.  "first" is the index of the text's first character;
  * scratch holds long runs of combining marks.  Cancel is polled once per run
  * of output, every MB_TEXT_POLL characters of input, and as often while a run
- * of combining marks is counted, sorted and put out.
+ * of combining marks is counted, sorted and emitted.
  */
 #define MB_TEXT_RUN 256
 #define MB_TEXT_POLL 65536

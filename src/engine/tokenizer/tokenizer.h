@@ -4,16 +4,16 @@
  *	  MobileBertTokenizerFast: text to token ids with offsets, and back.
  *
  * A tokenizer is one flat, position-independent block of bytes ("blob"), built
- * once from a model's files (build.c) and kept inside the weight image, so a
- * backend opens it without reading a vocabulary.  Work on text is in text.c
- * (Unicode), wordpiece.c (splitting, WordPiece), encode.c (truncation, windows,
- * template, padding) and decode.c (back to text).
+ * once from a model's files (build.c) and kept inside the weight image, so
+ * a backend opens it (blob.c) without reading a vocabulary.  Work on text is in
+ * text.c (Unicode), wordpiece.c (splitting, WordPiece), encode.c (truncation,
+ * windows, template, padding) and decode.c (back to text).
  *
  * Offsets count Unicode characters of the text as given, from 0, end
  * exclusive.  Text is UTF-8; invalid UTF-8 is MB_ERR_DATA.
  *
  * Source: tokenizers 0.22.2; spec tokenizer.md (sections in parentheses).
- * Depends on base/status.h, base/arena.h.
+ * Depends on base/arena.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -130,7 +130,7 @@ typedef struct mb_encode_options
 	bool		truncate_left;
 	bool		pad_left;
 	bool		later[2];		/* first, second: is a later range of a longer
-								 * text, and gets an overflow part's type id */
+								 * text, with an overflow range's type id */
 	mb_truncation truncation;
 	mb_padding	padding;
 	size_t		max_length;		/* SIZE_MAX: no limit */

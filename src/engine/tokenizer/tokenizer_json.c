@@ -105,33 +105,33 @@ read_model(mb_reader *r)
 static mb_status
 read_normalizer(mb_reader *r, int *strip)
 {
-	const mb_json *part = mb_json_get(r->tokenizer, "normalizer");
+	const mb_json *component = mb_json_get(r->tokenizer, "normalizer");
 	mb_normalizer *n = &r->vocabulary.normalizer;
 	mb_status	status;
 	bool		value = false;
 
-	if (mb_json_is_null(part))
+	if (mb_json_is_null(component))
 	{
 		if (r->generic)
 			memset(n, 0, sizeof(*n));
 		return MB_OK;
 	}
-	status = mb_check_type(r, part, "normalizer", "BertNormalizer");
+	status = mb_check_type(r, component, "normalizer", "BertNormalizer");
 	if (status == MB_OK)
-		status = mb_read_bool(r, part, MB_TOKENIZER_JSON, "clean_text",
+		status = mb_read_bool(r, component, MB_TOKENIZER_JSON, "clean_text",
 							  &n->clean_text);
 	if (status == MB_OK)
-		status = mb_read_bool(r, part, MB_TOKENIZER_JSON,
+		status = mb_read_bool(r, component, MB_TOKENIZER_JSON,
 							  "handle_chinese_chars",
 							  &n->handle_chinese_chars);
 	if (status == MB_OK)
-		status = mb_read_bool(r, part, MB_TOKENIZER_JSON, "lowercase",
+		status = mb_read_bool(r, component, MB_TOKENIZER_JSON, "lowercase",
 							  &n->lowercase);
 	if (status == MB_OK)
-		status = mb_read_bool(r, part, MB_TOKENIZER_JSON, "strip_accents",
+		status = mb_read_bool(r, component, MB_TOKENIZER_JSON, "strip_accents",
 							  &value);
 	if (status == MB_OK &&
-		!mb_json_is_null(mb_json_get(part, "strip_accents")))
+		!mb_json_is_null(mb_json_get(component, "strip_accents")))
 		*strip = value;
 	return status;
 }
@@ -139,37 +139,37 @@ read_normalizer(mb_reader *r, int *strip)
 static mb_status
 read_pre_tokenizer(mb_reader *r)
 {
-	const mb_json *part = mb_json_get(r->tokenizer, "pre_tokenizer");
+	const mb_json *component = mb_json_get(r->tokenizer, "pre_tokenizer");
 
-	if (mb_json_is_null(part))
+	if (mb_json_is_null(component))
 		return mb_fail(r->err, MB_ERR_UNSUPPORTED,
 					   "\"%s\" without a pre_tokenizer is not supported",
 					   MB_TOKENIZER_JSON);
-	return mb_check_type(r, part, "pre_tokenizer", "BertPreTokenizer");
+	return mb_check_type(r, component, "pre_tokenizer", "BertPreTokenizer");
 }
 
 static mb_status
 read_decoder(mb_reader *r)
 {
-	const mb_json *part = mb_json_get(r->tokenizer, "decoder");
+	const mb_json *component = mb_json_get(r->tokenizer, "decoder");
 	mb_vocabulary *v = &r->vocabulary;
 	mb_status	status;
 
-	if (mb_json_is_null(part))
+	if (mb_json_is_null(component))
 		return MB_OK;
-	status = mb_check_type(r, part, "decoder", "WordPiece");
+	status = mb_check_type(r, component, "decoder", "WordPiece");
 	if (status == MB_OK)
-		status = mb_read_text(r, part, MB_TOKENIZER_JSON, "prefix",
+		status = mb_read_text(r, component, MB_TOKENIZER_JSON, "prefix",
 							  &v->decoder_prefix, &v->decoder_prefix_length);
 	if (status == MB_OK)
-		status = mb_read_bool(r, part, MB_TOKENIZER_JSON, "cleanup",
+		status = mb_read_bool(r, component, MB_TOKENIZER_JSON, "cleanup",
 							  &v->decoder_cleanup);
 	return status;
 }
 
-/* Stored truncation and padding are but presets of the tokenizer's (6.1). */
+/* Stored truncation and padding set attributes of the tokenizer only (6.1). */
 static mb_status
-read_seeds(mb_reader *r)
+read_attributes(mb_reader *r)
 {
 	const mb_json *truncation = mb_json_get(r->tokenizer, "truncation");
 	const mb_json *padding = mb_json_get(r->tokenizer, "padding");
@@ -194,7 +194,7 @@ read_seeds(mb_reader *r)
 		if (status == MB_OK)
 			status = mb_read_type_id(r, padding, MB_TOKENIZER_JSON,
 									 "pad_type_id", &v->pad_type_id);
-		r->pad_seed = mb_json_get(padding, "pad_token");
+		r->stored_pad = mb_json_get(padding, "pad_token");
 	}
 	return status;
 }
@@ -217,6 +217,6 @@ mb_read_tokenizer_json(mb_reader *r, int *strip)
 	if (status == MB_OK)
 		status = read_decoder(r);
 	if (status == MB_OK)
-		status = read_seeds(r);
+		status = read_attributes(r);
 	return status;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nodes built between two looks at cancel. */
+/* Nodes built between two polls of cancel. */
 #define POLL_NODES 8192
 
 /* The entries [low, high) that share the first "depth" bytes. */
@@ -96,7 +96,7 @@ expand_node(const mb_trie_entry *entries, mb_built_trie *trie,
 	}
 }
 
-/* Aho-Corasick: parents come before children, so one pass in order. */
+/* Aho-Corasick: parents come before children, so one walk in order. */
 static void
 link_node(const mb_built_trie *trie, const trie_span *spans, uint32_t node)
 {
@@ -127,7 +127,7 @@ mb_trie_build(const mb_trie_entry *entries, size_t count, bool link,
 			  mb_error *err)
 {
 	size_t		limit = 1;
-	size_t		work = 0;		/* nodes and entries since a look at cancel */
+	size_t		work = 0;		/* nodes and entries since the last poll */
 	trie_span  *spans;
 	uint32_t	node;
 	size_t		i;

@@ -4,8 +4,9 @@
  *	  Tries over bytes, and Aho-Corasick automata on top of them.
  *
  * Tries instead of hash tables, because greedy longest match walks a trie once
- * where a hash table would be asked for every length.  Node numbers are those
- * of a breadth-first walk, which puts the children of a node side by side.
+ * where a hash table would be searched for every length.  Node numbers are
+ * those of a breadth-first walk, which puts the children of a node side by
+ * side.
  *
  * Depends on base/arena.h, base/status.h.
  *
@@ -110,7 +111,7 @@ typedef struct mb_built_trie
 {
 	mb_node    *nodes;			/* [count] */
 	uint8_t    *labels;			/* [count] */
-	mb_link    *links;			/* [count]; NULL when not asked for */
+	mb_link    *links;			/* [count]; NULL: built without */
 	uint32_t	count;
 } mb_built_trie;
 

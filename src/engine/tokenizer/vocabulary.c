@@ -55,7 +55,7 @@ compare_tokens(const void *a, const void *b)
 	int			order = mb_text_compare(left->text, left->length,
 										right->text, right->length);
 
-	/* array order, so that the last of equal texts can be told */
+	/* by position, so that the last of equal texts is known */
 	if (order != 0)
 		return order;
 	return left->id < right->id ? -1 : left->id > right->id;

@@ -18,7 +18,7 @@
 
 /*
  * Ids must be below this: the table of tokens has a row for each id up to the
- * highest, and a file of a few bytes must not ask for gigabytes.
+ * highest, and a file of a few bytes must not need gigabytes.
  */
 #define MB_TOKEN_ID_LIMIT (2 * 1024 * 1024)
 
@@ -94,7 +94,7 @@ typedef struct mb_vocabulary
 } mb_vocabulary;
 
 /*
- * Tokens of the model: make room for count of them, set each at its position
+ * Tokens of the model: allocate count of them, set each at its position
  * in the file, sort.  While they are set, "id" is the position; ids [count]
  * has the ids, or is NULL when they are the positions.  A repeated token takes
  * its last id, and its earlier ones have no token.  "file" names the file in

@@ -41,10 +41,10 @@
 #define LARGEST_CHUNK 16384
 #define FIRST_WORD 128
 
-/* What a word counts at least, be it empty: a look every 1024 words. */
+/* What a word counts at least, be it empty: a poll every 1024 words. */
 #define WORD_STEPS (MB_WORK_STEPS / 1024)
 
-/* A growing list, so that nothing is copied but once, into the result. */
+/* A list of chunks, so that each piece is copied once only, into the result. */
 typedef struct piece
 {
 	int32_t		id;
@@ -176,7 +176,7 @@ add_unknown(tokenizing *t)
 	return status;
 }
 
-/* The longest token from a place in a word. */
+/* The longest token from a position in a word. */
 typedef struct longest
 {
 	int32_t		id;				/* -1: none */
@@ -216,7 +216,7 @@ longest_token(const mb_blob *blob, uint32_t node,
 /*
  * Greedy longest match from the left.  A token is a whole number of
  * characters, as its bytes are valid UTF-8; on a damaged block it may not be,
- * so the end is held inside the word.
+ * so the end is kept inside the word.
  */
 static mb_status
 match_word(tokenizing *t)
@@ -321,7 +321,7 @@ add_to_word(tokenizing *t, const mb_char *c)
 	return MB_OK;
 }
 
-/* Sections 2.5 and 2.6: take normalised characters apart into words. */
+/* Sections 2.5 and 2.6: split normalised characters into words. */
 static mb_status
 split_words(void *context, const mb_char *chars, size_t count)
 {
