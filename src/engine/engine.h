@@ -1,11 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * engine.h
- *	  Everything the engine offers; the one header that src/pg includes.
+ *	  What the adapter takes of the engine; the one header that src/pg includes.
  *
- * The engine is plain C over libc, with utf8proc in text.c only and BLAS in
- * gemm.c only; it knows nothing of the server (a check in the Makefile holds
- * that).  Start reading at tokenizer/tokenizer.h and model/forward.h.
+ * The engine is plain C over libc, with utf8proc in tokenizer/text.c only and
+ * BLAS in one file of kernels/ only; it knows nothing of the server, which
+ * border.pl checks.  A header stands here only if src/pg needs it itself:
+ *
+ *	base		memory, errors and cancel; JSON, for a model's documents; large
+ *				pages and checksums, for image files
+ *	kernels		the instruction set, chosen and named; the formats of weights
+ *	model		a model from its files to an image and from an image to a pass,
+ *				its heads, its labels
+ *	tasks		from a head's logits to what a SQL function returns
+ *	tokenizer	text to tokens and back
+ *
+ * Start reading at tokenizer/tokenizer.h and model/forward.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -44,7 +44,7 @@
 /* What a word counts at least, be it empty: a poll every 1024 words. */
 #define WORD_STEPS (MB_WORK_STEPS / 1024)
 
-/* A list of chunks, so that each piece is copied once only, into the result. */
+/* A list of chunks: each piece is copied once, into the result. */
 typedef struct piece
 {
 	int32_t		id;
