@@ -4,13 +4,14 @@
  *	  What a model is, what it needs, and how the library was built.
  *
  * Depends on server/pg.h, server/adapt.h, server/options.h,
- * models/model_cache.h, models/registry.h.
+ * models/documents.h, models/model_cache.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "server/options.h"
+#include "models/documents.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
 
@@ -62,7 +63,8 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	const RegistryModel *model;
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena	arena;
-	bytea	   *file;
+	Documents	documents;
+	const mb_document *file = &documents.files[DOC_CONFIG];
 	mb_json    *root;
 	mb_json    *labels;
 	mb_config	config;
@@ -72,16 +74,14 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	if (!ARG_IS_GIVEN(0))
 		PG_RETURN_NULL();
 	model = mobilebert_model_row(PG_GETARG_TEXT_PP(0), 0);
-	file = registry_file(&model->id, "config.json", NULL);
-	if (file == NULL)
-		registry_no_configuration(model);
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	ENGINE_CALL(mb_json_parse, VARDATA(file), VARSIZE(file) - VARHDRSZ,
-				"config.json", true, &arena, &mobilebert_cancel, &root);
+	documents_init(&documents, &arena);
+	documents_load(&documents, model, DOC_CONFIG, NULL);
+	root = documents_tree(&documents, DOC_CONFIG);
 	ENGINE_CALL(mb_config_read, root, &config);
 	ENGINE_CALL(mb_config_write, &config, &arena, &effective);
 
-	result = jsonb_from_utf8(VARDATA(file), VARSIZE(file) - VARHDRSZ);
+	result = jsonb_from_utf8(file->text, file->length);
 	labels = mb_json_get(root, "id2label");
 	if (labels == NULL || labels->type != MB_JSON_OBJECT)
 	{

@@ -36,6 +36,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/snapmgr.h"
 
 /*
  * What reading headers, configuration and tokenizer may take: a header of
@@ -113,6 +114,7 @@ import_begin(Import *import, const char *command, text *name, text *precision)
 	mb_arena_init(&import->arena, &import->memory,
 				  Max((size_t) mobilebert_memory_limit, ARENA_MINIMUM_KB) *
 				  1024);
+	documents_init(&import->documents, &import->arena);
 	PreventCommandIfReadOnly(command);
 	registry_name_is_free(import->name);
 }
@@ -220,26 +222,26 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("config, tokenizer and weights must not be null")));
-	jsonb_document(PG_GETARG_JSONB_P(1), &import->documents[DOC_CONFIG]);
+	jsonb_document(PG_GETARG_JSONB_P(1), &import->documents.files[DOC_CONFIG]);
 	document.text = mobilebert_utf8_cstring(tokenizer);
 	document.length = strlen(document.text);
 	for (c = document.text; *c == ' ' || *c == '\n' || *c == '\r' || *c == '\t';)
 		c++;
 	/* a vocabulary has a word on each line, and "{" may be the first */
-	import->documents[c[0] == '{' && strchr(c, '"') != NULL &&
+	import->documents.files[c[0] == '{' && strchr(c, '"') != NULL &&
 					  strstr(c, "\"model\"") != NULL ?
 					  DOC_TOKENIZER : DOC_VOCAB] = document;
 	if (ARG_IS_GIVEN(5))
 		jsonb_document(PG_GETARG_JSONB_P(5),
-					   &import->documents[DOC_TOKENIZER_CONFIG]);
+					   &import->documents.files[DOC_TOKENIZER_CONFIG]);
 	if (ARG_IS_GIVEN(6))
 	{
 		Jsonb	   *st = PG_GETARG_JSONB_P(6);
 
-		jsonb_member(st, "modules", &import->documents[DOC_MODULES]);
-		jsonb_member(st, "pooling", &import->documents[DOC_POOLING]);
+		jsonb_member(st, "modules", &import->documents.files[DOC_MODULES]);
+		jsonb_member(st, "pooling", &import->documents.files[DOC_POOLING]);
 		jsonb_member(st, "sentence_bert",
-					 &import->documents[DOC_SENTENCE_BERT]);
+					 &import->documents.files[DOC_SENTENCE_BERT]);
 	}
 	import->weight_files = palloc0(sizeof(WeightFile));
 	import->weight_files->fd = -1;
@@ -280,6 +282,7 @@ Datum
 mobilebert_create_variant(PG_FUNCTION_ARGS)
 {
 	Import		import;
+	Snapshot	snapshot;
 
 	if (!ARG_IS_GIVEN(1) || !ARG_IS_GIVEN(2))
 		ereport(ERROR,
@@ -289,6 +292,8 @@ mobilebert_create_variant(PG_FUNCTION_ARGS)
 	import.variant = true;
 	import.base =
 		unconstify(RegistryModel *, mobilebert_model_row(ARG_TEXT(1), 0));
-	import_read_base(&import);
+	snapshot = registry_snapshot();
+	documents_load_all(&import.documents, import.base, snapshot);
+	UnregisterSnapshot(snapshot);
 	return import_run(fcinfo, &import, false);
 }

@@ -4,7 +4,7 @@
  *	  Checking an import before anything is written.
  *
  * Depends on server/pg.h, server/adapt.h, models/registry.h,
- * import/import_check.h, import/import_model.h, import/import_read.h.
+ * import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,43 +43,19 @@ read_header(Import *import, WeightFile *file)
 	pfree(header);
 }
 
-mb_json *
-import_parse(Import *import, int which)
-{
-	const mb_document *document = &import->documents[which];
-
-	if (import->trees[which] == NULL && document->text != NULL)
-		ENGINE_CALL(mb_json_parse, document->text, document->length,
-					import_document_names[which], true, &import->arena,
-					&mobilebert_cancel, &import->trees[which]);
-	return import->trees[which];
-}
-
 static void
 check_documents(Import *import)
 {
-	mb_tokenizer_files files;
+	const mb_document *files = import->documents.files;
 	void	   *blob;
 	size_t		size;
 
-	ENGINE_CALL(mb_config_read, import_parse(import, DOC_CONFIG),
-				&import->config);
-	ENGINE_CALL(mb_sentence_settings_read, import_parse(import, DOC_MODULES),
-				import_parse(import, DOC_POOLING),
-				import_parse(import, DOC_SENTENCE_BERT), &import->settings);
-
-	if (import->documents[DOC_TOKENIZER].text == NULL &&
-		import->documents[DOC_VOCAB].text == NULL)
+	documents_settings(&import->documents, &import->config, &import->settings);
+	if (files[DOC_TOKENIZER].text == NULL && files[DOC_VOCAB].text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("the model has neither \"tokenizer.json\" nor \"vocab.txt\"")));
-	files.tokenizer_json = import->documents[DOC_TOKENIZER];
-	files.vocab_txt = import->documents[DOC_VOCAB];
-	files.tokenizer_config = import->documents[DOC_TOKENIZER_CONFIG];
-	files.special_tokens_map = import->documents[DOC_SPECIAL_TOKENS];
-	files.added_tokens = import->documents[DOC_ADDED_TOKENS];
-	ENGINE_CALL(mb_tokenizer_build, &files, &import->arena, &mobilebert_cancel,
-				&blob, &size);
+	documents_tokenizer(&import->documents, &blob, &size);
 	ENGINE_CALL(mb_tokenizer_open, blob, size, &import->tokenizer);
 }
 
@@ -87,7 +63,7 @@ check_documents(Import *import)
 static void
 find_base(Import *import)
 {
-	mb_json    *value = mb_json_get(import_parse(import, DOC_CONFIG), "base");
+	mb_json    *value = mb_json_get(documents_tree(&import->documents, DOC_CONFIG), "base");
 	char	   *name;
 
 	/* a variant has the tensors that its base got from another one */

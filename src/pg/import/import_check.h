@@ -13,9 +13,6 @@
 #include "server/pg.h"
 #include "import/import_model.h"
 
-/* A document as a tree, parsed once; NULL when there is no such document. */
-extern mb_json *import_parse(Import *import, int document);
-
 extern void import_check(Import *import);
 
 /* An error when the base model went away since it was checked. */

@@ -10,7 +10,7 @@
  * covers the documents' own bytes as well.
  *
  * Depends on server/pg.h, models/registry.h, import/import_check.h,
- * import/import_hash.h, import/import_model.h, import/import_read.h.
+ * import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -217,14 +217,14 @@ hash_model(Import *import)
 	}
 	for (d = 0; d < DOC_COUNT; d++)
 	{
-		if (import->documents[d].text == NULL)
+		if (import->documents.files[d].text == NULL)
 			continue;
-		hash_string(hash, import_document_names[d]);
+		hash_string(hash, document_names[d]);
 		if (d == DOC_VOCAB)
-			import_hash_add(hash, import->documents[d].text,
-							import->documents[d].length);
+			import_hash_add(hash, import->documents.files[d].text,
+							import->documents.files[d].length);
 		else
-			hash_json(hash, import_parse(import, d), true);
+			hash_json(hash, documents_tree(&import->documents, d), true);
 	}
 	import_hash_end(hash, import->sha256);
 
@@ -232,11 +232,11 @@ hash_model(Import *import)
 	import_hash_add(hash, import->sha256, PG_SHA256_DIGEST_LENGTH);
 	for (d = 0; d < DOC_COUNT; d++)
 	{
-		if (import->documents[d].text == NULL)
+		if (import->documents.files[d].text == NULL)
 			continue;
-		hash_string(hash, import_document_names[d]);
-		import_hash_add(hash, import->documents[d].text,
-						import->documents[d].length);
+		hash_string(hash, document_names[d]);
+		import_hash_add(hash, import->documents.files[d].text,
+						import->documents.files[d].length);
 	}
 	import_hash_end(hash, import->image_key);
 }

@@ -20,7 +20,7 @@
  * A variant of a registered model goes the same way: its documents and tensors
  * come from the registry, and no tensor is stored again.
  *
- * Depends on server/pg.h, models/registry.h.
+ * Depends on server/pg.h, models/documents.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,27 +28,13 @@
 #define MOBILEBERT_IMPORT_MODEL_H
 
 #include "server/pg.h"
+#include "models/documents.h"
 #include "models/registry.h"
 
 #include "common/sha2.h"
 
 /* Bytes read, hashed and stored at a time. */
 #define IMPORT_CHUNK (1024 * 1024)
-
-/* Documents of a model, by the names they have in a directory. */
-enum
-{
-	DOC_CONFIG,
-	DOC_TOKENIZER,
-	DOC_VOCAB,
-	DOC_TOKENIZER_CONFIG,
-	DOC_SPECIAL_TOKENS,
-	DOC_ADDED_TOKENS,
-	DOC_MODULES,
-	DOC_POOLING,
-	DOC_SENTENCE_BERT,
-	DOC_COUNT
-};
 
 /* A safetensors file, wherever it is; a shard when there are several. */
 typedef struct WeightFile
@@ -75,14 +61,13 @@ typedef struct Import
 	const char *command;		/* for messages: "import_model()" */
 	char	   *name;
 	const char *precision;
-	mb_document documents[DOC_COUNT];
+	Documents	documents;
 	WeightFile *weight_files;
 	int			weight_file_count;
 	mb_json    *index;			/* weight_map of a sharded model, or NULL */
 
 	mb_memory	memory;
 	mb_arena	arena;
-	mb_json    *trees[DOC_COUNT];	/* documents that were parsed */
 	mb_config	config;
 	mb_sentence_settings settings;
 	mb_tokenizer tokenizer;

@@ -4,7 +4,7 @@
  *	  Reading what is to be imported: directories, files, large objects.
  *
  * Depends on server/pg.h, server/adapt.h, models/registry.h,
- * import/import_model.h, import/import_read.h.
+ * import/import_model.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,16 +23,9 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/fmgrprotos.h"
-#include "utils/snapmgr.h"
 
 #define DOCUMENT_MAX (256 * 1024 * 1024)
 #define MAX_SHARDS 1000
-
-const char *const import_document_names[DOC_COUNT] = {
-	"config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json",
-	"special_tokens_map.json", "added_tokens.json", "modules.json",
-	"1_Pooling/config.json", "sentence_bert_config.json"
-};
 
 void
 import_read_bytes(const WeightFile *file, uint64 offset, char *target,
@@ -261,9 +254,9 @@ import_read_directory(Import *import, const char *directory)
 				 errmsg("\"%s\" is not a directory", directory),
 				 errhint("Name the directory that holds config.json and model.safetensors.")));
 	for (i = 0; i < DOC_COUNT; i++)
-		(void) read_file(directory, import_document_names[i],
-						 &import->documents[i]);
-	if (import->documents[DOC_CONFIG].text == NULL)
+		(void) read_file(directory, document_names[i],
+						 &import->documents.files[i]);
+	if (import->documents.files[DOC_CONFIG].text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("directory \"%s\" has no \"config.json\"",
@@ -276,31 +269,4 @@ import_read_directory(Import *import, const char *directory)
 		open_shards(import, directory, &index);
 	else
 		no_weights(directory);
-}
-
-void
-import_read_base(Import *import)
-{
-	Snapshot	snapshot = registry_snapshot();
-	int			i;
-
-	for (i = 0; i < DOC_COUNT; i++)
-	{
-		bytea	   *file = registry_file(&import->base->id,
-										 import_document_names[i], snapshot);
-		mb_document *document = &import->documents[i];
-		char	   *content;
-
-		if (file == NULL)
-			continue;
-		document->length = VARSIZE(file) - VARHDRSZ;
-		content = palloc_extended(document->length + 1, MCXT_ALLOC_HUGE);
-		memcpy(content, VARDATA(file), document->length);
-		content[document->length] = '\0';
-		document->text = content;
-		pfree(file);
-	}
-	UnregisterSnapshot(snapshot);
-	if (import->documents[DOC_CONFIG].text == NULL)
-		registry_no_configuration(import->base);
 }

@@ -13,8 +13,6 @@
 #include "server/pg.h"
 #include "import/import_model.h"
 
-extern const char *const import_document_names[DOC_COUNT];
-
 extern void import_read_directory(Import *import, const char *directory);
 extern void import_open_object(WeightFile *file, Oid object);
 extern void import_close(Import *import);

@@ -7,7 +7,7 @@
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
  * models/registry.h, import/import_check.h, import/import_hash.h,
- * import/import_model.h, import/import_read.h, import/import_store.h.
+ * import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -169,12 +169,12 @@ store_documents(Import *import, Datum id)
 	{
 		Datum		values[3];
 
-		if (import->documents[d].text == NULL)
+		if (import->documents.files[d].text == NULL)
 			continue;
 		values[0] = id;
-		values[1] = CStringGetTextDatum(import_document_names[d]);
-		values[2] = bytea_datum(import->documents[d].text,
-								import->documents[d].length);
+		values[1] = CStringGetTextDatum(document_names[d]);
+		values[2] = bytea_datum(import->documents.files[d].text,
+								import->documents.files[d].length);
 		registry_execute("INSERT INTO mobilebert.model_file "
 						 "(model_id, file_name, content) VALUES ($1, $2, $3)",
 						 3, types, values, NULL);
@@ -206,8 +206,8 @@ labels_datum(Import *import, Datum *result)
 	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER)) == 0)
 		return false;
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	ENGINE_CALL(mb_labels_read, import_parse(import, DOC_CONFIG), NULL,
-				import->config.num_labels, &arena, &labels);
+	ENGINE_CALL(mb_labels_read, documents_tree(&import->documents, DOC_CONFIG),
+				NULL, import->config.num_labels, &arena, &labels);
 	names = palloc0(Max(count, 1) * sizeof(Datum));
 	nulls = palloc0(Max(count, 1) * sizeof(bool));
 	for (i = 0; i < count; i++)
@@ -333,7 +333,7 @@ row_insert(const ModelRow *row)
 static void
 put_architecture(ModelRow *row, Import *import)
 {
-	const mb_json *list = mb_json_get(import_parse(import, DOC_CONFIG),
+	const mb_json *list = mb_json_get(documents_tree(&import->documents, DOC_CONFIG),
 									  "architectures");
 
 	if (list != NULL && list->type == MB_JSON_ARRAY && list->child != NULL &&

@@ -21,8 +21,7 @@
  * When the disk refuses (full, read-only, no rights) the image is made in
  * private memory instead, with a message in the log.
  *
- * Depends on server/pg.h, server/adapt.h, models/image_file.h,
- * models/registry.h.
+ * Depends on server/pg.h, server/adapt.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -8,13 +8,14 @@
  * long as the model is cached: for each pipeline apart, as config.json may
  * override keys for one (engine's labels.h).
  *
- * Depends on server/pg.h, server/adapt.h, models/labels.h,
+ * Depends on server/pg.h, server/adapt.h, models/documents.h,
  * models/model_cache.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "models/documents.h"
 #include "models/labels.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
@@ -22,25 +23,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-static mb_json *config_json(const MobilebertModel *model, mb_arena *arena);
 static MobilebertLabels *labels_read(const MobilebertModel *model,
 									 mb_task head, const char *pipeline);
-
-/* The model's config.json; parsed anew, all in the current context. */
-static mb_json *
-config_json(const MobilebertModel *model, mb_arena *arena)
-{
-	bytea	   *file = registry_file(&model->registry->id, "config.json", NULL);
-	mb_json    *root;
-	mb_error	err;
-
-	if (file == NULL)
-		registry_no_configuration(model->registry);
-	mobilebert_check(mb_json_parse(VARDATA(file), VARSIZE(file) - VARHDRSZ,
-								   "config.json", true, arena,
-								   &mobilebert_cancel, &root, &err), &err);
-	return root;
-}
 
 /* The result is all in the current context, in which nothing else remains. */
 static MobilebertLabels *
@@ -53,9 +37,9 @@ labels_read(const MobilebertModel *model, mb_task head, const char *pipeline)
 												  ALLOCSET_DEFAULT_SIZES);
 	mb_memory	memory = mobilebert_memory(scratch);
 	mb_arena	arena;
+	Documents	documents;
 	mb_json    *root;
 	mb_labels	labels;
-	mb_error	err;
 	size_t		i;
 
 	result->pipeline = pstrdup(pipeline);
@@ -64,16 +48,15 @@ labels_read(const MobilebertModel *model, mb_task head, const char *pipeline)
 
 	MemoryContextSwitchTo(scratch);
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	root = config_json(model, &arena);
-	mobilebert_check(mb_labels_read(root, pipeline, outputs, &arena, &labels,
-									&err), &err);
+	documents_init(&documents, &arena);
+	documents_load(&documents, model->registry, DOC_CONFIG, NULL);
+	root = documents_tree(&documents, DOC_CONFIG);
+	ENGINE_CALL(mb_labels_read, root, pipeline, outputs, &arena, &labels);
 	result->count = labels.count;
 	result->problem = labels.problem;
 	if (strcmp(pipeline, "zero-shot-classification") == 0 && outputs > 0)
-		mobilebert_check(mb_entailment_output(root, pipeline, outputs,
-											  &result->entailment,
-											  &result->entailment_named,
-											  &err), &err);
+		ENGINE_CALL(mb_entailment_output, root, pipeline, outputs,
+					&result->entailment, &result->entailment_named);
 	MemoryContextSwitchTo(old);
 	for (i = 0; i < outputs; i++)
 	{

@@ -14,7 +14,7 @@
  * "retired" lists, which the end of the transaction empties.
  *
  * Depends on server/pg.h, server/guc.h, models/image_file.h,
- * models/model_cache.h, models/registry.h, models/stats.h.
+ * models/registry.h, models/stats.h.
  *
  *-------------------------------------------------------------------------
  */

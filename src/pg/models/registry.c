@@ -18,7 +18,7 @@
  * writer at a time (a SHARE ROW EXCLUSIVE lock on mobilebert.model), so that
  * no tensor is collected while another import is about to share it.
  *
- * Depends on server/pg.h, models/registry.h.
+ * Depends on server/pg.h.
  *
  *-------------------------------------------------------------------------
  */

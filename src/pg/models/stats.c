@@ -15,7 +15,7 @@
  * A reader does not stop writers, so the figures of a row need not be of the
  * same moment.
  *
- * Depends on server/pg.h, server/options.h, models/registry.h, models/stats.h.
+ * Depends on server/pg.h, server/options.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * documents.c
+ *	  Names, reading and parsing of a model's documents.
+ *
+ * Depends on server/pg.h, server/adapt.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/pg.h"
+#include "server/adapt.h"
+#include "models/documents.h"
+
+const char *const document_names[DOC_COUNT] = {
+	[DOC_CONFIG] = "config.json",
+	[DOC_TOKENIZER] = "tokenizer.json",
+	[DOC_VOCAB] = "vocab.txt",
+	[DOC_TOKENIZER_CONFIG] = "tokenizer_config.json",
+	[DOC_SPECIAL_TOKENS] = "special_tokens_map.json",
+	[DOC_ADDED_TOKENS] = "added_tokens.json",
+	[DOC_MODULES] = "modules.json",
+	[DOC_POOLING] = "1_Pooling/config.json",
+	[DOC_SENTENCE_BERT] = "sentence_bert_config.json"
+};
+
+void
+documents_init(Documents *documents, mb_arena *arena)
+{
+	memset(documents, 0, sizeof(*documents));
+	documents->arena = arena;
+}
+
+void
+documents_load(Documents *documents, const RegistryModel *model,
+			   DocumentKind kind, Snapshot snapshot)
+{
+	bytea	   *file = registry_file(&model->id, document_names[kind],
+									 snapshot);
+
+	if (file != NULL)
+	{
+		documents->files[kind].text = VARDATA(file);
+		documents->files[kind].length = VARSIZE(file) - VARHDRSZ;
+	}
+	else if (kind == DOC_CONFIG)
+		registry_no_configuration(model);
+}
+
+void
+documents_load_all(Documents *documents, const RegistryModel *model,
+				   Snapshot snapshot)
+{
+	int			kind;
+
+	for (kind = 0; kind < DOC_COUNT; kind++)
+		documents_load(documents, model, (DocumentKind) kind, snapshot);
+}
+
+mb_json *
+documents_tree(Documents *documents, DocumentKind kind)
+{
+	const mb_document *file = &documents->files[kind];
+
+	if (documents->trees[kind] == NULL && file->text != NULL)
+		ENGINE_CALL(mb_json_parse, file->text, file->length,
+					document_names[kind], true, documents->arena,
+					&mobilebert_cancel, &documents->trees[kind]);
+	return documents->trees[kind];
+}
+
+void
+documents_settings(Documents *documents, mb_config *config,
+				   mb_sentence_settings *settings)
+{
+	mb_json    *modules;
+	mb_json    *pooling;
+	mb_json    *sentence_bert;
+
+	ENGINE_CALL(mb_config_read, documents_tree(documents, DOC_CONFIG), config);
+	modules = documents_tree(documents, DOC_MODULES);
+	pooling = documents_tree(documents, DOC_POOLING);
+	sentence_bert = documents_tree(documents, DOC_SENTENCE_BERT);
+	ENGINE_CALL(mb_sentence_settings_read, modules, pooling, sentence_bert,
+				settings);
+}
+
+void
+documents_tokenizer(Documents *documents, void **blob, size_t *size)
+{
+	const mb_document *of = documents->files;
+	mb_tokenizer_files files;
+
+	memset(&files, 0, sizeof(files));
+	files.tokenizer_json = of[DOC_TOKENIZER];
+	files.vocab_txt = of[DOC_VOCAB];
+	files.tokenizer_config = of[DOC_TOKENIZER_CONFIG];
+	files.special_tokens_map = of[DOC_SPECIAL_TOKENS];
+	files.added_tokens = of[DOC_ADDED_TOKENS];
+	ENGINE_CALL(mb_tokenizer_build, &files, documents->arena,
+				&mobilebert_cancel, blob, size);
+}
