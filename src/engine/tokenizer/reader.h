@@ -7,8 +7,8 @@
  * the vocabulary.  tokenizer_json.c, added_tokens.c and template.c are a step
  * each.
  *
- * Components of a tokenizer that are not implemented are refused by name: one
- * that is almost right would give wrong results silently.
+ * Components other than a MobileBERT tokenizer has are refused by name: one that
+ * is almost right would give wrong results silently.
  *
  * Depends on base/arena.h, base/json.h, base/status.h, tokenizer/tokenizer.h,
  * tokenizer/vocabulary.h.
@@ -108,7 +108,7 @@ extern mb_status mb_read_type_id(mb_reader *r, const mb_json *object,
 								 const char *file, const char *key,
 								 int32_t *result);
 
-/* Check that a component is an object of the one type implemented. */
+/* Check that a component is an object of the type that it must have. */
 extern mb_status mb_check_type(mb_reader *r, const mb_json *component,
 							   const char *what, const char *type);
 
