@@ -32,6 +32,7 @@
 #include "model/forward.h"
 
 #include "load.h"
+#include "tables.h"
 
 #include <math.h>
 #include <time.h>
@@ -479,7 +480,7 @@ main(int argc, char **argv)
 			best_only = true;
 		else if (strcmp(argv[1], "--set") == 0 && argc > 2)
 		{
-			kernels = mb_kernels_find(argv[2]);
+			kernels = find_table(argv[2]);
 			if (kernels == NULL)
 				give_up(argv[2]);
 			argc--;

@@ -36,6 +36,7 @@
 
 #include "load.h"
 #include "pool.h"
+#include "tables.h"
 #include "tap.h"
 #include "tasks/scores.h"
 
@@ -817,8 +818,8 @@ check_table(const char *table, const char *root, const char *directory)
 	size_t		compared = 0;
 	size_t		refused = 0;
 
-	kernels = mb_kernels_find(table);
-	if (kernels == NULL || !mb_kernels_choose(table))
+	kernels = find_table(table);
+	if (kernels == NULL || !mb_kernels_choose(kernels->name))
 	{
 		ok(true, "%s # SKIP not on this processor", table);
 		return;

@@ -29,6 +29,7 @@
 
 /* The table that is tested */
 static const mb_kernels *kernels;
+static const mb_attention_kernel *attention;
 
 static uint64_t seed = 977;
 
@@ -80,7 +81,7 @@ panels(size_t k, size_t n)
 {
 	size_t		bytes = 0;
 
-	if (!mb_format_size(kernels->attend_panels, k, n, &bytes))
+	if (!mb_format_size(attention->panels, k, n, &bytes))
 		abort();
 	return aligned(bytes);
 }
@@ -105,12 +106,12 @@ trial_make(trial *t, size_t length, size_t size, size_t ld, bool masked)
 	}
 	t->keys = panels(size + 1, length);
 	t->values = panels(length, size);
-	kernels->pack_keys(t->key, ld, length, size, t->keys);
-	kernels->pack_values(t->value, ld, length, size, t->values);
+	attention->pack_keys(t->key, ld, length, size, t->keys);
+	attention->pack_values(t->value, ld, length, size, t->values);
 	t->a = (mb_attention) {
 		.ld = ld, .length = length, .size = size, .keys = t->keys,
 		.values = t->values, .mask = t->mask, .weights = t->weights,
-		.scratch = aligned(kernels->attend_memory(length, size))
+		.scratch = aligned(attention->memory(length, size))
 	};
 }
 
@@ -134,7 +135,7 @@ run_rows(trial *t, size_t first, size_t rows)
 	t->a.query = t->query + first * t->a.ld;
 	t->a.context = t->context + first * t->a.ld;
 	t->a.rows = rows;
-	kernels->attend(&t->a);
+	attention->run(&t->a);
 }
 
 /* Largest difference of row "row", the block's row r, from double arithmetic */
@@ -304,7 +305,7 @@ test_masks(void)
 			run_all(&t);
 			memcpy(plain, t.context, length * 32 * sizeof(float));
 			t.key[length / 2 * 32 + 7] = NAN;
-			kernels->pack_keys(t.key, 32, length, 32, t.keys);
+			attention->pack_keys(t.key, 32, length, 32, t.keys);
 			run_all(&t);
 			wrong += memcmp(plain, t.context, length * 32 * sizeof(float)) != 0;
 		}
@@ -362,9 +363,9 @@ test_extremes(void)
 	ok(good, "%s: NaN stays in its row, large scores give one weight",
 	   kernels->name);
 	trial_free(&t);
-	ok(kernels->attend_memory(SIZE_MAX, 1) == SIZE_MAX &&
-	   kernels->attend_memory(1, SIZE_MAX) == SIZE_MAX &&
-	   kernels->attend_memory(SIZE_MAX / 64, 1) == SIZE_MAX,
+	ok(attention->memory(SIZE_MAX, 1) == SIZE_MAX &&
+	   attention->memory(1, SIZE_MAX) == SIZE_MAX &&
+	   attention->memory(SIZE_MAX / 64, 1) == SIZE_MAX,
 	   "%s: memory beyond size_t is refused", kernels->name);
 }
 
@@ -382,6 +383,7 @@ main(void)
 			ok(true, "no table %s here # skip", tables[i]);
 			continue;
 		}
+		attention = kernels->attention;
 		if (kernels->begin != NULL)
 			kernels->begin();
 		test_exact();

@@ -13,6 +13,7 @@
 #include "kernels/panels.h"
 #include "model/config.h"
 
+#include "tables.h"
 #include "tap.h"
 
 #include <math.h>
@@ -496,14 +497,13 @@ free_map(map *m)
 static void
 run_product(mb_product *p)
 {
-	const mb_kernels *kernels = p->kernels;
-	mb_format	format = p->map->format;
+	const mb_linear_kernel *kernel = p->kernels->linear[p->map->format];
 
-	if (kernels->operand_size[format] != NULL)
-		p->operand = aligned(kernels->operand_size[format] (p->rows, p->k));
-	if (kernels->prepare[format] != NULL)
-		kernels->prepare[format] (p->x, p->rows, p->k, p->operand);
-	kernels->linear[format] (p);
+	if (kernel->operand_size != NULL)
+		p->operand = aligned(kernel->operand_size(p->rows, p->k));
+	if (kernel->prepare != NULL)
+		kernel->prepare(p->x, p->rows, p->k, p->operand);
+	kernel->run(p);
 	free(p->operand);
 	p->operand = NULL;
 }
@@ -934,7 +934,7 @@ main(void)
 	   mb_kernels_current()->name, mb_kernels_current()->gemm_name);
 	for (i = 0; i < TABLES; i++)
 	{
-		const mb_kernels *kernels = mb_kernels_find(tables[i]);
+		const mb_kernels *kernels = find_table(tables[i]);
 
 		if (kernels == NULL)
 		{

@@ -13,7 +13,6 @@
  */
 #include "kernels/gemm.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/split.h"
 
 #include "tap.h"
 
@@ -131,8 +130,9 @@ whole_blocks(size_t rows)
 static size_t
 operand_size(mb_format format, size_t rows, size_t k)
 {
-	return kernels->operand_size[format] == NULL ? 0 :
-		kernels->operand_size[format] (rows, k);
+	const mb_linear_kernel *kernel = kernels->linear[format];
+
+	return kernel->operand_size == NULL ? 0 : kernel->operand_size(rows, k);
 }
 
 static void
@@ -174,8 +174,10 @@ trial_free(trial *p)
 static void
 trial_prepare(const trial *p)
 {
-	if (kernels->prepare[p->map.format] != NULL)
-		kernels->prepare[p->map.format] (p->x, p->rows, p->k, p->operand);
+	const mb_linear_kernel *kernel = kernels->linear[p->map.format];
+
+	if (kernel->prepare != NULL)
+		kernel->prepare(p->x, p->rows, p->k, p->operand);
 }
 
 static void
@@ -186,7 +188,7 @@ trial_multiply(const trial *p, const mb_epilogue *epilogue, size_t first,
 		&p->map, first, width, epilogue->activation, epilogue->residual,
 	epilogue->norm, p->y, NULL};
 
-	kernels->linear[p->map.format] (&product);
+	kernels->linear[p->map.format]->run(&product);
 }
 
 static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL, NULL};
@@ -408,7 +410,7 @@ test_same_integers(const form *f)
 		memset(expected, 0, size);
 		memset(p.operand, 0, size);
 		trial_prepare(&p);
-		mb_prepare_int8_ref(p.x, p.rows, k, expected);
+		mb_int8_ref.prepare(p.x, p.rows, k, expected);
 		if (memcmp(expected, p.operand, size) != 0)
 			wrong++;
 		outliers += group_of(&p, 0)->total;
@@ -659,7 +661,7 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 	mb_epilogue epilogue = {activation, NULL, NULL, NULL};
 	float	   *expected;
 	size_t		size;
-	bool		chain = kernels->chained[f->format] &&
+	bool		chain = kernels->linear[f->format]->chained &&
 		n >= MB_CHAIN_LEAST;
 	bool		rounded = chain && f->format == MB_FORMAT_INT8 &&
 		strcmp(kernels->name, "amx") == 0;
@@ -732,10 +734,10 @@ test_gelu(const form *f)
 		p.x[r] = r < 1024 ? mb_bf16_to_float(mb_bf16_from_float(
 														  (float) r / 64.0f - 8.0f)) : far[r - 1024];
 	mb_format_pack(f->format, p.w, 1, n, p.panels);
-	kernels->prepare[f->format] (p.x, rows, 1, p.operand);
+	kernels->linear[f->format]->prepare(p.x, rows, 1, p.operand);
 	product = (mb_product) {kernels, p.x, p.operand, rows, 1, n, &p.map, 0, n,
 	MB_ACT_GELU, NULL, NULL, p.y, next};
-	kernels->linear[f->format] (&product);
+	kernels->linear[f->format]->run(&product);
 	for (r = 0; r < rows; r++)
 	{
 		const uint16_t *line = (const uint16_t *)
@@ -774,6 +776,8 @@ test_limits(const form *f)
 static void
 test_form(const form *f)
 {
+	const mb_linear_kernel *kernel = kernels->linear[f->format];
+
 	test_sizes(f);
 	test_rows(f);
 	test_batches(f);
@@ -785,13 +789,13 @@ test_form(const form *f)
 	test_chain(f, MB_ACT_LINEAR, 1, 33);
 	test_chain(f, MB_ACT_LINEAR, 13, 64);
 	test_chain(f, MB_ACT_SIGMOID, 33, 97);
-	ok(kernels->operand_size[f->format] == NULL ||
-	   (kernels->operand_size[f->format] (SIZE_MAX, 1) == SIZE_MAX &&
-		kernels->operand_size[f->format] (1, SIZE_MAX) == SIZE_MAX),
+	ok(kernel->operand_size == NULL ||
+	   (kernel->operand_size(SIZE_MAX, 1) == SIZE_MAX &&
+		kernel->operand_size(1, SIZE_MAX) == SIZE_MAX),
 	   "%s %s: operands beyond size_t are refused", f->name, kernels->name);
-	if (mb_split_parts(f->format) > 0)
+	if (f->format >= MB_FORMAT_FLOAT_SPLIT)
 		test_split(f);
-	if (f->format == MB_FORMAT_BF16 && kernels->chained[f->format])
+	if (f->format == MB_FORMAT_BF16 && kernels->linear[f->format]->chained)
 		test_gelu(f);
 	if (f->format == MB_FORMAT_INT8)
 	{

@@ -33,9 +33,8 @@
  */
 
 /* Sixteen keys are a tile of outputs; their pairs of inputs its lines. */
-void
-mb_pack_keys_amx(const float *x, size_t ld, size_t rows, size_t width,
-				 void *panels)
+static void
+pack_keys(const float *x, size_t ld, size_t rows, size_t width, void *panels)
 {
 	size_t		deep = depth(MB_FORMAT_BF16, width);
 	uint8_t    *tile = panels;
@@ -74,9 +73,9 @@ round_wide(const float *row, size_t width, size_t c)
 }
 
 /* Sixteen columns are a tile of outputs, two values a line. */
-void
-mb_pack_values_amx(const float *x, size_t ld, size_t rows, size_t width,
-				   void *panels)
+static void
+pack_values(const float *x, size_t ld, size_t rows, size_t width,
+			void *panels)
 {
 	size_t		lines = depth(MB_FORMAT_BF16, rows) * TILE;
 	uint8_t    *line = panels;
@@ -113,8 +112,8 @@ query_bytes(size_t size)
 	return depth(MB_FORMAT_BF16, size) * AMX_BYTES;
 }
 
-size_t
-mb_attend_memory_amx(size_t length, size_t size)
+static size_t
+attend_memory(size_t length, size_t size)
 {
 	size_t		scores;
 
@@ -426,13 +425,21 @@ attend(const mb_attention *a, bool masked)
 		show_weights(a, scores, factors);
 }
 
-void
-mb_attend_amx(const mb_attention *a)
+static void
+attend_rows(const mb_attention *a)
 {
 	if (a->mask == NULL)
 		attend(a, false);
 	else
 		attend(a, true);
 }
+
+const mb_attention_kernel mb_attention_amx = {
+	.panels = MB_FORMAT_BF16,
+	.pack_keys = pack_keys,
+	.pack_values = pack_values,
+	.memory = attend_memory,
+	.run = attend_rows
+};
 
 #endif							/* __x86_64__ */

@@ -131,9 +131,8 @@ key_scales(const void *panels, size_t rows, size_t size)
 }
 
 /* Sixteen keys are a tile; a pair of inputs is a line of it. */
-void
-mb_pack_keys_vnni(const float *x, size_t ld, size_t rows, size_t width,
-				  void *panels)
+static void
+pack_keys(const float *x, size_t ld, size_t rows, size_t width, void *panels)
 {
 	float	   *scales = key_scales(panels, rows, width);
 	size_t		pairs = pairs_of(width);
@@ -165,9 +164,9 @@ mb_pack_keys_vnni(const float *x, size_t ld, size_t rows, size_t width,
 }
 
 /* As mb_pack_values() */
-void
-mb_pack_values_vnni(const float *x, size_t ld, size_t rows, size_t width,
-					void *panels)
+static void
+pack_values(const float *x, size_t ld, size_t rows, size_t width,
+			void *panels)
 {
 	float	   *y = panels;
 	size_t		c;
@@ -198,8 +197,8 @@ query_step(size_t size)
 	return (pairs_of(size) + TILE - 1) / TILE * TILE;
 }
 
-size_t
-mb_attend_memory_vnni(size_t length, size_t size)
+static size_t
+attend_memory(size_t length, size_t size)
 {
 	size_t		row;
 
@@ -466,13 +465,21 @@ attend(const mb_attention *a, bool masked)
 		show_weights(&b);
 }
 
-void
-mb_attend_vnni(const mb_attention *a)
+static void
+attend_rows(const mb_attention *a)
 {
 	if (a->mask == NULL)
 		attend(a, false);
 	else
 		attend(a, true);
 }
+
+const mb_attention_kernel mb_attention_vnni = {
+	.panels = MB_FORMAT_FLOAT,
+	.pack_keys = pack_keys,
+	.pack_values = pack_values,
+	.memory = attend_memory,
+	.run = attend_rows
+};
 
 #endif							/* __x86_64__ */

@@ -56,8 +56,10 @@ size_t
 mb_operand_memory(const mb_kernels *kernels, mb_format format, size_t rows,
 				  size_t k)
 {
-	return kernels->operand_size[format] == NULL ? 0 :
-		kernels->operand_size[format] (rows, k);
+	const mb_linear_kernel *kernel = kernels->linear[format];
+
+	return kernel == NULL || kernel->operand_size == NULL ? 0 :
+		kernel->operand_size(rows, k);
 }
 
 mb_status
@@ -65,6 +67,7 @@ mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
 		 const mb_epilogue *epilogue, float *y, const mb_cancel *cancel,
 		 mb_error *err)
 {
+	const mb_linear_kernel *kernel = kernels->linear[map->format];
 	size_t		n = map->n;
 	size_t		step = part_width(operand->rows, operand->k);
 	mb_product	p = {kernels, operand->x, operand->scratch, operand->rows,
@@ -75,7 +78,7 @@ mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
 	if (operand->k != map->k)
 		return mb_fail(err, MB_ERR_ARGUMENT, "rows of %zu numbers are no input "
 					   "for weights of %zu inputs", operand->k, map->k);
-	if (kernels->linear[map->format] == NULL)
+	if (kernel == NULL)
 		return mb_fail(err, MB_ERR_UNSUPPORTED,
 					   "instruction set \"%s\" cannot run weights of this "
 					   "precision", kernels->name);
@@ -84,24 +87,23 @@ mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
 		p.activation = epilogue->activation;
 		p.residual = epilogue->residual;
 		p.norm = epilogue->norm;
-		if (epilogue->next != NULL && kernels->chained[map->format] &&
-			n >= MB_CHAIN_LEAST && p.residual == NULL && p.norm == NULL)
+		if (epilogue->next != NULL && kernel->chained && n >= MB_CHAIN_LEAST &&
+			p.residual == NULL && p.norm == NULL)
 		{
 			p.next = epilogue->next->scratch;
 			epilogue->next->prepared = map->format;
 		}
 	}
-	if (kernels->prepare[map->format] != NULL &&
-		operand->prepared != map->format)
-		kernels->prepare[map->format] (operand->x, operand->rows, operand->k,
-									   operand->scratch);
+	if (kernel->prepare != NULL && operand->prepared != map->format)
+		kernel->prepare(operand->x, operand->rows, operand->k,
+						operand->scratch);
 	operand->prepared = map->format;
 	for (p.first = 0; p.first < n; p.first += p.width)
 	{
 		p.width = n - p.first < step ? n - p.first : step;
 		if (mb_cancelled(cancel))
 			return mb_fail(err, MB_ERR_CANCELLED, "cancelled");
-		kernels->linear[map->format] (&p);
+		kernel->run(&p);
 	}
 	return MB_OK;
 }
@@ -233,8 +235,8 @@ panel_block(const mb_product *p, size_t row, size_t rows, size_t column)
 	}
 }
 
-void
-mb_linear_ref(const mb_product *p)
+static void
+linear_ref(const mb_product *p)
 {
 	size_t		column;
 	size_t		row;
@@ -244,6 +246,8 @@ mb_linear_ref(const mb_product *p)
 			panel_block(p, row, p->rows - row < MB_ROW_BLOCK ?
 						p->rows - row : MB_ROW_BLOCK, column);
 }
+
+const mb_linear_kernel mb_exact_ref = {.run = linear_ref};
 
 void
 mb_matrix_ref(const float *a, size_t lda, const float *panels, float scale,
@@ -331,8 +335,8 @@ block_openblas(const mb_product *p, size_t row, size_t column)
 	}
 }
 
-void
-mb_linear_openblas(const mb_product *p)
+static void
+linear_openblas(const mb_product *p)
 {
 	size_t		column;
 	size_t		row;
@@ -341,6 +345,8 @@ mb_linear_openblas(const mb_product *p)
 		for (row = 0; row < p->rows; row += MB_ROW_BLOCK)
 			block_openblas(p, row, column);
 }
+
+const mb_linear_kernel mb_exact_openblas = {.run = linear_openblas};
 
 /* The same of attention: MB_QUERY_ROWS rows of a and y, n outputs of them */
 static void

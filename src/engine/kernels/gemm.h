@@ -75,20 +75,15 @@ extern void mb_pack_values(const float *x, size_t ld, size_t rows,
 extern void mb_finish_sums(const mb_product *product, size_t row,
 						   size_t column, float *sums, size_t width);
 
-extern void mb_linear_ref(const mb_product *product);
+/* FLOAT, HALF and BFLOAT, split or not */
+extern const mb_linear_kernel mb_exact_ref;
 extern void mb_matrix_ref(const float *a, size_t lda, const float *panels,
 						  float scale, float *y, size_t ldy,
 						  size_t m, size_t n, size_t k);
 
-extern void mb_linear_openblas(const mb_product *product);
+extern const mb_linear_kernel mb_exact_openblas;
 extern void mb_matrix_openblas(const float *a, size_t lda, const float *panels,
 							   float scale, float *y, size_t ldy,
 							   size_t m, size_t n, size_t k);
-
-/* The entries of a table for FLOAT, HALF and BFLOAT with one function. */
-#define MB_LINEAR_ALL(function) \
-	.linear[MB_FORMAT_FLOAT] = function, \
-	.linear[MB_FORMAT_HALF] = function, \
-	.linear[MB_FORMAT_BFLOAT] = function
 
 #endif							/* MB_GEMM_H */

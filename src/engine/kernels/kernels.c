@@ -42,15 +42,10 @@ static const kernel_choice choices[] = {
 	{"amx", &mb_kernels_amx, mb_cpu_has_amx},
 	{"vnni", &mb_kernels_vnni, mb_cpu_has_vnni},
 	{"avx512", &mb_kernels_avx512, mb_cpu_has_avx512},
-	{"avx512/openblas", &mb_kernels_avx512_openblas, mb_cpu_has_avx512},
-	{"avx512/ref", &mb_kernels_avx512_plain, mb_cpu_has_avx512},
 	{"avx2", &mb_kernels_avx2, mb_cpu_has_avx2},
-	{"avx2/openblas", &mb_kernels_avx2_openblas, mb_cpu_has_avx2},
-	{"avx2/ref", &mb_kernels_avx2_plain, mb_cpu_has_avx2},
 #endif
 	{"ref/openblas", &mb_kernels_ref_openblas, always},
 	{"ref", &mb_kernels_ref, always},
-	{"ref/ref", &mb_kernels_ref, always},
 };
 
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))

@@ -94,6 +94,49 @@ typedef struct mb_attention
 	float	   *weights;		/* [rows, length] or NULL: softmax's result */
 } mb_attention;
 
+/*
+ * What a table does with maps whose weights are in one format.  x and y have
+ * room for rows rounded up to MB_ROW_BLOCK, and x numbers in them: the rows
+ * after the last may be read and written.  A row's bits depend on its row of x
+ * alone, not on rows, first or width.
+ */
+typedef struct mb_linear_kernel
+{
+	void		(*run) (const mb_product *product);
+
+	/*
+	 * For products that want x in another form (quantised, split): bytes for
+	 * that many rows, SIZE_MAX if beyond size_t; and the work itself, done
+	 * once for all maps of one x.  NULL: products take x as it is.  With a
+	 * size alone, the memory is for run() to write in.
+	 */
+	size_t		(*operand_size) (size_t rows, size_t k);
+	void		(*prepare) (const float *x, size_t rows, size_t k,
+							void *operand);
+
+	bool		chained;		/* products can write the next ones' operand */
+	bool		attention;		/* attention goes with it: mb_kernels.attention */
+} mb_linear_kernel;
+
+/*
+ * Low-precision attention.  Keys and values are a matrix [rows, width] at
+ * distance ld; they are packed into the mb_format_size() bytes of a format,
+ * aligned to 64: keys an output each, with one number more for itself; values
+ * turned, an input each.
+ */
+typedef struct mb_attention_kernel
+{
+	mb_format	panels;
+	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
+							  size_t width, void *panels);
+	void		(*pack_values) (const float *x, size_t ld, size_t rows,
+								size_t width, void *panels);
+
+	/* bytes of mb_attention.scratch, SIZE_MAX if beyond size_t */
+	size_t		(*memory) (size_t length, size_t size);
+	void		(*run) (const mb_attention *attention);
+} mb_attention_kernel;
+
 typedef struct mb_kernels
 {
 	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
@@ -101,32 +144,14 @@ typedef struct mb_kernels
 	bool		split;			/* float weights go into the formats of split.h */
 
 	/*
-	 * Before the first product and behind the last of a pass: processor state
+	 * Before the first product and after the last of a pass: processor state
 	 * that products need.  NULL: none.
 	 */
 	void		(*begin) (void);
 	void		(*end) (void);
 
-	/*
-	 * By format of the map's weights.  x and y have room for rows rounded up
-	 * to MB_ROW_BLOCK, and x numbers in them: the rows behind the last may be
-	 * read and written.  A row's bits depend on its row of x alone, not on
-	 * rows, first or width.  NULL for MB_FORMAT_ROWS.
-	 */
-	void		(*linear[MB_FORMATS]) (const mb_product *product);
-
-	/*
-	 * Formats whose products want x in another form (quantised, split) have
-	 * these: bytes for that many rows, SIZE_MAX if beyond size_t; and the work
-	 * itself, done once for all maps of one x.  NULL: products take x as it
-	 * is.  With a size alone, the memory is for linear() to write in.
-	 */
-	size_t		(*operand_size[MB_FORMATS]) (size_t rows, size_t k);
-	void		(*prepare[MB_FORMATS]) (const float *x, size_t rows, size_t k,
-										void *operand);
-
-	/* Products in this format can write the operand of the next ones. */
-	bool		chained[MB_FORMATS];
+	const mb_linear_kernel *linear[MB_FORMATS]; /* NULL: cannot run these */
+	const mb_attention_kernel *attention;	/* NULL: float for all formats */
 
 	/*
 	 * y[m, n] = scale * a[m, k] * B, rows of a and y at distance lda and ldy,
@@ -137,23 +162,6 @@ typedef struct mb_kernels
 	void		(*matrix) (const float *a, size_t lda, const float *panels,
 						   float scale, float *y, size_t ldy,
 						   size_t m, size_t n, size_t k);
-
-	/*
-	 * For attention of maps in the formats that are "brief": a matrix [rows,
-	 * width] at distance ld, keys (an output each; with one number more for
-	 * itself) or values (turned: an input each), into the mb_format_size()
-	 * bytes of attend_panels, aligned to 64; the work itself; and the bytes of
-	 * its scratch, SIZE_MAX if beyond size_t.  NULL: attention is float in all
-	 * formats.
-	 */
-	bool		brief[MB_FORMATS];
-	mb_format	attend_panels;
-	void		(*pack_keys) (const float *x, size_t ld, size_t rows,
-							  size_t width, void *panels);
-	void		(*pack_values) (const float *x, size_t ld, size_t rows,
-								size_t width, void *panels);
-	size_t		(*attend_memory) (size_t length, size_t size);
-	void		(*attend) (const mb_attention *attention);
 
 	/*
 	 * The two halves of softmax, x[width] in place.  First e^(x - largest),
@@ -196,11 +204,10 @@ extern const mb_kernels *mb_kernels_current(void);
 
 /*
  * "auto", "ref", "avx2", "avx512", "vnni" or "amx" (the last two are AVX-512
- * with other products: for int8, and for all precisions), or, for tests and
- * measurements, one of the first three with its matrix product named:
- * "ref/openblas", "avx2/openblas", "avx512/ref" and so on.  Alone, each has its
- * own product.  "auto" is the best of them, without vector instructions that
- * is "ref/openblas".  NULL when this CPU (or build) has no such table.
+ * with other products: for int8, and for all precisions), or "ref/openblas",
+ * plain C with the products of a library.  "auto" is the best of them; without
+ * vector instructions that is "ref/openblas".  NULL when this CPU (or build) has
+ * no such table.
  */
 extern const mb_kernels *mb_kernels_find(const char *name);
 

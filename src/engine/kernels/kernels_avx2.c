@@ -247,27 +247,14 @@ v_load_bfloat(const uint16_t *p)
 const mb_kernels mb_kernels_avx2 = {
 	.name = "avx2",
 	.gemm_name = "avx2",
-	SIMD_KERNELS,
-	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2),
-	MB_SPLIT_REF
-};
-
-const mb_kernels mb_kernels_avx2_openblas = {
-	.name = "avx2",
-	.begin = mb_begin_openblas,
-	SIMD_KERNELS_WITH(openblas),
-	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2),
-	MB_SPLIT_REF
-};
-
-const mb_kernels mb_kernels_avx2_plain = {
-	.name = "avx2",
-	SIMD_KERNELS_WITH(ref),
-	MB_REDUCED_INT8(avx2, avx2),
-	MB_REDUCED_BF16(avx2),
-	MB_SPLIT_REF
+	SIMD_ROWS,
+	SIMD_PRODUCTS,
+	.linear[MB_FORMAT_INT8] = &mb_int8_avx2,
+	.linear[MB_FORMAT_BF16] = &mb_bf16_avx2,
+	.linear[MB_FORMAT_BF16X3] = &mb_bf16x3_avx2,
+	.linear[MB_FORMAT_FLOAT_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_HALF_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = &mb_exact_ref
 };
 
 #endif							/* __x86_64__ */

@@ -236,60 +236,45 @@ v_load_bfloat(const uint16_t *p)
 const mb_kernels mb_kernels_avx512 = {
 	.name = "avx512",
 	.gemm_name = "avx512",
-	SIMD_KERNELS,
-	MB_REDUCED_INT8(avx2, avx512),
-	MB_REDUCED_BF16(avx512),
-	MB_SPLIT_REF
-};
-
-const mb_kernels mb_kernels_avx512_openblas = {
-	.name = "avx512",
-	.begin = mb_begin_openblas,
-	SIMD_KERNELS_WITH(openblas),
-	MB_REDUCED_INT8(avx2, avx512),
-	MB_REDUCED_BF16(avx512),
-	MB_SPLIT_REF
-};
-
-const mb_kernels mb_kernels_avx512_plain = {
-	.name = "avx512",
-	SIMD_KERNELS_WITH(ref),
-	MB_REDUCED_INT8(avx2, avx512),
-	MB_REDUCED_BF16(avx512),
-	MB_SPLIT_REF
+	SIMD_ROWS,
+	SIMD_PRODUCTS,
+	.linear[MB_FORMAT_INT8] = &mb_int8_avx512,
+	.linear[MB_FORMAT_BF16] = &mb_bf16_avx512,
+	.linear[MB_FORMAT_BF16X3] = &mb_bf16x3_avx512,
+	.linear[MB_FORMAT_FLOAT_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_HALF_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = &mb_exact_ref
 };
 
 const mb_kernels mb_kernels_vnni = {
 	.name = "vnni",
 	.gemm_name = "avx512",
-	SIMD_KERNELS,
-	MB_REDUCED_INT8(vnni, avx512),
-	.chained[MB_FORMAT_INT8] = true,
-	.brief[MB_FORMAT_INT8] = true,
-	MB_REDUCED_ATTENTION(vnni, MB_FORMAT_FLOAT),
-	MB_REDUCED_BF16(avx512),
-	MB_SPLIT_REF
+	SIMD_ROWS,
+	SIMD_PRODUCTS,
+	.linear[MB_FORMAT_INT8] = &mb_int8_vnni,
+	.linear[MB_FORMAT_BF16] = &mb_bf16_avx512,
+	.linear[MB_FORMAT_BF16X3] = &mb_bf16x3_avx512,
+	.linear[MB_FORMAT_FLOAT_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_HALF_SPLIT] = &mb_exact_ref,
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = &mb_exact_ref,
+	.attention = &mb_attention_vnni
 };
 
 const mb_kernels mb_kernels_amx = {
 	.name = "amx",
 	.gemm_name = "amx",
+	.split = true,
 	.begin = mb_begin_amx,
 	.end = mb_end_amx,
-	.split = true,
-	SIMD_KERNELS,
-	MB_SPLIT(amx),
-	.chained[MB_FORMAT_FLOAT_SPLIT] = true,
-	.chained[MB_FORMAT_HALF_SPLIT] = true,
-	.chained[MB_FORMAT_BFLOAT_SPLIT] = true,
-	MB_REDUCED_INT8(amx, avx512),
-	MB_REDUCED_BF16_PREPARED(amx),
-	.chained[MB_FORMAT_INT8] = true,
-	.chained[MB_FORMAT_BF16] = true,
-	.chained[MB_FORMAT_BF16X3] = true,
-	.brief[MB_FORMAT_INT8] = true,
-	.brief[MB_FORMAT_BF16] = true,
-	MB_REDUCED_ATTENTION(amx, MB_FORMAT_BF16)
+	SIMD_ROWS,
+	SIMD_PRODUCTS,
+	.linear[MB_FORMAT_INT8] = &mb_int8_amx,
+	.linear[MB_FORMAT_BF16] = &mb_bf16_amx,
+	.linear[MB_FORMAT_BF16X3] = &mb_bf16x3_amx,
+	.linear[MB_FORMAT_FLOAT_SPLIT] = &mb_float_split_amx,
+	.linear[MB_FORMAT_HALF_SPLIT] = &mb_half_split_amx,
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = &mb_bfloat_split_amx,
+	.attention = &mb_attention_amx
 };
 
 #endif							/* __x86_64__ */

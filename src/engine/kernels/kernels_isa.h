@@ -1,11 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kernels_isa.h
- *	  The tables behind mb_kernels_choose(), some for each instruction set, and
- *	  what their files share.
- *
- * The plain name stands for matrix products of the same instruction set (for
- * "ref": plain C); the others take them from gemm.c's OpenBLAS or plain C.
+ *	  The tables of the instruction sets, and what their files share.
  *
  * Depends on kernels/kernels.h, and on kernels/gemm.h, kernels/reduced.h and
  * kernels/split.h for entries.
@@ -31,11 +27,7 @@ extern const mb_kernels mb_kernels_ref_openblas;
 
 #if defined(__x86_64__)
 extern const mb_kernels mb_kernels_avx2;
-extern const mb_kernels mb_kernels_avx2_openblas;
-extern const mb_kernels mb_kernels_avx2_plain;
 extern const mb_kernels mb_kernels_avx512;
-extern const mb_kernels mb_kernels_avx512_openblas;
-extern const mb_kernels mb_kernels_avx512_plain;
 extern const mb_kernels mb_kernels_vnni;
 extern const mb_kernels mb_kernels_amx;
 #endif

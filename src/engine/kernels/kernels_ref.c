@@ -243,7 +243,8 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 	return sum;
 }
 
-#define REF_KERNELS(gemm) \
+/* What does not depend on who multiplies floats */
+#define REF_COMMON \
 	.exponentials = exponentials_ref, \
 	.scale = scale_ref, \
 	.activation = activation_ref, \
@@ -253,20 +254,30 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 	.l2_squared = l2_squared_ref, \
 	.dot3 = dot3_ref, \
 	.dot_wide = dot_wide_ref, \
-	MB_LINEAR_ALL(mb_linear_##gemm), \
-	MB_REDUCED_INT8(ref, ref), \
-	MB_REDUCED_BF16(ref), \
-	MB_SPLIT_REF, \
-	.matrix = mb_matrix_##gemm, \
-	.gemm_name = #gemm
+	.linear[MB_FORMAT_INT8] = &mb_int8_ref, \
+	.linear[MB_FORMAT_BF16] = &mb_bf16_ref, \
+	.linear[MB_FORMAT_BF16X3] = &mb_bf16x3_ref, \
+	.linear[MB_FORMAT_FLOAT_SPLIT] = &mb_exact_ref, \
+	.linear[MB_FORMAT_HALF_SPLIT] = &mb_exact_ref, \
+	.linear[MB_FORMAT_BFLOAT_SPLIT] = &mb_exact_ref
 
 const mb_kernels mb_kernels_ref = {
 	.name = "ref",
-	REF_KERNELS(ref)
+	.gemm_name = "ref",
+	REF_COMMON,
+	.linear[MB_FORMAT_FLOAT] = &mb_exact_ref,
+	.linear[MB_FORMAT_HALF] = &mb_exact_ref,
+	.linear[MB_FORMAT_BFLOAT] = &mb_exact_ref,
+	.matrix = mb_matrix_ref
 };
 
 const mb_kernels mb_kernels_ref_openblas = {
 	.name = "ref",
+	.gemm_name = "openblas",
 	.begin = mb_begin_openblas,
-	REF_KERNELS(openblas)
+	REF_COMMON,
+	.linear[MB_FORMAT_FLOAT] = &mb_exact_openblas,
+	.linear[MB_FORMAT_HALF] = &mb_exact_openblas,
+	.linear[MB_FORMAT_BFLOAT] = &mb_exact_openblas,
+	.matrix = mb_matrix_openblas
 };

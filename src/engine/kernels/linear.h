@@ -36,6 +36,27 @@ typedef enum mb_format
 } mb_format;
 
 /*
+ * How the weights of some formats are packed; one of these for several formats
+ * that are alike.
+ */
+typedef struct mb_packing
+{
+	/* bytes of W [n, k]; false when that is beyond size_t */
+	bool		(*size) (mb_format format, size_t k, size_t n, size_t *size);
+
+	/* w [n, k] into these bytes, aligned to 64 */
+	void		(*pack) (mb_format format, const float *w, size_t k, size_t n,
+						 void *panels);
+
+	/*
+	 * Panel number p, inputs [first, first + count), as float [count,
+	 * MB_PANEL]; NULL where weights are not exact.
+	 */
+	void		(*widen) (mb_format format, const void *panels, size_t k,
+						  size_t p, size_t first, size_t count, float *out);
+} mb_packing;
+
+/*
  * A linear map.  The encoder's have panels, the heads' have rows.  It carries
  * its shape: what runs it, and what sets memory aside for that, ask the map.
  */

@@ -492,6 +492,18 @@ wide_panel_size(size_t rows, size_t k)
 		SIZE_MAX;
 }
 
+static const mb_linear_kernel float_simd = {.run = linear_float};
+
+static const mb_linear_kernel half_simd = {
+	.run = linear_half,
+	.operand_size = wide_panel_size
+};
+
+static const mb_linear_kernel bfloat_simd = {
+	.run = linear_bfloat,
+	.operand_size = wide_panel_size
+};
+
 static void
 matrix_simd(const float *a, size_t lda, const float *panels, float scale,
 			float *y, size_t ldy, size_t m, size_t n, size_t k)
@@ -521,3 +533,10 @@ matrix_simd(const float *a, size_t lda, const float *panels, float scale,
 		}
 	}
 }
+
+/* The entries of a table that are made here */
+#define SIMD_PRODUCTS \
+	.linear[MB_FORMAT_FLOAT] = &float_simd, \
+	.linear[MB_FORMAT_HALF] = &half_simd, \
+	.linear[MB_FORMAT_BFLOAT] = &bfloat_simd, \
+	.matrix = matrix_simd

@@ -73,36 +73,45 @@ mb_format_choose(const mb_kernels *kernels, mb_precision precision,
 	return split ? MB_FORMAT_FLOAT_SPLIT : MB_FORMAT_FLOAT;
 }
 
-/* Is the format one of reduced.h? */
+/* ----------
+ * ROWS
+ * ----------
+ */
+
 static bool
-reduced(mb_format format)
+rows_size(mb_format format, size_t k, size_t n, size_t *size)
 {
-	return format == MB_FORMAT_BF16X3 || format == MB_FORMAT_BF16 ||
-		format == MB_FORMAT_INT8;
+	(void) format;
+	return mb_size_multiply(k, n, size) &&
+		mb_size_multiply(*size, sizeof(float), size);
 }
+
+static void
+rows_pack(mb_format format, const float *w, size_t k, size_t n, void *panels)
+{
+	(void) format;
+	memcpy(panels, w, n * k * sizeof(float));
+}
+
+static const mb_packing rows_packing = {rows_size, rows_pack, NULL};
+
+/* ----------
+ * FLOAT, HALF, BFLOAT
+ * ----------
+ */
 
 /* Bytes of one number. */
 static size_t
 element_size(mb_format format)
 {
-	return format == MB_FORMAT_HALF || format == MB_FORMAT_BFLOAT ?
-		sizeof(uint16_t) : sizeof(float);
+	return format == MB_FORMAT_FLOAT ? sizeof(float) : sizeof(uint16_t);
 }
 
-bool
-mb_format_size(mb_format format, size_t k, size_t n, size_t *size)
+static bool
+plain_size(mb_format format, size_t k, size_t n, size_t *size)
 {
-	if (reduced(format))
-		return mb_reduced_size(format, k, n, size);
-	if (mb_split_parts(format) > 0)
-		return mb_split_size(format, k, n, size);
-	if (format != MB_FORMAT_ROWS)
-	{
-		if (!mb_size_add(n, MB_PANEL - 1, &n))
-			return false;
-		n = n / MB_PANEL * MB_PANEL;
-	}
-	return mb_size_multiply(k, n, size) &&
+	return mb_size_add(n, MB_PANEL - 1, &n) &&
+		mb_size_multiply(k, n / MB_PANEL * MB_PANEL, size) &&
 		mb_size_multiply(*size, element_size(format), size);
 }
 
@@ -118,49 +127,68 @@ put(mb_format format, void *panels, size_t i, float x)
 		((float *) panels)[i] = x;
 }
 
-void
-mb_format_pack(mb_format format, const float *w, size_t k, size_t n,
-			   void *panels)
+static void
+plain_pack(mb_format format, const float *w, size_t k, size_t n, void *panels)
 {
 	size_t		i = 0;
 	size_t		first;
 	size_t		t;
 	size_t		c;
 
-	if (reduced(format))
-	{
-		mb_reduced_pack(format, w, k, n, panels);
-		return;
-	}
-	if (mb_split_parts(format) > 0)
-	{
-		mb_split_pack(format, w, k, n, panels);
-		return;
-	}
-	if (format == MB_FORMAT_ROWS)
-	{
-		memcpy(panels, w, n * k * sizeof(float));
-		return;
-	}
 	for (first = 0; first < n; first += MB_PANEL)
 		for (t = 0; t < k; t++)
 			for (c = first; c < first + MB_PANEL; c++)
 				put(format, panels, i++, c < n ? w[c * k + t] : 0.0f);
 }
 
-void
-mb_format_widen(mb_format format, const void *panels, size_t k, size_t p,
-				size_t first, size_t count, float *out)
+static void
+plain_widen(mb_format format, const void *panels, size_t k, size_t p,
+			size_t first, size_t count, float *out)
 {
 	size_t		at = (p * k + first) * MB_PANEL;
 
-	if (mb_split_parts(format) > 0)
-	{
-		mb_split_widen(format, panels, k, p, first, count, out);
-		return;
-	}
 	mb_widen(format == MB_FORMAT_HALF ? MB_DTYPE_F16 :
 			 format == MB_FORMAT_BFLOAT ? MB_DTYPE_BF16 : MB_DTYPE_F32,
 			 (const char *) panels + at * element_size(format),
 			 count * MB_PANEL, out);
+}
+
+static const mb_packing plain_packing = {plain_size, plain_pack, plain_widen};
+
+/* ----------
+ * All formats
+ * ----------
+ */
+
+static const mb_packing *const packings[MB_FORMATS] = {
+	[MB_FORMAT_ROWS] = &rows_packing,
+	[MB_FORMAT_FLOAT] = &plain_packing,
+	[MB_FORMAT_HALF] = &plain_packing,
+	[MB_FORMAT_BFLOAT] = &plain_packing,
+	[MB_FORMAT_BF16X3] = &mb_reduced_packing,
+	[MB_FORMAT_BF16] = &mb_reduced_packing,
+	[MB_FORMAT_INT8] = &mb_reduced_packing,
+	[MB_FORMAT_FLOAT_SPLIT] = &mb_split_packing,
+	[MB_FORMAT_HALF_SPLIT] = &mb_split_packing,
+	[MB_FORMAT_BFLOAT_SPLIT] = &mb_split_packing
+};
+
+bool
+mb_format_size(mb_format format, size_t k, size_t n, size_t *size)
+{
+	return packings[format]->size(format, k, n, size);
+}
+
+void
+mb_format_pack(mb_format format, const float *w, size_t k, size_t n,
+			   void *panels)
+{
+	packings[format]->pack(format, w, k, n, panels);
+}
+
+void
+mb_format_widen(mb_format format, const void *panels, size_t k, size_t p,
+				size_t first, size_t count, float *out)
+{
+	packings[format]->widen(format, panels, k, p, first, count, out);
 }

@@ -301,6 +301,13 @@ mb_prepare_int8_avx512(const float *x, size_t rows, size_t k, void *operand)
 	}
 }
 
+/* Without VNNI, AVX-512 has no faster way to multiply these than AVX2. */
+const mb_linear_kernel mb_int8_avx512 = {
+	.run = mb_linear_int8_avx2,
+	.operand_size = mb_operand_size_int8,
+	.prepare = mb_prepare_int8_avx512
+};
+
 /* ----------
  * Rows of bfloat16
  * ----------

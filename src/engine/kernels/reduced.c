@@ -25,8 +25,8 @@
  * ----------
  */
 
-bool
-mb_reduced_size(mb_format format, size_t k, size_t n, size_t *size)
+static bool
+reduced_size(mb_format format, size_t k, size_t n, size_t *size)
 {
 	size_t		vectors;
 	size_t		inputs;
@@ -102,14 +102,14 @@ pack_bf16(mb_format format, const float *w, size_t k, size_t c, void *panels)
 	}
 }
 
-void
-mb_reduced_pack(mb_format format, const float *w, size_t k, size_t n,
-				void *panels)
+static void
+reduced_pack(mb_format format, const float *w, size_t k, size_t n,
+			 void *panels)
 {
 	size_t		size;
 	size_t		c;
 
-	if (!mb_reduced_size(format, k, n, &size))
+	if (!reduced_size(format, k, n, &size))
 		return;
 	memset(panels, 0, size);
 	for (c = 0; c < n; c++)
@@ -120,6 +120,8 @@ mb_reduced_pack(mb_format format, const float *w, size_t k, size_t n,
 			pack_bf16(format, w + c * k, k, c, panels);
 	}
 }
+
+const mb_packing mb_reduced_packing = {reduced_size, reduced_pack, NULL};
 
 /* ----------
  * INT8 in plain C
@@ -278,8 +280,8 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		mb_int8_leave_out(group, r, x, k, &mb_int8_work_ref);
 }
 
-void
-mb_prepare_int8_ref(const float *x, size_t rows, size_t k, void *operand)
+static void
+prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 {
 	size_t		r;
 
@@ -397,20 +399,24 @@ linear_ref(const mb_product *p, float (*sum) (const mb_product *p, size_t row,
 	}
 }
 
-void
-mb_linear_int8_ref(const mb_product *p)
+static void
+run_int8(const mb_product *p)
 {
 	linear_ref(p, sum_int8);
 }
 
-void
-mb_linear_bf16_ref(const mb_product *p)
+static void
+run_bf16(const mb_product *p)
 {
 	linear_ref(p, sum_bf16);
 }
 
-void
-mb_linear_bf16x3_ref(const mb_product *p)
-{
-	linear_ref(p, sum_bf16);
-}
+const mb_linear_kernel mb_int8_ref = {
+	.run = run_int8,
+	.operand_size = mb_operand_size_int8,
+	.prepare = prepare_int8
+};
+
+const mb_linear_kernel mb_bf16_ref = {.run = run_bf16};
+
+const mb_linear_kernel mb_bf16x3_ref = {.run = run_bf16};

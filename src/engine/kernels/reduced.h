@@ -46,81 +46,39 @@
 /* INT8: inputs are as wide as this at most, so that no sum overflows. */
 #define MB_INT8_WIDTH_MAX 65536
 
-/* mb_format_size() and mb_format_pack() for these formats */
-extern bool mb_reduced_size(mb_format format, size_t k, size_t n,
-							size_t *size);
-extern void mb_reduced_pack(mb_format format, const float *w, size_t k,
-							size_t n, void *panels);
+/* BF16X3, BF16 and INT8 */
+extern const mb_packing mb_reduced_packing;
 
-/* Entries of mb_kernels, by instruction set */
-extern size_t mb_operand_size_int8(size_t rows, size_t k);
-extern void mb_prepare_int8_ref(const float *x, size_t rows, size_t k,
-								void *operand);
-extern void mb_linear_int8_ref(const mb_product *product);
-extern void mb_linear_bf16_ref(const mb_product *product);
-extern void mb_linear_bf16x3_ref(const mb_product *product);
+extern const mb_linear_kernel mb_int8_ref;
+extern const mb_linear_kernel mb_bf16_ref;
+extern const mb_linear_kernel mb_bf16x3_ref;
 
 #if defined(__x86_64__)
-extern void mb_prepare_int8_avx2(const float *x, size_t rows, size_t k,
-								 void *operand);
-extern void mb_linear_int8_avx2(const mb_product *product);
-extern void mb_linear_bf16_avx2(const mb_product *product);
-extern void mb_linear_bf16x3_avx2(const mb_product *product);
+extern const mb_linear_kernel mb_int8_avx2;
+extern const mb_linear_kernel mb_bf16_avx2;
+extern const mb_linear_kernel mb_bf16x3_avx2;
 
-extern void mb_linear_bf16_avx512(const mb_product *product);
-extern void mb_linear_bf16x3_avx512(const mb_product *product);
+extern const mb_linear_kernel mb_int8_avx512;
+extern const mb_linear_kernel mb_bf16_avx512;
+extern const mb_linear_kernel mb_bf16x3_avx512;
 
-extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
-								   void *operand);
-extern void mb_linear_int8_vnni(const mb_product *product);
-extern void mb_pack_keys_vnni(const float *x, size_t ld, size_t rows,
-							  size_t width, void *panels);
-extern void mb_pack_values_vnni(const float *x, size_t ld, size_t rows,
-								size_t width, void *panels);
-extern size_t mb_attend_memory_vnni(size_t length, size_t size);
-extern void mb_attend_vnni(const mb_attention *attention);
+extern const mb_linear_kernel mb_int8_vnni;
+extern const mb_attention_kernel mb_attention_vnni;
 
-extern size_t mb_operand_size_bf16_amx(size_t rows, size_t k);
-extern size_t mb_operand_size_bf16x3_amx(size_t rows, size_t k);
-extern void mb_prepare_bf16_amx(const float *x, size_t rows, size_t k,
-								void *operand);
-extern void mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k,
-								  void *operand);
-extern void mb_linear_int8_amx(const mb_product *product);
-extern void mb_linear_bf16_amx(const mb_product *product);
-extern void mb_linear_bf16x3_amx(const mb_product *product);
-extern void mb_pack_keys_amx(const float *x, size_t ld, size_t rows,
-							 size_t width, void *panels);
-extern void mb_pack_values_amx(const float *x, size_t ld, size_t rows,
-							   size_t width, void *panels);
-extern size_t mb_attend_memory_amx(size_t length, size_t size);
-extern void mb_attend_amx(const mb_attention *attention);
+extern const mb_linear_kernel mb_int8_amx;
+extern const mb_linear_kernel mb_bf16_amx;
+extern const mb_linear_kernel mb_bf16x3_amx;
+extern const mb_attention_kernel mb_attention_amx;
 extern void mb_begin_amx(void);
 extern void mb_end_amx(void);
 #endif
 
-/* What a table has for these formats: int8 and bf16 of an instruction set */
-#define MB_REDUCED_INT8(set, prepared_by) \
-	.linear[MB_FORMAT_INT8] = mb_linear_int8_##set, \
-	.operand_size[MB_FORMAT_INT8] = mb_operand_size_int8, \
-	.prepare[MB_FORMAT_INT8] = mb_prepare_int8_##prepared_by
-
-#define MB_REDUCED_BF16(set) \
-	.linear[MB_FORMAT_BF16] = mb_linear_bf16_##set, \
-	.linear[MB_FORMAT_BF16X3] = mb_linear_bf16x3_##set
-
-#define MB_REDUCED_ATTENTION(set, panels) \
-	.attend_panels = panels, \
-	.pack_keys = mb_pack_keys_##set, \
-	.pack_values = mb_pack_values_##set, \
-	.attend_memory = mb_attend_memory_##set, \
-	.attend = mb_attend_##set
-
-#define MB_REDUCED_BF16_PREPARED(set) \
-	MB_REDUCED_BF16(set), \
-	.operand_size[MB_FORMAT_BF16] = mb_operand_size_bf16_##set, \
-	.operand_size[MB_FORMAT_BF16X3] = mb_operand_size_bf16x3_##set, \
-	.prepare[MB_FORMAT_BF16] = mb_prepare_bf16_##set, \
-	.prepare[MB_FORMAT_BF16X3] = mb_prepare_bf16x3_##set
+/* Parts that several of these are made of */
+extern size_t mb_operand_size_int8(size_t rows, size_t k);
+#if defined(__x86_64__)
+extern void mb_linear_int8_avx2(const mb_product *product);
+extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
+								   void *operand);
+#endif
 
 #endif							/* MB_REDUCED_H */

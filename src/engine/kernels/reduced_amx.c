@@ -394,13 +394,21 @@ quantise_next(const mb_product *p)
 							(float *) (x + step * rows), p->next);
 }
 
-void
-mb_linear_int8_amx(const mb_product *p)
+static void
+run_int8(const mb_product *p)
 {
 	linear_amx(p, MB_FORMAT_INT8, int8_group_size(p->k));
 	if (p->next != NULL && p->first + p->width == p->n)
 		quantise_next(p);
 }
+
+const mb_linear_kernel mb_int8_amx = {
+	.run = run_int8,
+	.operand_size = mb_operand_size_int8,
+	.prepare = mb_prepare_int8_avx512,
+	.chained = true,
+	.attention = true
+};
 
 /* ----------
  * BF16 and BF16X3
@@ -414,14 +422,14 @@ operand_size_bf16(mb_format format, size_t rows, size_t k)
 		mb_groups_size(rows, bf16_group_size(format, k));
 }
 
-size_t
-mb_operand_size_bf16_amx(size_t rows, size_t k)
+static size_t
+bf16_operand_size(size_t rows, size_t k)
 {
 	return operand_size_bf16(MB_FORMAT_BF16, rows, k);
 }
 
-size_t
-mb_operand_size_bf16x3_amx(size_t rows, size_t k)
+static size_t
+bf16x3_operand_size(size_t rows, size_t k)
 {
 	return operand_size_bf16(MB_FORMAT_BF16X3, rows, k);
 }
@@ -453,28 +461,43 @@ prepare_bf16(mb_format format, const float *x, size_t rows, size_t k,
 				  r % GROUP);
 }
 
-void
-mb_prepare_bf16_amx(const float *x, size_t rows, size_t k, void *operand)
+static void
+prepare_bf16_rows(const float *x, size_t rows, size_t k, void *operand)
 {
 	prepare_bf16(MB_FORMAT_BF16, x, rows, k, operand);
 }
 
-void
-mb_prepare_bf16x3_amx(const float *x, size_t rows, size_t k, void *operand)
+static void
+prepare_bf16x3_rows(const float *x, size_t rows, size_t k, void *operand)
 {
 	prepare_bf16(MB_FORMAT_BF16X3, x, rows, k, operand);
 }
 
-void
-mb_linear_bf16_amx(const mb_product *p)
+static void
+run_bf16(const mb_product *p)
 {
 	linear_amx(p, MB_FORMAT_BF16, bf16_group_size(MB_FORMAT_BF16, p->k));
 }
 
-void
-mb_linear_bf16x3_amx(const mb_product *p)
+static void
+run_bf16x3(const mb_product *p)
 {
 	linear_amx(p, MB_FORMAT_BF16X3, bf16_group_size(MB_FORMAT_BF16X3, p->k));
 }
+
+const mb_linear_kernel mb_bf16_amx = {
+	.run = run_bf16,
+	.operand_size = bf16_operand_size,
+	.prepare = prepare_bf16_rows,
+	.chained = true,
+	.attention = true
+};
+
+const mb_linear_kernel mb_bf16x3_amx = {
+	.run = run_bf16x3,
+	.operand_size = bf16x3_operand_size,
+	.prepare = prepare_bf16x3_rows,
+	.chained = true
+};
 
 #endif							/* __x86_64__ */

@@ -201,8 +201,8 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 		mb_int8_leave_out(group, r, x, k, &mb_int8_work_ref);
 }
 
-void
-mb_prepare_int8_avx2(const float *x, size_t rows, size_t k, void *operand)
+static void
+prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 {
 	size_t		r;
 
@@ -332,6 +332,12 @@ mb_linear_int8_avx2(const mb_product *product)
 	linear_int8(product, int8_avx2);
 }
 
+const mb_linear_kernel mb_int8_avx2 = {
+	.run = mb_linear_int8_avx2,
+	.operand_size = mb_operand_size_int8,
+	.prepare = prepare_int8
+};
+
 /* ----------
  * bf16, bf16x3
  * ----------
@@ -450,16 +456,20 @@ bf16x3_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
-void
-mb_linear_bf16_avx2(const mb_product *p)
+static void
+run_bf16(const mb_product *p)
 {
 	linear_bf16(p, MB_FORMAT_BF16, bf16_sums);
 }
 
-void
-mb_linear_bf16x3_avx2(const mb_product *p)
+static void
+run_bf16x3(const mb_product *p)
 {
 	linear_bf16(p, MB_FORMAT_BF16X3, bf16x3_sums);
 }
+
+const mb_linear_kernel mb_bf16_avx2 = {.run = run_bf16};
+
+const mb_linear_kernel mb_bf16x3_avx2 = {.run = run_bf16x3};
 
 #endif							/* __x86_64__ */

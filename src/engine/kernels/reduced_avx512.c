@@ -147,16 +147,20 @@ bf16x3_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
-void
-mb_linear_bf16_avx512(const mb_product *p)
+static void
+run_bf16(const mb_product *p)
 {
 	linear_bf16(p, MB_FORMAT_BF16, bf16_sums);
 }
 
-void
-mb_linear_bf16x3_avx512(const mb_product *p)
+static void
+run_bf16x3(const mb_product *p)
 {
 	linear_bf16(p, MB_FORMAT_BF16X3, bf16x3_sums);
 }
+
+const mb_linear_kernel mb_bf16_avx512 = {.run = run_bf16};
+
+const mb_linear_kernel mb_bf16x3_avx512 = {.run = run_bf16x3};
 
 #endif							/* __x86_64__ */

@@ -204,8 +204,8 @@ hand_over(const finish_job *job)
  * As linear_int8(), but the first group of rows asks for the next panel
  * meanwhile: with few rows there is little else to wait for.
  */
-void
-mb_linear_int8_vnni(const mb_product *p)
+static void
+run_int8(const mb_product *p)
 {
 	sums_block	block __attribute__((aligned(64)));
 	size_t		deep = depth(MB_FORMAT_INT8, p->k);
@@ -235,5 +235,13 @@ mb_linear_int8_vnni(const mb_product *p)
 	if (p->next != NULL && end == p->n)
 		mb_prepare_int8_avx512(p->y, p->rows, p->n, p->next);
 }
+
+const mb_linear_kernel mb_int8_vnni = {
+	.run = run_int8,
+	.operand_size = mb_operand_size_int8,
+	.prepare = mb_prepare_int8_avx512,
+	.chained = true,
+	.attention = true
+};
 
 #endif							/* __x86_64__ */

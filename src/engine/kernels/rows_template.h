@@ -667,6 +667,7 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 
 #include "kernels/linear_template.h"
 
+/* The entries of a table that are made here */
 #define SIMD_ROWS \
 	.exponentials = exponentials_simd, \
 	.scale = scale_simd, \
@@ -677,20 +678,3 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 	.l2_squared = l2_squared_simd, \
 	.dot3 = dot3_simd, \
 	.dot_wide = dot_wide_simd
-
-/* All of them, and matrix products of this instruction set */
-#define SIMD_KERNELS \
-	SIMD_ROWS, \
-	.linear[MB_FORMAT_FLOAT] = linear_float, \
-	.linear[MB_FORMAT_HALF] = linear_half, \
-	.linear[MB_FORMAT_BFLOAT] = linear_bfloat, \
-	.operand_size[MB_FORMAT_HALF] = wide_panel_size, \
-	.operand_size[MB_FORMAT_BFLOAT] = wide_panel_size, \
-	.matrix = matrix_simd
-
-/* The same with matrix products from gemm.c */
-#define SIMD_KERNELS_WITH(gemm) \
-	SIMD_ROWS, \
-	MB_LINEAR_ALL(mb_linear_##gemm), \
-	.matrix = mb_matrix_##gemm, \
-	.gemm_name = #gemm

@@ -33,8 +33,8 @@ panel_bytes(mb_format format, size_t k)
 	return depth(format, k) * step_size(format);
 }
 
-bool
-mb_split_size(mb_format format, size_t k, size_t n, size_t *size)
+static bool
+split_size(mb_format format, size_t k, size_t n, size_t *size)
 {
 	if (k > SIZE_MAX / 64 || !mb_size_add(n, MB_PANEL - 1, &n))
 		return false;
@@ -133,9 +133,8 @@ get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 	return x;
 }
 
-void
-mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
-			  void *panels)
+static void
+split_pack(mb_format format, const float *w, size_t k, size_t n, void *panels)
 {
 	size_t		inputs = depth(format, k) * BF16_DEEP;
 	size_t		c;
@@ -152,9 +151,9 @@ mb_split_pack(mb_format format, const float *w, size_t k, size_t n,
 	}
 }
 
-void
-mb_split_widen(mb_format format, const void *panels, size_t k, size_t p,
-			   size_t first, size_t count, float *out)
+static void
+split_widen(mb_format format, const void *panels, size_t k, size_t p,
+			size_t first, size_t count, float *out)
 {
 	const uint8_t *panel = (const uint8_t *) panels +
 		p * panel_bytes(format, k);
@@ -165,3 +164,5 @@ mb_split_widen(mb_format format, const void *panels, size_t k, size_t p,
 		for (c = 0; c < MB_PANEL; c++)
 			*out++ = get(format, panel, i, c);
 }
+
+const mb_packing mb_split_packing = {split_size, split_pack, split_widen};

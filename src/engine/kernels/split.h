@@ -36,54 +36,17 @@
 #include "kernels/kernels.h"
 #include "kernels/panels.h"
 
-/* bfloat16 for each number of a format: 3, 2, 1; 0: not one of these */
-static inline size_t
-mb_split_parts(mb_format format)
-{
-	return format == MB_FORMAT_FLOAT_SPLIT ? 3 :
-		format == MB_FORMAT_HALF_SPLIT ? 2 :
-		format == MB_FORMAT_BFLOAT_SPLIT ? 1 : 0;
-}
+/* FLOAT_SPLIT, HALF_SPLIT and BFLOAT_SPLIT */
+extern const mb_packing mb_split_packing;
 
 /*
- * mb_format_size(), mb_format_pack() and mb_format_widen() of panels.h, for
- * weights [n, k] in these formats
- */
-extern bool mb_split_size(mb_format format, size_t k, size_t n, size_t *size);
-extern void mb_split_pack(mb_format format, const float *w, size_t k,
-						  size_t n, void *panels);
-extern void mb_split_widen(mb_format format, const void *panels, size_t k,
-						   size_t p, size_t first, size_t count, float *out);
-
-/*
- * Entries of mb_kernels, which says what they take.  Operands have three parts
- * of each number of x [rows, k], whatever the weights have: the three formats
- * share size and preparation.
+ * Operands have three parts of each number of x [rows, k], whatever the weights
+ * have: the three formats share size and preparation.
  */
 #if defined(__x86_64__)
-extern size_t mb_operand_size_split_amx(size_t rows, size_t k);
-extern void mb_prepare_split_amx(const float *x, size_t rows, size_t k,
-								 void *operand);
-extern void mb_linear_float_split_amx(const mb_product *product);
-extern void mb_linear_half_split_amx(const mb_product *product);
-extern void mb_linear_bfloat_split_amx(const mb_product *product);
+extern const mb_linear_kernel mb_float_split_amx;
+extern const mb_linear_kernel mb_half_split_amx;
+extern const mb_linear_kernel mb_bfloat_split_amx;
 #endif
-
-/* What a table has for these formats: of an instruction set, or plain C */
-#define MB_SPLIT(set) \
-	.linear[MB_FORMAT_FLOAT_SPLIT] = mb_linear_float_split_##set, \
-	.linear[MB_FORMAT_HALF_SPLIT] = mb_linear_half_split_##set, \
-	.linear[MB_FORMAT_BFLOAT_SPLIT] = mb_linear_bfloat_split_##set, \
-	.operand_size[MB_FORMAT_FLOAT_SPLIT] = mb_operand_size_split_##set, \
-	.operand_size[MB_FORMAT_HALF_SPLIT] = mb_operand_size_split_##set, \
-	.operand_size[MB_FORMAT_BFLOAT_SPLIT] = mb_operand_size_split_##set, \
-	.prepare[MB_FORMAT_FLOAT_SPLIT] = mb_prepare_split_##set, \
-	.prepare[MB_FORMAT_HALF_SPLIT] = mb_prepare_split_##set, \
-	.prepare[MB_FORMAT_BFLOAT_SPLIT] = mb_prepare_split_##set
-
-#define MB_SPLIT_REF \
-	.linear[MB_FORMAT_FLOAT_SPLIT] = mb_linear_ref, \
-	.linear[MB_FORMAT_HALF_SPLIT] = mb_linear_ref, \
-	.linear[MB_FORMAT_BFLOAT_SPLIT] = mb_linear_ref
 
 #endif							/* MB_SPLIT_H */

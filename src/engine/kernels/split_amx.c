@@ -121,8 +121,8 @@ totals_of(split_operand *operand, size_t rows, size_t k)
 	return (sums_block *) row_of(operand, rows, groups * GROUP, k);
 }
 
-size_t
-mb_operand_size_split_amx(size_t rows, size_t k)
+static size_t
+split_operand_size(size_t rows, size_t k)
 {
 	size_t		size;
 
@@ -173,8 +173,8 @@ split_line(vf a, vf b, uint8_t *line)
 	}
 }
 
-void
-mb_prepare_split_amx(const float *x, size_t rows, size_t k, void *operand)
+static void
+prepare_split(const float *x, size_t rows, size_t k, void *operand)
 {
 	size_t		r;
 	size_t		i;
@@ -611,22 +611,43 @@ linear_amx(const mb_product *p, int parts)
 		set_tiles(TILE);
 }
 
-void
-mb_linear_float_split_amx(const mb_product *p)
+static void
+run_float_split(const mb_product *p)
 {
 	linear_amx(p, 3);
 }
 
-void
-mb_linear_half_split_amx(const mb_product *p)
+static void
+run_half_split(const mb_product *p)
 {
 	linear_amx(p, 2);
 }
 
-void
-mb_linear_bfloat_split_amx(const mb_product *p)
+static void
+run_bfloat_split(const mb_product *p)
 {
 	linear_amx(p, 1);
 }
+
+const mb_linear_kernel mb_float_split_amx = {
+	.run = run_float_split,
+	.operand_size = split_operand_size,
+	.prepare = prepare_split,
+	.chained = true
+};
+
+const mb_linear_kernel mb_half_split_amx = {
+	.run = run_half_split,
+	.operand_size = split_operand_size,
+	.prepare = prepare_split,
+	.chained = true
+};
+
+const mb_linear_kernel mb_bfloat_split_amx = {
+	.run = run_bfloat_split,
+	.operand_size = split_operand_size,
+	.prepare = prepare_split,
+	.chained = true
+};
 
 #endif							/* __x86_64__ */

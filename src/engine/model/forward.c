@@ -285,7 +285,7 @@ typedef struct workspace
 	region		buffers[BUFFERS];
 	size_t		widths[BUFFERS];
 	attention_memory attention;
-	region		operand;		/* of a sweep's maps, or attend()'s scratch */
+	region		operand;		/* of a sweep's maps, or attention's scratch */
 	region		next;			/* another, for what the step before writes */
 } workspace;
 
@@ -314,8 +314,10 @@ widen(size_t *size, size_t wanted)
 static bool
 is_chained(const mb_kernels *kernels, const step *s)
 {
+	const mb_linear_kernel *kernel = kernels->linear[s->map->format];
+
 	return s->next != NULL && s->next->format == s->map->format &&
-		kernels->chained[s->map->format];
+		kernel != NULL && kernel->chained;
 }
 
 static mb_status
@@ -395,23 +397,25 @@ round_up(size_t n, size_t step, size_t *result)
 
 /*
  * Bytes that [n, k] takes in the panels that attention may ask for, with
- * "more" inputs where it is brief; SIZE_MAX when that is beyond size_t.
+ * "extra" inputs where it has low precision; SIZE_MAX when that is beyond
+ * size_t.
  */
 static size_t
-head_panels(const mb_kernels *kernels, size_t k, size_t n, size_t more)
+head_panels(const mb_kernels *kernels, size_t k, size_t n, size_t extra)
 {
 	size_t		floats;
-	size_t		brief = 0;
+	size_t		low_precision = 0;
 
 	if (!mb_format_size(MB_FORMAT_FLOAT, k, n, &floats))
 		return SIZE_MAX;
-	if (kernels->attend != NULL &&
-		!mb_format_size(kernels->attend_panels, k + more, n, &brief))
+	if (kernels->attention != NULL &&
+		!mb_format_size(kernels->attention->panels, k + extra, n,
+						&low_precision))
 		return SIZE_MAX;
-	return floats > brief ? floats : brief;
+	return floats > low_precision ? floats : low_precision;
 }
 
-/* What pack_head(), attend_float() and attend_brief() read and write. */
+/* What pack_head() and attend_block() read and write. */
 static bool
 carve_attention(const mb_model *model, const mb_kernels *kernels,
 				size_t longest, float *base, size_t *used,
@@ -454,9 +458,9 @@ lay_out(const mb_model *model, size_t tokens, size_t longest, float *base,
 	walk_model(model, &widths);
 	m.sweep = sweep_size(model, m.widest, rows);
 	walk_model(model, &operands);
-	if (kernels->attend_memory != NULL && model->config.layers > 0)
+	if (kernels->attention != NULL && model->config.layers > 0)
 		widen(&m.operand,
-			  kernels->attend_memory(longest, model->config.head_size));
+			  kernels->attention->memory(longest, model->config.head_size));
 
 	for (i = 0; i < BUFFERS; i++)
 		if (!carve(base, &used, i < FIRST_OF_SWEEP ? rows : m.sweep,
@@ -852,15 +856,17 @@ typedef struct attention
 	size_t		queries;		/* L, or 1 for the first alone */
 	float	   *query;			/* [queries, D] at distance A; then the context */
 	const uint8_t *mask;		/* [L] or NULL */
-	bool		brief;			/* in fewer bits, with attend() */
+	const mb_attention_kernel *low_precision;	/* NULL: in float */
 	size_t		step;			/* rows of a block */
 } attention;
 
-/* Attention goes with the maps of reduced formats where a table has it. */
-static bool
-is_brief(const pass *p, const mb_layer *layer)
+/* Low-precision attention, where the kernel of a layer's maps goes with it */
+static const mb_attention_kernel *
+low_precision_attention(const pass *p, const mb_layer *layer)
 {
-	return p->kernels->brief[layer->query.format];
+	const mb_linear_kernel *kernel = p->kernels->linear[layer->query.format];
+
+	return kernel != NULL && kernel->attention ? p->kernels->attention : NULL;
 }
 
 /* Where panels of a matrix [n, k] in a format go; the region is large enough. */
@@ -882,21 +888,19 @@ static void
 pack_head(const pass *p, const attention *a, const float *key,
 		  const float *value)
 {
-	const mb_kernels *kernels = p->kernels;
+	const mb_attention_kernel *kernel = a->low_precision;
 	const attention_memory *memory = &p->memory.attention;
 	size_t		stride = p->config->attention_size;
 	size_t		size = p->config->head_size;
 
-	if (a->brief)
+	if (kernel != NULL)
 	{
-		mb_format	format = kernels->attend_panels;
-
-		kernels->pack_keys(key, stride, a->length, size,
-						   panels_in(&memory->keys, format, size + 1,
-									 a->length));
-		kernels->pack_values(value, stride, a->length, size,
-							 panels_in(&memory->values, format, a->length,
-									   size));
+		kernel->pack_keys(key, stride, a->length, size,
+						  panels_in(&memory->keys, kernel->panels, size + 1,
+									a->length));
+		kernel->pack_values(value, stride, a->length, size,
+							panels_in(&memory->values, kernel->panels,
+									  a->length, size));
 	}
 	else
 	{
@@ -920,7 +924,7 @@ observes_attention(const pass *p)
  * takes their place.  When somebody observes, the weights are in scores.
  */
 static void
-attend_brief(const pass *p, const attention *a, size_t first, size_t rows)
+attend_low_precision(const pass *p, const attention *a, size_t first, size_t rows)
 {
 	const attention_memory *memory = &p->memory.attention;
 	size_t		stride = p->config->attention_size;
@@ -930,9 +934,9 @@ attend_brief(const pass *p, const attention *a, size_t first, size_t rows)
 		memory->keys.start, memory->values.start, a->mask,
 	p->memory.operand.start, observes_attention(p) ? memory->scores.start : NULL};
 
-	MB_ASSERT(p->kernels->attend_memory(a->length, size) <=
+	MB_ASSERT(a->low_precision->memory(a->length, size) <=
 			  p->memory.operand.size * sizeof(float));
-	p->kernels->attend(&block);
+	a->low_precision->run(&block);
 }
 
 static void
@@ -972,8 +976,8 @@ attend_float(const pass *p, const attention *a, size_t first, size_t rows)
 static mb_status
 attend_block(const pass *p, const attention *a, size_t first, size_t rows)
 {
-	if (a->brief)
-		attend_brief(p, a, first, rows);
+	if (a->low_precision != NULL)
+		attend_low_precision(p, a, first, rows);
 	else
 		attend_float(p, a, first, rows);
 	if (!observes_attention(p))
@@ -1018,10 +1022,10 @@ attend(const pass *p, size_t layer, size_t sequence, bool first_only)
 	size_t		size = config->head_size;
 	attention	a = {layer, sequence, 0, batch->starts[sequence + 1] - start, 1,
 		NULL, batch->mask == NULL ? NULL : batch->mask + start,
-	is_brief(p, &p->model->layers[layer]), MB_QUERY_ROWS};
+	low_precision_attention(p, &p->model->layers[layer]), MB_QUERY_ROWS};
 	mb_status	status = MB_OK;
 
-	if (a.brief)
+	if (a.low_precision != NULL)
 		a.step = MB_ATTEND_ROWS;
 	if (!first_only)
 		a.queries = a.length;
