@@ -27,8 +27,8 @@
  *-------------------------------------------------------------------------
  */
 #include "base/pages.h"
-#include "kernels/gemm.h"
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
+#include "kernels/dense.h"
 #include "model/forward.h"
 
 #include "load.h"

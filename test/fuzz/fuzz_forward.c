@@ -19,14 +19,16 @@
  *	- pooling, the pooler and the masked language model's head write what they
  *	  are to, in bits that do not depend on where it lies
  *
- * Depends on model/forward.h, model/heads.h, kernels/kernels.h, fixture.h,
+ * Depends on kernels/choose.h, kernels/panels.h, model/forward.h,
+ * model/heads.h, fixture.h,
  * pool.h and mmap().
  *
  *-------------------------------------------------------------------------
  */
 #include "fixture.h"
 #include "fuzz.h"
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
+#include "kernels/panels.h"
 #include "model/forward.h"
 #include "model/heads.h"
 #include "pool.h"

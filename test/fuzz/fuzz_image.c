@@ -13,6 +13,7 @@
 #include "base/crc32c.h"
 #include "base/json.h"
 #include "fuzz.h"
+#include "kernels/panels.h"
 #include "model/image.h"
 
 /* Where image.c keeps the checksum of the head. */

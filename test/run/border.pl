@@ -8,7 +8,7 @@
 #	perl test/run/border.pl [--tracked LIST] [MODULE.so]
 #
 # The engine knows the C library, processor intrinsics and itself; OpenBLAS
-# in gemm.c and utf8proc in text.c only.  The adapter knows the server, and of
+# in gemm_openblas.c and utf8proc in text.c only.  The adapter knows the server, and of
 # the engine engine.h alone.  Each side includes its own headers by their path
 # inside it, and none of them has the path of a header of the server.  With
 # a built module its exported symbols are looked at as well.  LIST names the
@@ -103,7 +103,8 @@ sub engine_may
 {
 	my ($file, $header) = @_;
 
-	return $file eq 'src/engine/kernels/gemm.c' if $header eq 'cblas.h';
+	return $file eq 'src/engine/kernels/gemm_openblas.c'
+	  if $header eq 'cblas.h';
 	# Linux is asked for the right to use AMX tiles
 	return $file eq 'src/engine/base/cpu.c'
 	  if $header =~ m{^(?:sys/syscall|unistd)\.h$};

@@ -14,8 +14,8 @@
 #ifndef TABLES_H
 #define TABLES_H
 
+#include "kernels/choose.h"
 #include "kernels/gemm.h"
-#include "kernels/kernels.h"
 
 #include <string.h>
 

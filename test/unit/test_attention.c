@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
 #include "kernels/panels.h"
 
 #include "tap.h"

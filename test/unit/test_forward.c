@@ -7,7 +7,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
 #include "model/forward.h"
 #include "model/pooling.h"
 

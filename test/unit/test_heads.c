@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
 #include "model/forward.h"
 #include "model/heads.h"
 

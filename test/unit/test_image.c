@@ -7,6 +7,7 @@
  */
 #include "base/crc32c.h"
 #include "base/json.h"
+#include "kernels/panels.h"
 #include "model/image.h"
 #include "tap.h"
 

@@ -8,6 +8,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/dtype.h"
+#include "kernels/choose.h"
+#include "kernels/dense.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/panels.h"

@@ -7,6 +7,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "kernels/choose.h"
 #include "kernels/kernels.h"
 #include "model/pooling.h"
 

@@ -11,7 +11,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels/gemm.h"
+#include "base/dtype.h"
+#include "kernels/choose.h"
+#include "kernels/dense.h"
+#include "kernels/panels.h"
+#include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
 
 #include "tap.h"

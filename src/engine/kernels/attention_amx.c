@@ -24,8 +24,10 @@
 
 #include "kernels/amx.h"
 #include "kernels/attention_avx512.h"
+#include "kernels/reduced.h"
 
 #include "base/arena.h"
+#include "base/dtype.h"
 
 /* ----------
  * Keys and values as weights

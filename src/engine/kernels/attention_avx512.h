@@ -11,7 +11,6 @@
 #ifndef MB_ATTENTION_AVX512_H
 #define MB_ATTENTION_AVX512_H
 
-#include "kernels/kernels_isa.h"
 
 /* A row of scores has this much more, so that rows begin in different sets. */
 #define APART VW
@@ -80,7 +79,7 @@ attended(const mb_attention *a, size_t i)
 /*
  * 2^t: 2^floor(t) times a polynomial in the rest (minimax, relative error
  * 7.5e-5, a 26th of what rounding to bfloat16 may be).  0 where the power of e
- * is less than SOFTMAX_LEAST: subnormal results take a hundred times as long.
+ * is less than MB_SOFTMAX_LEAST: subnormal results take a hundred times as long.
  * NaN stays.
  */
 ALWAYS vf
@@ -92,7 +91,7 @@ power_of_two(vf t)
 	p = v_fma(p, f, v_set1(0.695833504f));
 	p = v_fma(p, f, v_set1(0.999925196f));
 	return _mm512_maskz_scalef_ps(
-								  _mm512_cmp_ps_mask(t, v_set1(SOFTMAX_LEAST * 1.44269504f),
+								  _mm512_cmp_ps_mask(t, v_set1(MB_SOFTMAX_LEAST * 1.44269504f),
 													 _CMP_NLT_UQ), p, t);
 }
 

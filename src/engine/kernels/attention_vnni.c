@@ -29,6 +29,7 @@
 
 #include "base/arena.h"
 #include "kernels/attention_avx512.h"
+#include "kernels/reduced.h"
 
 /* Inputs of a line for each key, and the lines of a tile of 16 keys */
 #define PAIR 2

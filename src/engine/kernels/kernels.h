@@ -34,6 +34,13 @@
 /* Outputs that a product with "next" has at least */
 #define MB_CHAIN_LEAST (2 * MB_PANEL)
 
+/*
+ * A softmax weight of e to less than this is 0.  It could not be seen beside
+ * the largest, and subnormal weights make processors two hundred times slower:
+ * e^-70 over 2^24 tokens is still a normal number.
+ */
+#define MB_SOFTMAX_LEAST (-70.0f)
+
 /* Query rows of mb_attention */
 #define MB_ATTEND_ROWS 16
 
@@ -194,30 +201,18 @@ typedef struct mb_kernels
 	double		(*dot_wide) (const float *a, const float *b, size_t count);
 } mb_kernels;
 
+/*
+ * The tables.  "vnni" and "amx" are AVX-512 with other products: for int8, and
+ * for all precisions.
+ */
 extern const mb_kernels mb_kernels_ref;
+extern const mb_kernels mb_kernels_ref_openblas;
 
-/*
- * The table of this process, for vectors and for models to come; chosen on
- * first use for this CPU.  A model keeps the one it was made for.
- */
-extern const mb_kernels *mb_kernels_current(void);
-
-/*
- * "auto", "ref", "avx2", "avx512", "vnni" or "amx" (the last two are AVX-512
- * with other products: for int8, and for all precisions), or "ref/openblas",
- * plain C with the products of a library.  "auto" is the best of them; without
- * vector instructions that is "ref/openblas".  NULL when this CPU (or build) has
- * no such table.
- */
-extern const mb_kernels *mb_kernels_find(const char *name);
-
-/*
- * That table becomes the one of this process.  False when there is none, and
- * then nothing changes.
- */
-extern bool mb_kernels_choose(const char *name);
-
-/* Name and version of the matrix library, for people to read. */
-extern const char *mb_gemm_library(void);
+#if defined(__x86_64__)
+extern const mb_kernels mb_kernels_avx2;
+extern const mb_kernels mb_kernels_avx512;
+extern const mb_kernels mb_kernels_vnni;
+extern const mb_kernels mb_kernels_amx;
+#endif
 
 #endif							/* MB_KERNELS_H */

@@ -6,13 +6,17 @@
  * Compiled with -mavx2 -mfma -mf16c; nothing here may run before mb_cpu_has_avx2()
  * has said yes.  rows_template.h says what the v_ and w_ functions do.
  *
- * Depends on kernels/rows_template.h.
+ * Depends on kernels/gemm.h, kernels/kernels.h, kernels/reduced.h,
+ * kernels/rows_template.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__)
+
+#include "kernels/gemm.h"
+#include "kernels/reduced.h"
 
 #include <immintrin.h>
 #include <string.h>

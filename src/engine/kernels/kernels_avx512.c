@@ -7,13 +7,18 @@
  * nothing here may run before mb_cpu_has_avx512() has said yes.
  * rows_template.h says what the v_ and w_ functions do.
  *
- * Depends on kernels/rows_template.h.
+ * Depends on kernels/gemm.h, kernels/kernels.h, kernels/reduced.h,
+ * kernels/rows_template.h, kernels/split.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__)
+
+#include "kernels/gemm.h"
+#include "kernels/reduced.h"
+#include "kernels/split.h"
 
 #include <immintrin.h>
 

@@ -7,14 +7,14 @@
  * Sums that decide accuracy (means, variances, softmax totals) are double.
  *
  * Source of the formulas: spec model.md 1.1 and 2.2.
- * Depends on kernels/kernels.h, kernels/gemm.h.
+ * Depends on kernels/gemm.h, kernels/kernels.h, kernels/reduced.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
 
 #include "kernels/gemm.h"
-#include "kernels/kernels_isa.h"
+#include "kernels/reduced.h"
 
 #include <math.h>
 
@@ -34,7 +34,7 @@ exponentials_ref(float *x, const uint8_t *mask, size_t width)
 	{
 		float		d = x[i] - largest;
 
-		x[i] = (mask == NULL || mask[i]) && !(d < SOFTMAX_LEAST) ?
+		x[i] = (mask == NULL || mask[i]) && !(d < MB_SOFTMAX_LEAST) ?
 			expf(d) : 0.0f;
 		sum += x[i];
 	}

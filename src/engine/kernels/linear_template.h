@@ -24,10 +24,11 @@
  * This is not for products with large k and many rows at once: nothing is
  * blocked for caches but by whoever calls (forward.c's sweeps).
  *
- * Depends on kernels/rows_template.h, which includes it.
+ * Depends on base/arena.h (sizes); rows_template.h includes it.
  *
  *-------------------------------------------------------------------------
  */
+#include "base/arena.h"
 
 /*
  * Products of a block: near the root of k errors are least, and the fewer

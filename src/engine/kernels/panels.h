@@ -20,37 +20,14 @@
  * bits: widening is exact, and the result has the bits of FLOAT at half the
  * memory traffic (of FLOAT_SPLIT at five eighths and at half).
  *
- * Depends on base/dtype.h, kernels/kernels.h, kernels/linear.h.
+ * Depends on kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_PANELS_H
 #define MB_PANELS_H
 
-#include "base/dtype.h"
-#include "kernels/kernels.h"
 #include "kernels/linear.h"
-
-/* A property of a model, chosen when it is imported. */
-typedef enum mb_precision
-{
-	MB_PRECISION_FP32,			/* the default: exact weights, float sums */
-	MB_PRECISION_BF16X3,		/* 16 bits of mantissa, in two bfloat16 */
-	MB_PRECISION_BF16,			/* bfloat16, float sums */
-	MB_PRECISION_INT8,			/* 8 bits and scales, integer sums */
-	MB_PRECISIONS
-} mb_precision;
-
-/* "fp32"; NULL beyond the last.  The other way round: false for no name. */
-extern const char *mb_precision_name(mb_precision precision);
-extern bool mb_precision_from_name(const char *name, mb_precision *precision);
-
-/*
- * The format of a linear map whose weights a checkpoint stores as dtype, for
- * a table of kernels.
- */
-extern mb_format mb_format_choose(const mb_kernels *kernels,
-								  mb_precision precision, mb_dtype dtype);
 
 /* Bytes of W [n, k] in a format; false when that is beyond size_t. */
 extern bool mb_format_size(mb_format format, size_t k, size_t n, size_t *size);

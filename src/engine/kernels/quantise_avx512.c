@@ -12,7 +12,9 @@
  */
 #if defined(__x86_64__)
 
+#include "base/dtype.h"
 #include "kernels/reduced_avx512.h"
+#include "kernels/reduced.h"
 
 /* ----------
  * Rows of floats

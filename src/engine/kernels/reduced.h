@@ -33,7 +33,7 @@
  *
  * Source: spec model.md section 8; the arithmetic of each format is this
  * file's own.
- * Depends on kernels/kernels.h, kernels/panels.h.
+ * Depends on kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +41,6 @@
 #define MB_REDUCED_H
 
 #include "kernels/kernels.h"
-#include "kernels/panels.h"
 
 /* INT8: inputs are as wide as this at most, so that no sum overflows. */
 #define MB_INT8_WIDTH_MAX 65536

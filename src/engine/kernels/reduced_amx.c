@@ -17,6 +17,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/amx.h"
+#include "kernels/reduced.h"
 
 void
 mb_begin_amx(void)

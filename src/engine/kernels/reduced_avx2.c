@@ -95,6 +95,7 @@ v_bf16(const uint16_t *p)
 }
 
 #include "kernels/finish_template.h"
+#include "kernels/reduced.h"
 
 /* ----------
  * int8

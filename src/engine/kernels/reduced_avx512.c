@@ -16,6 +16,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/reduced_avx512.h"
+#include "kernels/reduced.h"
 
 /* The even and the odd inputs' weights of a line: its 16 outputs' */
 static inline vf

@@ -4,15 +4,14 @@
  *	  Where things lie in panels and rows; see reduced.h.
  *
  * For the files behind reduced.h and split.h only.
- * Depends on base/dtype.h, kernels/reduced.h.
+ * Depends on kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_REDUCED_LAYOUT_H
 #define MB_REDUCED_LAYOUT_H
 
-#include "base/dtype.h"
-#include "kernels/reduced.h"
+#include "kernels/kernels.h"
 
 /* Rows of a group, which products take together: two AMX tiles */
 #define GROUP 32
@@ -99,6 +98,14 @@ static inline const uint8_t *
 panel_tile(mb_format format, const void *panels, size_t k, size_t column)
 {
 	return (const uint8_t *) panels + column / TILE * tile_size(format, k);
+}
+
+/* Where in a tile of BF16 the weight of input i and output c is */
+static inline size_t
+bf16_at(size_t i, size_t c)
+{
+	return i / BF16_STEP * (LINE / sizeof(uint16_t)) + c % TILE * BF16_STEP +
+		i % BF16_STEP;
 }
 
 /* INT8: scales of the outputs, and the sums of their integers */

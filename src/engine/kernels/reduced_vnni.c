@@ -19,6 +19,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/reduced_avx512.h"
+#include "kernels/reduced.h"
 
 #define ADD(sum, x, w) \
 	__asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w))

@@ -32,13 +32,11 @@
  * test_kernels holds: 2.5 ulp for tanh, 1 / exp and gelu above 0; measured 1.3,
  * 1.5 and 1.6.
  *
- * Depends on kernels/kernels.h, kernels/gemm.h, kernels/linear_template.h.
+ * Depends on kernels/kernels.h, kernels/linear_template.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "base/arena.h"
-#include "kernels/gemm.h"
-#include "kernels/kernels_isa.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,7 +115,7 @@ exp_near_v(vf x)
 }
 
 /*
- * e^x for x of softmax: 0 where x is less than SOFTMAX_LEAST; NaN stays.
+ * e^x for x of softmax: 0 where x is less than MB_SOFTMAX_LEAST; NaN stays.
  * Shorter than exp_parts_v(): adding and taking off 1.5 * 2^23 rounds to an
  * integer, and one float for ln 2 is wrong by 2.7e-9 of x, while x, a difference
  * of scores, was rounded by up to 6e-8 of itself.  Where x is below the least,
@@ -135,7 +133,7 @@ exp_weight_v(vf x)
 	p = v_fma(p, r, v_set1(0.166665211f));
 	p = v_fma(p, r, v_set1(0.49999994f));
 	p = v_fma(r * r, p, r) + v_set1(1.0f);
-	return v_scaled(v_reaches(x, v_set1(SOFTMAX_LEAST)), p, n);
+	return v_scaled(v_reaches(x, v_set1(MB_SOFTMAX_LEAST)), p, n);
 }
 
 /* erf(t) for 0 <= t <= 1: t + t P(t^2), P of degree 6, error 2e-9 */

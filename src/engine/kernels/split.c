@@ -3,14 +3,15 @@
  * split.c
  *	  Packing floats as sums of bfloat16, and putting them together again.
  *
- * Depends on kernels/split.h, kernels/reduced_layout.h (tiles), base/arena.h
- * (sizes).
+ * Depends on base/arena.h (sizes), base/dtype.h, kernels/reduced_layout.h
+ * (tiles), kernels/split.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/split.h"
 
 #include "base/arena.h"
+#include "base/dtype.h"
 #include "kernels/reduced_layout.h"
 
 #include <math.h>

@@ -26,7 +26,7 @@
  * outputs' pairs side by side.  Lower halves are tiles alike.  Of 4 bits there are
  * 32 bytes for each two lines: those of the first below, of the second above.
  *
- * Depends on kernels/kernels.h, kernels/panels.h.
+ * Depends on kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,6 @@
 #define MB_SPLIT_H
 
 #include "kernels/kernels.h"
-#include "kernels/panels.h"
 
 /* FLOAT_SPLIT, HALF_SPLIT and BFLOAT_SPLIT */
 extern const mb_packing mb_split_packing;

@@ -34,14 +34,18 @@
  *
  * Source: transformers' modeling_mobilebert; spec model.md sections 2, 3, 6
  * and 7, whose letters (H, E, T, I, A, N, D, L) are used here.
- * Depends on model/forward.h, kernels/gemm.h, kernels/kernels.h.
+ * Depends on base/arena.h (sizes), kernels/dense.h, kernels/gemm.h,
+ * kernels/kernels.h, kernels/panels.h, model/forward.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/forward.h"
 
+#include "base/arena.h"
+#include "kernels/dense.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
+#include "kernels/panels.h"
 
 #include <math.h>
 #include <string.h>

@@ -18,11 +18,13 @@
  * leave the bytes.  It costs a few steps per slot and touches no page of the
  * weights.
  *
- * Depends on model/image.h, base/crc32c.h.
+ * Depends on base/crc32c.h, kernels/panels.h, model/image.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/image.h"
+
+#include "kernels/panels.h"
 
 #include <string.h>
 

@@ -16,8 +16,8 @@
  * data, in any order.  Reading: mb_image_open() checks head and sizes; the CRC
  * over the data is separate because it costs a reading of the whole file.
  *
- * Depends on model/config.h, model/checkpoint.h, model/model.h,
- * tokenizer/tokenizer.h.
+ * Depends on model/checkpoint.h, model/config.h, model/model.h,
+ * model/precision.h, tokenizer/tokenizer.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +27,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/model.h"
+#include "model/precision.h"
 #include "tokenizer/tokenizer.h"
 
 #define MB_IMAGE_LAYOUT 3

@@ -6,11 +6,13 @@
  * The slots are in execution order (checkpoint.c), so one cursor walks over
  * them and each tensor of a layer takes the next; no name is looked up.
  *
- * Depends on model/model.h.
+ * Depends on kernels/panels.h, model/model.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/model.h"
+
+#include "kernels/panels.h"
 
 #include <string.h>
 

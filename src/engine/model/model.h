@@ -9,8 +9,8 @@
  * image costs microseconds.  What runs it is decided with it: its kernels.
  *
  * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
- * Depends on base/arena.h, kernels/kernels.h, kernels/linear.h,
- * kernels/panels.h, model/checkpoint.h, model/config.h.
+ * Depends on base/arena.h, base/dtype.h, kernels/kernels.h, kernels/linear.h,
+ * model/checkpoint.h, model/config.h, model/precision.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,11 +18,12 @@
 #define MB_MODEL_H
 
 #include "base/arena.h"
+#include "base/dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/linear.h"
-#include "kernels/panels.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/precision.h"
 
 typedef struct mb_feedforward
 {

@@ -10,12 +10,13 @@
  *
  * Source: sentence-transformers' Pooling and Normalize; spec pipelines.md
  * section 8, model.md section 4.
- * Depends on model/pooling.h, kernels/kernels.h.
+ * Depends on kernels/choose.h (for vectors), kernels/kernels.h, model/pooling.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/pooling.h"
 
+#include "kernels/choose.h"
 #include "kernels/kernels.h"
 
 #include <math.h>

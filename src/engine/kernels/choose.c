@@ -1,20 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * kernels.c
+ * choose.c
  *	  Choosing the table of kernels.
  *
  * The pointer below, to a constant table, is set on first use (beside it the
  * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for a
  * user's wish.  Only functions of vectors and those who open models read it.
  *
- * Depends on kernels/kernels_isa.h, base/cpu.h.
+ * Depends on base/cpu.h, kernels/choose.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "kernels/kernels.h"
+#include "kernels/choose.h"
 
 #include "base/cpu.h"
-#include "kernels/kernels_isa.h"
 
 #include <string.h>
 
