@@ -37,6 +37,7 @@
 #include "model/forward.h"
 #include "model/heads.h"
 #include "model/image.h"
+#include "model/image_write.h"
 #include "model/labels.h"
 #include "model/model.h"
 #include "model/pooling.h"

@@ -13,10 +13,12 @@
 #include "base/crc32c.h"
 #include "base/json.h"
 #include "fuzz.h"
+#include "image_bytes.h"
 #include "kernels/panels.h"
+#include "model/checkpoint.h"
 #include "model/image.h"
 
-/* Where image.c keeps the checksum of the head. */
+/* Where image_layout.h puts the checksum of the head. */
 #define HEAD_CRC_OFFSET 260
 
 static const char document[] =
@@ -36,13 +38,12 @@ static uint8_t *copy;
 static size_t image_size;
 static size_t head_size;
 
-static uint8_t *
-image_memory(size_t size)
+static float
+zero(size_t slot, uint64_t at)
 {
-	void	   *result = NULL;
-
-	CHECK(posix_memalign(&result, 64, size) == 0);
-	return result;
+	(void) slot;
+	(void) at;
+	return 0.0f;
 }
 
 static void
@@ -54,14 +55,14 @@ make_image(void)
 	mb_config	config;
 	mb_sentence_settings settings;
 	mb_tokenizer_files files;
+	mb_image_content content;
 	mb_image_plan plan;
 	void	   *blob = NULL;
-	size_t		blob_size = 0;
 	bool	   *present;
-	uint32_t	parts;
 	size_t		i;
 
 	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+	memset(&content, 0, sizeof(content));
 	CHECK(mb_json_parse(document, strlen(document), "doc", false, &arena,
 						NULL, &root, &err) == MB_OK);
 	CHECK(mb_config_read(root, &config, &err) == MB_OK);
@@ -70,24 +71,28 @@ make_image(void)
 	memset(&files, 0, sizeof(files));
 	files.vocab_txt.text = vocabulary;
 	files.vocab_txt.length = strlen(vocabulary);
-	CHECK(mb_tokenizer_build(&files, &arena, NULL, &blob, &blob_size,
-							 &err) == MB_OK);
+	CHECK(mb_tokenizer_build(&files, &arena, NULL, &blob,
+							 &content.tokenizer_size, &err) == MB_OK);
 	present = mb_arena_alloc(&arena, mb_slot_count(&config), sizeof(bool));
 	for (i = 0; i < mb_slot_count(&config); i++)
 		present[i] = true;
-	CHECK(mb_checkpoint_complete(&config, present, &parts, &err) == MB_OK);
-	CHECK(mb_image_plan_make(&config, &mb_kernels_ref, MB_PRECISION_FP32,
-							 present, NULL, blob_size, strlen(document),
-							 &arena, &plan, &err) == MB_OK);
+	CHECK(mb_checkpoint_complete(&config, present, &content.parts,
+								 &err) == MB_OK);
+	content.config = &config;
+	content.settings = &settings;
+	content.precision = MB_PRECISION_FP32;
+	content.kernels = &mb_kernels_ref;
+	content.key = key;
+	content.tokenizer = blob;
+	content.document = document;
+	content.document_size = strlen(document);
+	content.present = present;
+	CHECK(mb_image_plan_make(&content, &arena, &plan, &err) == MB_OK);
 
 	image_size = plan.total_size;
 	head_size = plan.head_size;
-	original = image_memory(image_size);
+	original = write_image(&content, &plan, zero);
 	copy = image_memory(image_size);
-	memset(original, 0, image_size);
-	memcpy(original + plan.tokenizer_offset, blob, blob_size);
-	memcpy(original + plan.document_offset, document, strlen(document));
-	mb_image_head(&plan, &config, &settings, parts, key, 0, original);
 	mb_arena_free(&arena);
 }
 

@@ -6,9 +6,9 @@
  * An image is derived data: the registry is the truth.  It lies in a directory
  * below the data directory whose name begins with "pgsql_tmp", which backups
  * leave out, under a name made of database, content, instruction set and
- * precision.  It is
- * written under a temporary name, flushed and renamed, so that whoever finds it
- * finds all of it; a backend that finds none, or a wrong one, makes it anew.
+ * precision.  It is written under a temporary name, flushed and renamed, so
+ * that whoever finds it finds all of it; a backend that finds none, or a wrong
+ * one, makes it anew.
  * One maker at a time: an advisory lock of a class that SQL cannot take (the
  * processes of one parallel query do not exclude each other, but then each
  * writes a temporary file of its own).  Maps survive the removal of the file,
@@ -21,12 +21,16 @@
  * When the disk refuses (full, read-only, no rights) the image is made in
  * private memory instead, with a message in the log.
  *
- * Depends on server/pg.h, server/adapt.h, models/registry.h.
+ * image_build.c reads what an image is made of; start at image_file_load().
+ *
+ * Depends on server/pg.h, server/adapt.h, models/image_build.h,
+ * models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "models/image_build.h"
 #include "models/image_file.h"
 #include "models/registry.h"
 
@@ -40,8 +44,6 @@
 #include "storage/fd.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #define IMAGE_DIRECTORY "pgsql_tmp_mobilebert"
@@ -55,38 +57,19 @@
 /* Bytes between looks at a pending cancel. */
 #define STEP (4 * 1024 * 1024)
 
-/* What an image is made of, read from the registry under one snapshot. */
-typedef struct ImageSource
-{
-	const RegistryModel *model;
-	Snapshot	snapshot;
-	MemoryContext context;
-	mb_memory	memory;
-	mb_arena	arena;
-	mb_config	config;
-	mb_sentence_settings settings;
-	bytea	   *document;
-	void	   *tokenizer;
-	size_t		tokenizer_size;
-	RegistryTensor **tensors;	/* by slot; NULL: not filled */
-	uint32		parts;
-	mb_image_plan plan;
-} ImageSource;
+#define PIECE MB_LARGE_PAGE
 
 /*
- * Where the bytes go: memory, or a file.  That is written in pieces of a large
- * page each, so that the file system may keep it in such (pages.h).
+ * A file that gets an image: in pieces of a large page each, so that the file
+ * system may keep it in such (pages.h).
  */
-typedef struct ImageSink
+typedef struct ImageFile
 {
-	int			fd;				/* -1: memory */
-	char	   *memory;			/* all of it, or [PIECE] on its way to the file */
-	size_t		position;
-	uint32		crc;
+	int			fd;
+	char	   *piece;			/* [PIECE], on its way to the file */
+	size_t		position;		/* after the bytes put so far */
 	int			error;			/* errno of the first failed write */
-} ImageSink;
-
-#define PIECE MB_LARGE_PAGE
+} ImageFile;
 
 static char *
 image_path(const RegistryModel *model)
@@ -99,387 +82,73 @@ image_path(const RegistryModel *model)
 					IMAGE_SUFFIX);
 }
 
-/* A dump may hold models of a newer version. */
-static mb_precision
-precision_of(const RegistryModel *model)
-{
-	mb_precision precision;
-
-	if (!mb_precision_from_name(model->precision, &precision))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("model \"%s\" has precision \"%s\", which this version does not know",
-						model->name, model->precision)));
-	return precision;
-}
-
 /* ----------
- * Reading the registry
+ * Making the file
  * ----------
  */
 
-static mb_json *
-parse_file(ImageSource *source, const char *name, bytea **content)
+/* Bytes at an offset of the file; false when the disk refuses. */
+static bool
+file_write(ImageFile *file, const char *bytes, size_t size, size_t offset)
 {
-	bytea	   *file = registry_file(&source->model->id, name,
-									 source->snapshot);
-	mb_json    *root = NULL;
-	mb_error	err;
-
-	if (content != NULL)
-		*content = file;
-	if (file != NULL)
-		mobilebert_check(mb_json_parse(VARDATA(file),
-									   VARSIZE(file) - VARHDRSZ, name, true,
-									   &source->arena, &mobilebert_cancel,
-									   &root, &err), &err);
-	return root;
-}
-
-static void
-read_document(ImageSource *source, const char *name, mb_document *document)
-{
-	bytea	   *file = registry_file(&source->model->id, name,
-									 source->snapshot);
-
-	if (file == NULL)
-		return;
-	document->text = VARDATA(file);
-	document->length = VARSIZE(file) - VARHDRSZ;
-}
-
-static void
-read_settings(ImageSource *source)
-{
-	mb_error	err;
-	mb_json    *config = parse_file(source, "config.json", &source->document);
-
-	if (config == NULL)
-		registry_no_configuration(source->model);
-	mobilebert_check(mb_config_read(config, &source->config, &err), &err);
-	mobilebert_check(mb_sentence_settings_read(
-											   parse_file(source, "modules.json", NULL),
-											   parse_file(source, "1_Pooling/config.json", NULL),
-											   parse_file(source, "sentence_bert_config.json", NULL),
-											   &source->settings, &err), &err);
-}
-
-static void
-read_tokenizer(ImageSource *source)
-{
-	mb_tokenizer_files files;
-	mb_error	err;
-
-	memset(&files, 0, sizeof(files));
-	read_document(source, "tokenizer.json", &files.tokenizer_json);
-	read_document(source, "vocab.txt", &files.vocab_txt);
-	read_document(source, "tokenizer_config.json", &files.tokenizer_config);
-	read_document(source, "special_tokens_map.json",
-				  &files.special_tokens_map);
-	read_document(source, "added_tokens.json", &files.added_tokens);
-	mobilebert_check(mb_tokenizer_build(&files, &source->arena,
-										&mobilebert_cancel, &source->tokenizer,
-										&source->tokenizer_size, &err), &err);
-}
-
-static void
-read_slots(ImageSource *source)
-{
-	size_t		slots = mb_slot_count(&source->config);
-	bool	   *present = palloc0(slots * sizeof(bool));
-	mb_dtype   *dtypes = palloc0(slots * sizeof(mb_dtype));
-	RegistryTensor *tensors;
-	RegistryTensorInfo info;
-	mb_error	err;
-	int			count;
-	int			i;
-
-	source->tensors = palloc0(slots * sizeof(RegistryTensor *));
-	tensors = registry_tensors(&source->model->id, source->snapshot, &count);
-	for (i = 0; i < count; i++)
+	while (size > 0)
 	{
-		ptrdiff_t	slot = mb_slot_index(&source->config, tensors[i].name);
-
-		if (slot < 0)
-			continue;
-		present[slot] = true;
-		source->tensors[slot] = &tensors[i];
-		if (registry_tensor_info(tensors[i].sha256, source->snapshot, &info))
-			dtypes[slot] = info.dtype;
-	}
-	mobilebert_check(mb_checkpoint_complete(&source->config, present,
-											&source->parts, &err), &err);
-	mobilebert_check(mb_image_plan_make(&source->config, mb_kernels_current(),
-										precision_of(source->model), present,
-										dtypes, source->tokenizer_size,
-										VARSIZE(source->document) - VARHDRSZ,
-										&source->arena, &source->plan, &err),
-					 &err);
-}
-
-static void
-source_begin(ImageSource *source, const RegistryModel *model)
-{
-	source->model = model;
-	source->context = AllocSetContextCreate(CurrentMemoryContext,
-											"mobilebert image source",
-											ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(source->context);
-	source->memory = mobilebert_memory(source->context);
-	mb_arena_init(&source->arena, &source->memory, SIZE_MAX);
-	source->snapshot = registry_snapshot();
-	read_settings(source);
-	read_tokenizer(source);
-	read_slots(source);
-}
-
-/* ----------
- * Writing the bytes
- * ----------
- */
-
-/* Bytes at an offset of the file */
-static void
-sink_write(ImageSink *sink, const char *bytes, size_t size, size_t offset)
-{
-	while (size > 0 && sink->error == 0)
-	{
-		ssize_t		written = pwrite(sink->fd, bytes, size, (off_t) offset);
+		ssize_t		written = pwrite(file->fd, bytes, size, (off_t) offset);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0)
 		{
-			sink->error = written < 0 ? errno : ENOSPC;
-			return;
+			file->error = written < 0 ? errno : ENOSPC;
+			return false;
 		}
 		bytes += written;
 		size -= (size_t) written;
 		offset += (size_t) written;
 	}
+	return true;
 }
 
-static void
-sink_put(ImageSink *sink, const void *data, size_t size)
+/* What comes in order, by way of the piece; false as above. */
+static bool
+file_append(ImageFile *file, const char *bytes, size_t size)
 {
-	const char *bytes = data;
-
-	sink->crc = mb_crc32c(sink->crc, data, size);
-	if (sink->fd < 0)
+	while (size > 0)
 	{
-		memcpy(sink->memory + sink->position, data, size);
-		sink->position += size;
-		return;
-	}
-	while (size > 0 && sink->error == 0)
-	{
-		size_t		at = sink->position % PIECE;
+		size_t		at = file->position % PIECE;
 		size_t		some = Min(size, PIECE - at);
 
-		memcpy(sink->memory + at, bytes, some);
+		memcpy(file->piece + at, bytes, some);
 		bytes += some;
 		size -= some;
-		sink->position += some;
-		if (at + some == PIECE)
-			sink_write(sink, sink->memory, PIECE, sink->position - PIECE);
+		file->position += some;
+		if (at + some == PIECE &&
+			!file_write(file, file->piece, PIECE, file->position - PIECE))
+			return false;
 	}
+	return true;
 }
 
-/* What is left of the last piece, and the head, which was left free. */
-static void
-sink_close(ImageSink *sink, const char *head, size_t size)
+/* ImagePut: the head comes last, when the rest of the piece can go. */
+static mb_status
+file_put(void *context, size_t offset, const void *bytes, size_t size,
+		 mb_error *err)
 {
-	if (sink->fd < 0)
+	ImageFile  *file = context;
+	bool		good;
+
+	if (offset > 0)
 	{
-		memcpy(sink->memory, head, size);
-		return;
+		if (file->position == 0)
+			file->position = offset;	/* the head is left free */
+		good = file_append(file, bytes, size);
 	}
-	sink_write(sink, sink->memory, sink->position % PIECE,
-			   sink->position - sink->position % PIECE);
-	sink_write(sink, head, size, 0);
-}
-
-/* Zeros up to an offset. */
-static void
-sink_seek(ImageSink *sink, size_t offset)
-{
-	static const char zeros[4096] = {0};
-
-	while (sink->error == 0 && sink->position < offset)
-		sink_put(sink, zeros, Min(sizeof(zeros), offset - sink->position));
-}
-
-/*
- * One tensor on its way from stored bytes to floats, which go to the sink as
- * they come, or are collected where they have to be packed.
- */
-typedef struct TensorStream
-{
-	ImageSink  *sink;
-	float	   *rows;			/* next float to collect; NULL: to the sink */
-	mb_dtype	dtype;
-	size_t		element;		/* bytes of a stored number */
-	uint64		left;			/* stored bytes still to come */
-	size_t		carry;			/* bytes of a number cut by a chunk border */
-	char		partial[8];
-	float	   *buffer;			/* [STREAM_FLOATS] */
-	bool		too_long;
-} TensorStream;
-
-#define STREAM_FLOATS 65536
-
-static void
-stream_floats(TensorStream *stream, const char *data, size_t count)
-{
-	if (stream->rows != NULL)
-	{
-		mb_widen(stream->dtype, data, count, stream->rows);
-		stream->rows += count;
-		return;
-	}
-	while (count > 0)
-	{
-		size_t		n = Min(count, STREAM_FLOATS);
-
-		mb_widen(stream->dtype, data, n, stream->buffer);
-		sink_put(stream->sink, stream->buffer, n * sizeof(float));
-		data += n * stream->element;
-		count -= n;
-	}
-}
-
-static void
-stream_chunk(void *context, const char *data, size_t size)
-{
-	TensorStream *stream = context;
-
-	if (size > stream->left)
-	{
-		stream->too_long = true;
-		return;
-	}
-	stream->left -= size;
-	if (stream->carry > 0)
-	{
-		size_t		n = Min(stream->element - stream->carry, size);
-
-		memcpy(stream->partial + stream->carry, data, n);
-		stream->carry += n;
-		data += n;
-		size -= n;
-		if (stream->carry < stream->element)
-			return;
-		stream_floats(stream, stream->partial, 1);
-		stream->carry = 0;
-	}
-	stream_floats(stream, data, size / stream->element);
-	stream->carry = size % stream->element;
-	memcpy(stream->partial, data + size - stream->carry, stream->carry);
-}
-
-/* Read a tensor of the registry into stream->rows or the sink. */
-static void
-read_tensor(ImageSource *source, size_t index, TensorStream *stream)
-{
-	const RegistryTensor *tensor = source->tensors[index];
-	RegistryTensorInfo info;
-	mb_slot		slot;
-	mb_error	err;
-
-	mb_slot_get(&source->config, index, &slot);
-	if (!registry_tensor_info(tensor->sha256, source->snapshot, &info))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("tensor \"%s\" of model \"%s\" is missing in the registry",
-						slot.name, source->model->name)));
-	mobilebert_check(mb_checkpoint_shape(&slot, slot.name, info.rank,
-										 info.shape, &err), &err);
-	stream->dtype = info.dtype;
-	stream->element = mb_dtype_size(info.dtype);
-	stream->left = mb_slot_elements(&slot) * stream->element;
-	registry_tensor_read(tensor->sha256, source->snapshot, stream_chunk,
-						 stream);
-	if (stream->too_long || stream->left != 0 || stream->carry != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("tensor \"%s\" of model \"%s\" has the wrong length in the registry",
-						slot.name, source->model->name)));
-}
-
-/* A slot that goes to the sink as panels: the whole of it is needed at once. */
-static void
-write_panels(ImageSource *source, size_t index, ImageSink *sink)
-{
-	mb_format	format = (mb_format) source->plan.slot_formats[index];
-	TensorStream stream;
-	uint64_t	shape[2];
-	size_t		size;
-	float	   *rows;
-	void	   *panels;
-
-	/* the plan has found that these sizes fit */
-	(void) mb_slot_linear(&source->config, index, shape);
-	(void) mb_format_size(format, shape[1], shape[0], &size);
-	rows = MemoryContextAllocHuge(CurrentMemoryContext,
-								  shape[0] * shape[1] * sizeof(float));
-	panels = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	memset(&stream, 0, sizeof(stream));
-	stream.rows = rows;
-	read_tensor(source, index, &stream);
-	mb_format_pack(format, rows, shape[1], shape[0], panels);
-	sink_put(sink, panels, size);
-	pfree(rows);
-	pfree(panels);
-}
-
-static void
-write_tensor(ImageSource *source, size_t index, ImageSink *sink, float *buffer)
-{
-	TensorStream stream;
-
-	if (source->plan.slot_formats[index] != MB_FORMAT_ROWS)
-	{
-		write_panels(source, index, sink);
-		return;
-	}
-	memset(&stream, 0, sizeof(stream));
-	stream.sink = sink;
-	stream.buffer = buffer;
-	read_tensor(source, index, &stream);
-}
-
-/* Everything behind the head, then the head; false: see sink->error. */
-static bool
-write_image(ImageSource *source, ImageSink *sink)
-{
-	const mb_image_plan *plan = &source->plan;
-	float	   *buffer = palloc(STREAM_FLOATS * sizeof(float));
-	char	   *head = palloc0(plan->head_size);
-	uint32		crc;
-	size_t		i;
-
-	sink->position = plan->head_size;
-	sink->crc = 0;
-	sink_seek(sink, plan->tokenizer_offset);
-	sink_put(sink, source->tokenizer, source->tokenizer_size);
-	sink_seek(sink, plan->document_offset);
-	sink_put(sink, VARDATA(source->document), plan->document_size);
-	for (i = 0; i < plan->slots && sink->error == 0; i++)
-	{
-		if (source->tensors[i] == NULL)
-			continue;
-		sink_seek(sink, plan->slot_offsets[i]);
-		write_tensor(source, i, sink, buffer);
-		CHECK_FOR_INTERRUPTS();
-	}
-	sink_seek(sink, plan->total_size);
-	crc = sink->crc;
-	mb_image_head(plan, &source->config, &source->settings, source->parts,
-				  source->model->image_key, crc, head);
-	sink_close(sink, head, plan->head_size);
-	pfree(head);
-	pfree(buffer);
-	return sink->error == 0;
+	else
+		good = file_write(file, file->piece, file->position % PIECE,
+						  file->position - file->position % PIECE) &&
+			file_write(file, bytes, size, 0);
+	return good ? MB_OK :
+		mb_fail(err, MB_ERR_IO, "could not write a weight image");
 }
 
 static void
@@ -494,10 +163,10 @@ disk_refused(const char *what, const char *path, int error)
 
 /* Write the file and give it its name; false when the disk refuses. */
 static bool
-make_file(ImageSource *source, const char *path)
+make_file(ImageBuild *build, const char *path)
 {
 	char	   *temporary = psprintf("%s.tmp.%d", path, MyProcPid);
-	ImageSink	sink = {0, NULL, 0, 0, 0};
+	ImageFile	file = {-1, NULL, 0, 0};
 	bool		done = false;
 
 	if (MakePGDirectory(IMAGE_DIRECTORY) < 0 && errno != EEXIST)
@@ -506,20 +175,25 @@ make_file(ImageSource *source, const char *path)
 		return false;
 	}
 	/* what can fail comes before there is a file to remove */
-	sink.memory = palloc0(PIECE);
-	sink.fd = OpenTransientFilePerm(temporary,
+	file.piece = palloc0(PIECE);
+	file.fd = OpenTransientFilePerm(temporary,
 									O_RDWR | O_CREAT | O_TRUNC | PG_BINARY,
 									pg_file_create_mode);
-	if (sink.fd < 0)
+	if (file.fd < 0)
 	{
 		disk_refused("create", temporary, errno);
 		return false;
 	}
 	PG_TRY();
 	{
-		if (!write_image(source, &sink))
-			disk_refused("write", temporary, sink.error);
-		else if (pg_fsync(sink.fd) != 0)
+		mb_error	err;
+		mb_status	status = image_build_write(build, file_put, &file, &err);
+
+		if (file.error != 0)
+			disk_refused("write", temporary, file.error);
+		else if (status != MB_OK)
+			mobilebert_raise(&err);
+		else if (pg_fsync(file.fd) != 0)
 			disk_refused("flush", temporary, errno);
 		else
 			done = true;
@@ -530,8 +204,8 @@ make_file(ImageSource *source, const char *path)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	CloseTransientFile(sink.fd);
-	pfree(sink.memory);
+	CloseTransientFile(file.fd);
+	pfree(file.piece);
 	if (done && durable_rename(temporary, path, LOG) != 0)
 		done = false;
 	if (!done)
@@ -619,7 +293,7 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 
 		mb_arena_init(&arena, &memory, SIZE_MAX);
 		status = mb_image_open(base, (size_t) st.st_size,
-							   mb_kernels_current(), precision_of(model),
+							   mb_kernels_current(), image_precision(model),
 							   model->image_key, &arena, image, &err);
 		if (status == MB_ERR_MEMORY)
 			mobilebert_raise(&err);
@@ -651,42 +325,50 @@ map_file(const RegistryModel *model, const char *path, MemoryContext context,
 	return true;
 }
 
+/* ImagePut: context is the image's memory */
+static mb_status
+memory_put(void *context, size_t offset, const void *bytes, size_t size,
+		   mb_error *err)
+{
+	(void) err;
+	memcpy((char *) context + offset, bytes, size);
+	return MB_OK;
+}
+
 /* The image in memory of this backend alone. */
 static void
-make_private(ImageSource *source, MemoryContext context, ImageBytes *bytes,
-			 mb_image *image)
+make_private(const RegistryModel *model, ImageBuild *build,
+			 MemoryContext context, ImageBytes *bytes, mb_image *image)
 {
 	mb_memory	memory = mobilebert_memory(context);
-	size_t		size = source->plan.total_size;
-	ImageSink	sink = {0, NULL, 0, 0, 0};
+	size_t		size = image_build_size(build);
+	void	   *base = mb_map_memory(size);
 	mb_arena	arena;
 	mb_error	err;
 
-	sink.fd = -1;
-	sink.memory = mb_map_memory(size);
-	if (sink.memory == NULL)
+	if (base == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
 				 errdetail("The weights of model \"%s\" need %zu bytes.",
-						   source->model->name, size)));
+						   model->name, size)));
 	PG_TRY();
 	{
-		(void) write_image(source, &sink);
+		mobilebert_check(image_build_write(build, memory_put, base, &err),
+						 &err);
 		mb_arena_init(&arena, &memory, SIZE_MAX);
-		mobilebert_check(mb_image_open(sink.memory, size,
-									   source->plan.kernels,
-									   precision_of(source->model),
-									   source->model->image_key, &arena, image,
-									   &err), &err);
+		mobilebert_check(mb_image_open(base, size, mb_kernels_current(),
+									   image_precision(model),
+									   model->image_key, &arena, image, &err),
+						 &err);
 	}
 	PG_CATCH();
 	{
-		mb_unmap(sink.memory, size);
+		mb_unmap(base, size);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	bytes->bytes = sink.memory;
+	bytes->bytes = base;
 	bytes->size = size;
 	bytes->shared = false;
 }
@@ -695,29 +377,25 @@ void
 image_file_load(const RegistryModel *model, MemoryContext context,
 				ImageBytes *bytes, mb_image *image)
 {
-	MemoryContext old = CurrentMemoryContext;
 	char	   *path = image_path(model);
-	ImageSource source;
 	LOCKTAG		lock;
 	uint32		lock_key;
 
 	if (map_file(model, path, context, bytes, image))
 		return;
 
-	/* class 7: pg_advisory_lock and its kin use 1 and 2 */
+	/* class 7: pg_advisory_lock and its variants use 1 and 2 */
 	memcpy(&lock_key, model->image_key, sizeof(lock_key));
 	SET_LOCKTAG_ADVISORY(lock, MyDatabaseId, lock_key, 0x6d62, 7);
 	(void) LockAcquire(&lock, ExclusiveLock, false, false);
 	if (!map_file(model, path, context, bytes, image))
 	{
-		source_begin(&source, model);
-		MemoryContextSwitchTo(source.context);
-		if (!make_file(&source, path) ||
+		ImageBuild *build = image_build_begin(model);
+
+		if (!make_file(build, path) ||
 			!map_file(model, path, context, bytes, image))
-			make_private(&source, context, bytes, image);
-		UnregisterSnapshot(source.snapshot);
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(source.context);
+			make_private(model, build, context, bytes, image);
+		image_build_end(build);
 	}
 	(void) LockRelease(&lock, ExclusiveLock, false);
 }

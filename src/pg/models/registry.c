@@ -540,33 +540,95 @@ registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
 	return true;
 }
 
-void
-registry_tensor_read(const uint8 *sha256, Snapshot snapshot,
-					 void (*consume) (void *context, const char *data,
-									  size_t size), void *context)
+struct RegistryTensorReader
 {
-	RegistryScan scan;
+	RegistryScan scan;			/* of its chunks */
+	int32		expected;		/* number of the next chunk */
+	bytea	   *copy;			/* the current chunk, if detoasted; or NULL */
+	const char *at;				/* in the current chunk, not read yet */
+	size_t		left;			/* bytes from there on */
+};
+
+RegistryTensorReader *
+registry_tensor_open(const uint8 *sha256, Snapshot snapshot)
+{
+	RegistryTensorReader *reader = palloc0(sizeof(RegistryTensorReader));
 	ScanKeyData key;
-	HeapTuple	tuple;
-	int32		expected = 0;
 
 	key_hash(&key, 1, sha256);
-	scan_begin(&scan, "tensor_chunk", "tensor_chunk_pkey", snapshot, 1, &key);
-	while ((tuple = scan_next(&scan)) != NULL)
-	{
-		Datum		stored = column(&scan, tuple, 3);
-		bytea	   *data = DatumGetByteaPP(stored);
+	scan_begin(&reader->scan, "tensor_chunk", "tensor_chunk_pkey", snapshot, 1,
+			   &key);
+	return reader;
+}
 
-		CHECK_FOR_INTERRUPTS();
-		if (DatumGetInt32(column(&scan, tuple, 2)) != expected++)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("a piece of a tensor is missing in the registry")));
-		consume(context, VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
-		if ((Pointer) data != DatumGetPointer(stored))
-			pfree(data);
+/* Go on to the next chunk; false when there is none. */
+static bool
+next_chunk(RegistryTensorReader *reader)
+{
+	HeapTuple	tuple;
+	Datum		stored;
+	bytea	   *data;
+
+	CHECK_FOR_INTERRUPTS();
+	if (reader->copy != NULL)
+		pfree(reader->copy);
+	reader->copy = NULL;
+	reader->left = 0;
+	tuple = scan_next(&reader->scan);
+	if (tuple == NULL)
+		return false;
+	if (DatumGetInt32(column(&reader->scan, tuple, 2)) != reader->expected++)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a piece of a tensor is missing in the registry")));
+	stored = column(&reader->scan, tuple, 3);
+	data = DatumGetByteaPP(stored);
+	if ((Pointer) data != DatumGetPointer(stored))
+		reader->copy = data;
+	reader->at = VARDATA_ANY(data);
+	reader->left = VARSIZE_ANY_EXHDR(data);
+	return true;
+}
+
+bool
+registry_tensor_read(RegistryTensorReader *reader, void *buffer, size_t size)
+{
+	char	   *target = buffer;
+
+	while (size > 0)
+	{
+		size_t		some;
+
+		if (reader->left == 0 && !next_chunk(reader))
+			return false;
+		some = Min(size, reader->left);
+		memcpy(target, reader->at, some);
+		target += some;
+		size -= some;
+		reader->at += some;
+		reader->left -= some;
 	}
-	scan_end(&scan);
+	return true;
+}
+
+bool
+registry_tensor_at_end(RegistryTensorReader *reader)
+{
+	while (reader->left == 0)
+	{
+		if (!next_chunk(reader))
+			return true;
+	}
+	return false;
+}
+
+void
+registry_tensor_close(RegistryTensorReader *reader)
+{
+	scan_end(&reader->scan);
+	if (reader->copy != NULL)
+		pfree(reader->copy);
+	pfree(reader);
 }
 
 void

@@ -89,12 +89,17 @@ typedef struct RegistryTensorInfo
 extern bool registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
 								 RegistryTensorInfo *info);
 
-/* Calls consume(context, data, size) for each chunk in order. */
-extern void registry_tensor_read(const uint8 *sha256, Snapshot snapshot,
-								 void (*consume) (void *context,
-												  const char *data,
-												  size_t size),
-								 void *context);
+/* A stored tensor that is read from its first byte to its last. */
+typedef struct RegistryTensorReader RegistryTensorReader;
+
+extern RegistryTensorReader *registry_tensor_open(const uint8 *sha256,
+												  Snapshot snapshot);
+
+/* The next bytes of it; false when there are fewer. */
+extern bool registry_tensor_read(RegistryTensorReader *reader, void *buffer,
+								 size_t size);
+extern bool registry_tensor_at_end(RegistryTensorReader *reader);
+extern void registry_tensor_close(RegistryTensorReader *reader);
 
 /* A hash in hexadecimal: hex [PG_SHA256_DIGEST_STRING_LENGTH], zero and all. */
 extern void registry_hex(const uint8 *hash, char *hex);
