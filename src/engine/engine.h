@@ -43,6 +43,7 @@
 #include "model/pooling.h"
 #include "model/precision.h"
 #include "model/safetensors.h"
+#include "model/settings.h"
 #include "tasks/answers.h"
 #include "tasks/entities.h"
 #include "tasks/losses.h"

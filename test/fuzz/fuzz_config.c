@@ -10,6 +10,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/labels.h"
+#include "model/settings.h"
 
 /* A slot's name leads back to it. */
 static void

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/config.h"
+#include "model/settings.h"
 #include "tap.h"
 
 #include <math.h>

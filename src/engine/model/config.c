@@ -1,21 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * config.c
- *	  config.json to mb_config and back, and the sentence-transformers files.
+ *	  config.json to mb_config and back.
  *
  * Reading takes three steps: every key by its type (an absent key leaves the
  * default; null is a value of the wrong type, unless null is allowed), the
  * derived sizes, and mb_config_check(), which refuses what cannot be computed.
  * The last is separate because a weight image carries an mb_config as bytes.
  *
- * Source: MobileBertConfig and PretrainedConfig of transformers; Pooling of
- * sentence-transformers.  Spec model.md sections 1 and 3.1, pipelines.md 8.
+ * Start at mb_config_read().
  *
- * Depends on model/config.h, base/json.h and libc.
+ * Source: MobileBertConfig and PretrainedConfig of transformers; spec model.md
+ * sections 1 and 3.1.
+ * Depends on model/config.h, model/config_keys.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/config.h"
+
+#include "model/config_keys.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -36,14 +39,7 @@
  * ----------
  */
 
-typedef struct named_value
-{
-	const char *name;
-	uint32_t	value;
-} named_value;
-
-/* The first name of a value is the one that is written. */
-static const named_value activations[] = {
+static const mb_named_value activations[] = {
 	{"relu", MB_ACT_RELU},
 	{"gelu", MB_ACT_GELU},
 	{"gelu_python", MB_ACT_GELU},
@@ -66,13 +62,13 @@ static const named_value activations[] = {
 	{"laplace", MB_ACT_LAPLACE}
 };
 
-static const named_value problems[] = {
+static const mb_named_value problems[] = {
 	{"regression", MB_PROBLEM_REGRESSION},
 	{"single_label_classification", MB_PROBLEM_SINGLE_LABEL},
 	{"multi_label_classification", MB_PROBLEM_MULTI_LABEL}
 };
 
-static const named_value architectures[] = {
+static const mb_named_value architectures[] = {
 	{"MobileBertModel", MB_ARCH_MODEL},
 	{"MobileBertForPreTraining", MB_ARCH_PRETRAINING},
 	{"MobileBertForMaskedLM", MB_ARCH_MASKED_LM},
@@ -83,135 +79,22 @@ static const named_value architectures[] = {
 	{"MobileBertForQuestionAnswering", MB_ARCH_QUESTION}
 };
 
-static const named_value normalizations[] = {
+static const mb_named_value normalizations[] = {
 	{"no_norm", 0},
 	{"layer_norm", 1}
 };
 
-static const named_value poolings[] = {
-	{"cls", MB_POOL_CLS},
-	{"max", MB_POOL_MAX},
-	{"mean", MB_POOL_MEAN},
-	{"mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},
-	{"weightedmean", MB_POOL_WEIGHTED_MEAN},
-	{"lasttoken", MB_POOL_LAST_TOKEN},
-	{"pooler", MB_POOL_POOLER}
-};
-
-static bool
-find_value(const named_value *table, size_t count, const mb_json *name,
-		   uint32_t *value)
-{
-	size_t		i;
-
-	for (i = 0; i < count; i++)
-	{
-		if (mb_json_is_string(name, table[i].name))
-		{
-			*value = table[i].value;
-			return true;
-		}
-	}
-	return false;
-}
-
-static const char *
-find_name(const named_value *table, size_t count, uint32_t value)
-{
-	size_t		i;
-
-	for (i = 0; i < count; i++)
-	{
-		if (table[i].value == value)
-			return table[i].name;
-	}
-	return NULL;
-}
-
 const char *
 mb_activation_name(mb_activation activation)
 {
-	return find_name(activations, LENGTH(activations), (uint32_t) activation);
-}
-
-uint32_t
-mb_pooling_from_name(const char *name)
-{
-	size_t		i;
-
-	for (i = 0; i < LENGTH(poolings); i++)
-	{
-		if (strcmp(name, poolings[i].name) == 0)
-			return poolings[i].value;
-	}
-	return 0;
+	return mb_find_name(activations, LENGTH(activations),
+						(uint32_t) activation);
 }
 
 /* ----------
- * Keys by type; an absent key leaves *value alone
+ * Sizes, flags and numbers
  * ----------
  */
-
-static mb_status
-fail_type(const char *key, const char *expected, mb_error *err)
-{
-	return mb_fail(err, MB_ERR_DATA, "\"%s\" must be %s", key, expected);
-}
-
-static mb_status
-read_size(const mb_json *root, const char *key, uint32_t low, uint32_t high,
-		  uint32_t *value, mb_error *err)
-{
-	const mb_json *member = mb_json_get(root, key);
-	int64_t		number;
-
-	if (member == NULL)
-		return MB_OK;
-	if (member->type != MB_JSON_NUMBER || !member->integer)
-		return fail_type(key, "an integer", err);
-	if (!mb_json_int(member, low, high, &number))
-		return mb_fail(err, MB_ERR_LIMIT,
-					   "\"%s\" must be between %u and %u, not %.40s",
-					   key, low, high, member->text);
-	*value = (uint32_t) number;
-	return MB_OK;
-}
-
-/* Python takes 0 and 1 for false and true, and so do we. */
-static mb_status
-read_flag(const mb_json *root, const char *key, uint8_t *value, mb_error *err)
-{
-	const mb_json *member = mb_json_get(root, key);
-	int64_t		number;
-
-	if (member == NULL)
-		return MB_OK;
-	if (member->type == MB_JSON_TRUE)
-		*value = 1;
-	else if (member->type == MB_JSON_FALSE)
-		*value = 0;
-	else if (mb_json_int(member, 0, 1, &number))
-		*value = (uint8_t) number;
-	else
-		return fail_type(key, "true or false", err);
-	return MB_OK;
-}
-
-/* A finite number that is not negative, integer or not. */
-static mb_status
-read_number(const mb_json *root, const char *key, double *value, mb_error *err)
-{
-	const mb_json *member = mb_json_get(root, key);
-
-	if (member == NULL)
-		return MB_OK;
-	if (member->type != MB_JSON_NUMBER)
-		return fail_type(key, "a number", err);
-	if (!isfinite(member->number) || member->number < 0)
-		return fail_type(key, "finite and not negative", err);
-	*value = member->number;
-	return MB_OK;
-}
 
 /*
  * Where a member of mb_config is and what may stand there.  The columns of
@@ -301,17 +184,17 @@ read_sizes_and_flags(const mb_json *root, mb_config *config, mb_error *err)
 
 	for (i = 0; i < LENGTH(flags); i++)
 	{
-		mb_status	status = read_flag(root, flags[i].key,
-									   flag_member(config, &flags[i]), err);
+		mb_status	status = mb_read_flag(root, flags[i].key,
+										  flag_member(config, &flags[i]), err);
 
 		if (status != MB_OK)
 			return status;
 	}
 	for (i = 0; i < LENGTH(sizes); i++)
 	{
-		mb_status	status = read_size(root, sizes[i].key, sizes[i].low,
-									   sizes[i].high,
-									   size_member(config, &sizes[i]), err);
+		mb_status	status = mb_read_size(root, sizes[i].key, sizes[i].low,
+										  sizes[i].high,
+										  size_member(config, &sizes[i]), err);
 
 		if (status != MB_OK)
 			return status;
@@ -326,19 +209,19 @@ read_numbers(const mb_json *root, mb_config *config, mb_error *err)
 	double		epsilon = 1e-12;
 	mb_status	status;
 
-	status = read_number(root, "layer_norm_eps", &epsilon, err);
+	status = mb_read_number(root, "layer_norm_eps", &epsilon, err);
 	if (status == MB_OK)
-		status = read_number(root, "hidden_dropout_prob",
-							 &config->hidden_dropout_prob, err);
+		status = mb_read_number(root, "hidden_dropout_prob",
+								&config->hidden_dropout_prob, err);
 	if (status == MB_OK)
-		status = read_number(root, "attention_probs_dropout_prob",
-							 &config->attention_probs_dropout_prob, err);
+		status = mb_read_number(root, "attention_probs_dropout_prob",
+								&config->attention_probs_dropout_prob, err);
 	if (status == MB_OK)
-		status = read_number(root, "initializer_range",
-							 &config->initializer_range, err);
+		status = mb_read_number(root, "initializer_range",
+								&config->initializer_range, err);
 	if (status == MB_OK && dropout != NULL && dropout->type != MB_JSON_NULL)
-		status = read_number(root, "classifier_dropout",
-							 &config->classifier_dropout, err);
+		status = mb_read_number(root, "classifier_dropout",
+								&config->classifier_dropout, err);
 	if (status != MB_OK)
 		return status;
 
@@ -354,8 +237,8 @@ static mb_status
 read_pad_token(const mb_json *root, mb_config *config, mb_error *err)
 {
 	uint32_t	id = 0;
-	mb_status	status = read_size(root, "pad_token_id", 0,
-								   config->vocab_size - 1, &id, err);
+	mb_status	status = mb_read_size(root, "pad_token_id", 0,
+									  config->vocab_size - 1, &id, err);
 
 	config->pad_token_id = (int32_t) id;
 	return status;
@@ -375,8 +258,8 @@ read_activation(const mb_json *root, mb_config *config, mb_error *err)
 	if (member == NULL)
 		return MB_OK;
 	if (member->type != MB_JSON_STRING)
-		return fail_type("hidden_act", "a string", err);
-	if (!find_value(activations, LENGTH(activations), member, &value))
+		return mb_fail_type("hidden_act", "a string", err);
+	if (!mb_find_value(activations, LENGTH(activations), member, &value))
 	{
 		mb_fail(err, MB_ERR_UNSUPPORTED, "activation \"%.100s\" is not supported",
 				member->text);
@@ -399,8 +282,8 @@ read_normalization(const mb_json *root, mb_config *config, mb_error *err)
 	if (member == NULL)
 		return MB_OK;
 	if (member->type != MB_JSON_STRING)
-		return fail_type("normalization_type", "a string", err);
-	if (!find_value(normalizations, LENGTH(normalizations), member, &value))
+		return mb_fail_type("normalization_type", "a string", err);
+	if (!mb_find_value(normalizations, LENGTH(normalizations), member, &value))
 	{
 		mb_fail(err, MB_ERR_UNSUPPORTED,
 				"normalization type \"%.100s\" is not supported",
@@ -418,7 +301,7 @@ mb_problem_from_name(const mb_json *name)
 	uint32_t	value = MB_PROBLEM_NONE;
 
 	if (name != NULL && name->type == MB_JSON_STRING)
-		find_value(problems, LENGTH(problems), name, &value);
+		mb_find_value(problems, LENGTH(problems), name, &value);
 	return (mb_problem) value;
 }
 
@@ -431,8 +314,8 @@ read_problem(const mb_json *root, mb_config *config, mb_error *err)
 	if (member == NULL || member->type == MB_JSON_NULL)
 		return MB_OK;
 	if (member->type != MB_JSON_STRING)
-		return fail_type("problem_type", "a string or null", err);
-	if (!find_value(problems, LENGTH(problems), member, &value))
+		return mb_fail_type("problem_type", "a string or null", err);
+	if (!mb_find_value(problems, LENGTH(problems), member, &value))
 		return mb_fail(err, MB_ERR_UNSUPPORTED,
 					   "problem type \"%.100s\" is not supported",
 					   member->text);
@@ -450,15 +333,15 @@ read_architectures(const mb_json *root, mb_config *config, mb_error *err)
 	if (list == NULL || list->type == MB_JSON_NULL)
 		return MB_OK;
 	if (list->type != MB_JSON_ARRAY)
-		return fail_type("architectures", "a list of strings", err);
+		return mb_fail_type("architectures", "a list of strings", err);
 	for (member = list->child; member != NULL; member = member->next)
 	{
 		uint32_t	value;
 
 		if (member->type != MB_JSON_STRING)
-			return fail_type("architectures", "a list of strings", err);
+			return mb_fail_type("architectures", "a list of strings", err);
 		if (config->architecture == MB_ARCH_UNKNOWN &&
-			find_value(architectures, LENGTH(architectures), member, &value))
+			mb_find_value(architectures, LENGTH(architectures), member, &value))
 			config->architecture = (uint8_t) value;
 	}
 	return MB_OK;
@@ -472,7 +355,7 @@ read_model_type(const mb_json *root, mb_error *err)
 	if (member == NULL || mb_json_is_string(member, "mobilebert"))
 		return MB_OK;
 	if (member->type != MB_JSON_STRING)
-		return fail_type("model_type", "a string", err);
+		return mb_fail_type("model_type", "a string", err);
 	mb_fail(err, MB_ERR_UNSUPPORTED, "model type \"%.100s\" is not supported",
 			member->text);
 	mb_detail(err, "Only \"mobilebert\" models can be run.");
@@ -486,7 +369,7 @@ static mb_status
 read_decoder(const mb_json *root, mb_error *err)
 {
 	uint8_t		decoder = 0;
-	mb_status	status = read_flag(root, "is_decoder", &decoder, err);
+	mb_status	status = mb_read_flag(root, "is_decoder", &decoder, err);
 
 	if (status == MB_OK && decoder)
 		status = mb_fail(err, MB_ERR_UNSUPPORTED,
@@ -551,10 +434,10 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 	const mb_json *member;
 
 	if (labels == NULL || labels->type == MB_JSON_NULL)
-		return read_size(root, "num_labels", 0, MAX_LABELS,
-						 &config->num_labels, err);
+		return mb_read_size(root, "num_labels", 0, MAX_LABELS,
+							&config->num_labels, err);
 	if (labels->type != MB_JSON_OBJECT)
-		return fail_type("id2label", "an object or null", err);
+		return mb_fail_type("id2label", "an object or null", err);
 	if (labels->length > MAX_LABELS)
 		return mb_fail(err, MB_ERR_LIMIT, "\"id2label\" has over %d entries",
 					   MAX_LABELS);
@@ -609,7 +492,7 @@ check_ranges(const mb_config *config, mb_error *err)
 	for (i = 0; i < LENGTH(flags); i++)
 	{
 		if (*flag_member(&copy, &flags[i]) > 1)
-			return fail_type(flags[i].key, "true or false", err);
+			return mb_fail_type(flags[i].key, "true or false", err);
 	}
 	if (config->layer_norm > 1 || config->activation > MB_ACT_LAPLACE ||
 		config->problem > MB_PROBLEM_MULTI_LABEL ||
@@ -625,7 +508,7 @@ check_ranges(const mb_config *config, mb_error *err)
 					   "\"pad_token_id\" must be between 0 and %u, not %d",
 					   config->vocab_size - 1, config->pad_token_id);
 	if (!isfinite(config->layer_norm_eps) || config->layer_norm_eps < 0)
-		return fail_type("layer_norm_eps", "finite and not negative", err);
+		return mb_fail_type("layer_norm_eps", "finite and not negative", err);
 	return MB_OK;
 }
 
@@ -785,8 +668,8 @@ put_name(writer *out, const char *key, const char *name)
 static void
 put_architecture(writer *out, uint8_t architecture)
 {
-	const char *name = find_name(architectures, LENGTH(architectures),
-								 architecture);
+	const char *name = mb_find_name(architectures, LENGTH(architectures),
+									architecture);
 
 	if (name == NULL)
 		put(out, ", \"architectures\": null");
@@ -819,8 +702,8 @@ mb_config_write(const mb_config *config, mb_arena *arena, char **text,
 	put_name(&out, "hidden_act",
 			 mb_activation_name((mb_activation) config->activation));
 	put_name(&out, "normalization_type",
-			 find_name(normalizations, LENGTH(normalizations),
-					   config->layer_norm));
+			 mb_find_name(normalizations, LENGTH(normalizations),
+						  config->layer_norm));
 	put_number(&out, "layer_norm_eps", config->layer_norm_eps, true);
 	put_number(&out, "hidden_dropout_prob", config->hidden_dropout_prob, false);
 	put_number(&out, "attention_probs_dropout_prob",
@@ -836,146 +719,11 @@ mb_config_write(const mb_config *config, mb_arena *arena, char **text,
 			*flag_member(&copy, &flags[i]) ? "true" : "false");
 	put(&out, ", \"is_decoder\": false");
 	put_name(&out, "problem_type",
-			 find_name(problems, LENGTH(problems), config->problem));
+			 mb_find_name(problems, LENGTH(problems), config->problem));
 	put(&out, ", \"num_labels\": %u", config->num_labels);
 	put(&out, ", \"true_hidden_size\": %u", config->true_hidden_size);
 	put(&out, ", \"head_size\": %u", config->head_size);
 	put(&out, ", \"attention_size\": %u}", config->attention_size);
 	*text = out.text;
 	return MB_OK;
-}
-
-/* ----------
- * sentence-transformers
- * ----------
- */
-
-/* The class of a module without the Python packages before it. */
-static const char *
-class_name(const mb_json *type)
-{
-	const char *dot = strrchr(type->text, '.');
-
-	return dot == NULL ? type->text : dot + 1;
-}
-
-/*
- * modules.json: a Transformer, then what happens to its output.  Dropout does
- * nothing at inference; anything else would change the embedding.
- */
-static mb_status
-read_modules(const mb_json *modules, mb_sentence_settings *settings,
-			 mb_error *err)
-{
-	const mb_json *module;
-
-	if (modules->type != MB_JSON_ARRAY)
-		return mb_fail(err, MB_ERR_DATA,
-					   "\"modules.json\" must be a list of objects");
-	for (module = modules->child; module != NULL; module = module->next)
-	{
-		const mb_json *type = mb_json_get(module, "type");
-		const char *name;
-
-		if (type == NULL || type->type != MB_JSON_STRING)
-			return mb_fail(err, MB_ERR_DATA,
-						   "a module of \"modules.json\" has no \"type\"");
-		name = class_name(type);
-		if (strcmp(name, "Normalize") == 0)
-			settings->normalize = 1;
-		else if (strcmp(name, "Transformer") != 0 &&
-				 strcmp(name, "Pooling") != 0 && strcmp(name, "Dropout") != 0)
-			return mb_fail(err, MB_ERR_UNSUPPORTED,
-						   "module \"%.100s\" of \"modules.json\" is not "
-						   "supported", type->text);
-	}
-	return MB_OK;
-}
-
-static const named_value pooling_keys[] = {
-	{"pooling_mode_cls_token", MB_POOL_CLS},
-	{"pooling_mode_max_tokens", MB_POOL_MAX},
-	{"pooling_mode_mean_tokens", MB_POOL_MEAN},
-	{"pooling_mode_mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},
-	{"pooling_mode_weightedmean_tokens", MB_POOL_WEIGHTED_MEAN},
-	{"pooling_mode_lasttoken", MB_POOL_LAST_TOKEN}
-};
-
-/* 1_Pooling/config.json: "pooling_mode" by name, or a flag for each mode. */
-static mb_status
-read_pooling(const mb_json *pooling, mb_sentence_settings *settings,
-			 mb_error *err)
-{
-	const mb_json *mode = mb_json_get(pooling, "pooling_mode");
-	uint32_t	modes = 0;
-	size_t		i;
-
-	if (pooling->type != MB_JSON_OBJECT)
-		return mb_fail(err, MB_ERR_DATA,
-					   "the pooling configuration must be a JSON object");
-	if (mode != NULL && mode->type != MB_JSON_NULL)
-	{
-		if (mode->type != MB_JSON_STRING)
-			return fail_type("pooling_mode", "a string or null", err);
-		if (!find_value(poolings, LENGTH(poolings), mode, &modes) ||
-			modes == MB_POOL_POOLER)
-			return mb_fail(err, MB_ERR_UNSUPPORTED,
-						   "pooling mode \"%.100s\" is not supported",
-						   mode->text);
-		settings->pooling = modes;
-		return MB_OK;
-	}
-
-	for (i = 0; i < LENGTH(pooling_keys); i++)
-	{
-		uint8_t		on = pooling_keys[i].value == MB_POOL_MEAN;
-		mb_status	status = read_flag(pooling, pooling_keys[i].name, &on, err);
-
-		if (status != MB_OK)
-			return status;
-		if (on)
-			modes |= pooling_keys[i].value;
-	}
-	if (modes == 0)
-		return mb_fail(err, MB_ERR_DATA,
-					   "the pooling configuration has no mode switched on");
-	settings->pooling = modes;
-	return MB_OK;
-}
-
-static mb_status
-read_sentence_bert(const mb_json *document, mb_sentence_settings *settings,
-				   mb_error *err)
-{
-	const mb_json *length = mb_json_get(document, "max_seq_length");
-	mb_status	status = MB_OK;
-
-	if (document->type != MB_JSON_OBJECT)
-		return mb_fail(err, MB_ERR_DATA,
-					   "\"sentence_bert_config.json\" must be a JSON object");
-	if (length != NULL && length->type != MB_JSON_NULL)
-		status = read_size(document, "max_seq_length", 1, INT32_MAX,
-						   &settings->max_seq_length, err);
-	if (status == MB_OK)
-		status = read_flag(document, "do_lower_case",
-						   &settings->do_lower_case, err);
-	return status;
-}
-
-mb_status
-mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
-						  const mb_json *sentence_bert,
-						  mb_sentence_settings *settings, mb_error *err)
-{
-	mb_status	status = MB_OK;
-
-	memset(settings, 0, sizeof(*settings));
-	settings->pooling = MB_POOL_MEAN;
-	if (modules != NULL)
-		status = read_modules(modules, settings, err);
-	if (status == MB_OK && pooling != NULL)
-		status = read_pooling(pooling, settings, err);
-	if (status == MB_OK && sentence_bert != NULL)
-		status = read_sentence_bert(sentence_bert, settings, err);
-	return status;
 }

@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * config.h
- *	  MobileBertConfig: config.json with every default and derived size, and
- *	  the sentence-transformers files beside it.
+ *	  MobileBertConfig: config.json with every default and derived size.
  *
- * Source: transformers' MobileBertConfig; spec model.md section 1,
- * pipelines.md section 8.  Letters in comments are those of model.md.
+ * Letters in comments are those of model.md.
  *
- * Depends on base/json.h, base/status.h, kernels/linear.h.
+ * Source: transformers' MobileBertConfig; spec model.md section 1.
+ * Depends on base/arena.h, base/json.h, base/status.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_CONFIG_H
 #define MB_CONFIG_H
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "kernels/linear.h"
@@ -117,37 +117,5 @@ extern mb_problem mb_problem_from_name(const mb_json *name);
 
 /* Names as Hugging Face spells them, e.g. "gelu_new". */
 extern const char *mb_activation_name(mb_activation activation);
-
-/* Pooling modes, in the order in which several of them are concatenated. */
-typedef enum mb_pooling
-{
-	MB_POOL_CLS = 1,
-	MB_POOL_MAX = 2,
-	MB_POOL_MEAN = 4,
-	MB_POOL_MEAN_SQRT_LEN = 8,
-	MB_POOL_WEIGHTED_MEAN = 16,
-	MB_POOL_LAST_TOKEN = 32,
-	MB_POOL_POOLER = 64			/* ours: Hugging Face's pooler_output */
-} mb_pooling;
-
-/* 0 when the name is not one of sentence-transformers' names or "pooler". */
-extern uint32_t mb_pooling_from_name(const char *name);
-
-/* What the sentence-transformers files of a directory say. */
-typedef struct mb_sentence_settings
-{
-	uint32_t	pooling;		/* bits of mb_pooling; default MB_POOL_MEAN */
-	uint32_t	max_seq_length; /* 0: not set */
-	uint8_t		normalize;
-	uint8_t		do_lower_case;
-	uint8_t		reserved[6];
-} mb_sentence_settings;
-
-/* Each document may be NULL (absent); all NULL gives the defaults. */
-extern mb_status mb_sentence_settings_read(const mb_json *modules,
-										   const mb_json *pooling,
-										   const mb_json *sentence_bert,
-										   mb_sentence_settings *settings,
-										   mb_error *err);
 
 #endif							/* MB_CONFIG_H */

@@ -12,7 +12,8 @@
  * head_size on is to be data_crc.
  *
  * Depends on model/config.h, model/model.h, model/precision.h,
- * tokenizer/tokenizer.h, kernels/kernels.h, base/arena.h, base/status.h.
+ * model/settings.h, tokenizer/tokenizer.h, kernels/kernels.h, base/arena.h,
+ * base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +26,7 @@
 #include "model/config.h"
 #include "model/model.h"
 #include "model/precision.h"
+#include "model/settings.h"
 #include "tokenizer/tokenizer.h"
 
 #define MB_IMAGE_LAYOUT 3

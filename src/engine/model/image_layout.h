@@ -20,7 +20,7 @@
  * told by the magic number's byte order and the sizes of the structs.
  *
  * Depends on model/checkpoint.h, model/config.h, model/image.h,
- * kernels/panels.h, base/arena.h, base/crc32c.h.
+ * model/settings.h, kernels/panels.h, base/arena.h, base/crc32c.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/image.h"
+#include "model/settings.h"
 
 #include <string.h>
 

@@ -396,7 +396,7 @@ mb_image_write(const mb_image_content *content, const mb_image_plan *plan,
 		workspace_size < mb_image_write_memory(content, plan) ||
 		!measure_areas(content, plan, &sizes))
 		return mb_fail(err, MB_ERR_ARGUMENT,
-					   "the workspace of a weight image is too small or not aligned");
+					   "the workspace is too small or not aligned");
 	w.panels = workspace;
 	w.floats = (float *) ((char *) workspace + sizes.panels);
 	w.stored = (char *) workspace + sizes.panels + sizes.floats;

@@ -14,7 +14,8 @@
  *	mb_image_write()		reads every tensor, puts every byte
  *
  * Depends on model/config.h, model/image.h, model/precision.h,
- * kernels/kernels.h, base/arena.h, base/dtype.h, base/status.h.
+ * model/settings.h, kernels/kernels.h, base/arena.h, base/dtype.h,
+ * base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +29,7 @@
 #include "model/config.h"
 #include "model/image.h"
 #include "model/precision.h"
+#include "model/settings.h"
 
 /* What an image is made of. */
 typedef struct mb_image_content

@@ -8,7 +8,7 @@
  *
  * Source: sentence-transformers' Pooling and Normalize; spec pipelines.md
  * section 8, model.md section 4.
- * Depends on model/config.h, model/model.h, base/status.h.
+ * Depends on model/model.h, model/settings.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,8 @@
 #define MB_POOLING_H
 
 #include "base/status.h"
-#include "model/config.h"
 #include "model/model.h"
+#include "model/settings.h"
 
 /* pooler_output of one sequence: first [H] -> out [H] (model.md 4). */
 extern mb_status mb_pooler(const mb_model *model, const float *first,
