@@ -18,8 +18,11 @@
  *
  * model.c walks the slots in this order, and images store weights in it.
  *
+ * Start at the groups of tensors; mb_slot_get() and mb_slot_index() go from a
+ * number to its tensor and back.
+ *
  * Source: spec model.md sections 3.1, 5.2 and 9.
- * Depends on model/checkpoint.h and libc.
+ * Depends on model/checkpoint.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,7 +60,7 @@ typedef enum dimension
 
 typedef struct tensor_spec
 {
-	const char *name;			/* behind the group's prefix */
+	const char *name;			/* after the group's prefix */
 	uint8_t		rows;			/* dimension */
 	uint8_t		columns;		/* dimension */
 	uint8_t		part;			/* mb_part */
@@ -78,7 +81,7 @@ static const tensor_spec embeddings[] = {
 	NORM("embeddings.LayerNorm", DIM_H, MB_PART_BASE)
 };
 
-/* The first of them are tables, not maps. */
+/* The first of them are tables, not linear layers. */
 #define TABLES 3
 
 static const tensor_spec bottleneck_input[] = {
@@ -336,7 +339,7 @@ find_spec(const tensor_spec *group, size_t count, const char *name)
 	return -1;
 }
 
-/* Move *name behind prefix when it starts with that. */
+/* Move *name past prefix when it starts with that. */
 static bool
 skip_prefix(const char **name, const char *prefix)
 {
@@ -349,7 +352,7 @@ skip_prefix(const char **name, const char *prefix)
 }
 
 /*
- * Move *name behind a decimal number below limit and the dot after it.  As the
+ * Move *name past a decimal number below limit and the dot after it.  As the
  * name has to be the one that we would write, leading zeros do not count.
  */
 static bool
@@ -373,7 +376,7 @@ skip_number(const char **name, size_t limit, size_t *number)
 	return true;
 }
 
-/* The number of a name behind "encoder.layer.i." from the layer's start. */
+/* The number of a name after "encoder.layer.i." from the layer's start. */
 static ptrdiff_t
 index_in_layer(const mb_config *config, const layer_layout *layout,
 			   const char *name)

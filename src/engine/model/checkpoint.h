@@ -9,7 +9,7 @@
  * heads carry the names of the task classes.
  *
  * Source: spec model.md sections 5.2 and 9.
- * Depends on base/status.h, model/config.h.
+ * Depends on model/config.h, base/arena.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,8 +44,8 @@ typedef struct mb_slot
 
 /*
  * Number of slots and the slot of a number; slots are dense, base first and
- * heads last.  mb_slot_index finds a canonical name in constant time or
- * logarithmic time; -1 when there is none.
+ * heads last.  mb_slot_index finds a canonical name without a search over the
+ * slots; -1 when there is none.
  */
 extern size_t mb_slot_count(const mb_config *config);
 extern void mb_slot_get(const mb_config *config, size_t index, mb_slot *slot);
@@ -56,8 +56,8 @@ extern mb_part mb_slot_part(const mb_config *config, size_t index);
 extern uint64_t mb_slot_size(const mb_config *config, size_t index);
 
 /*
- * Is the slot the weight of a linear map of the encoder, which kernels want in
- * panels?  shape [out, in] is set in any case, [n, 1] for rank 1.
+ * Is the slot the weight of a linear layer of the encoder, which kernels want
+ * in panels?  shape [out, in] is set in any case, [n, 1] for rank 1.
  */
 extern bool mb_slot_linear(const mb_config *config, size_t index,
 						   uint64_t shape[2]);

@@ -31,11 +31,11 @@ effective(const mb_json *root, const char *task, const char *key)
 
 /* Names from id2label; of a number that comes twice the later one counts. */
 static void
-read_names(const mb_json *map, mb_labels *labels)
+read_names(const mb_json *names, mb_labels *labels)
 {
 	const mb_json *member;
 
-	for (member = map->child; member != NULL; member = member->next)
+	for (member = names->child; member != NULL; member = member->next)
 	{
 		uint32_t	id;
 
@@ -45,7 +45,7 @@ read_names(const mb_json *map, mb_labels *labels)
 		labels->names[id].text = member->text;
 		labels->names[id].length = member->length;
 	}
-	labels->count = mb_label_count(map);
+	labels->count = mb_label_count(names);
 }
 
 static bool
@@ -71,15 +71,15 @@ mb_status
 mb_labels_read(const mb_json *root, const char *task, size_t outputs,
 			   mb_arena *arena, mb_labels *labels, mb_error *err)
 {
-	const mb_json *map = effective(root, task, "id2label");
+	const mb_json *names = effective(root, task, "id2label");
 
 	memset(labels, 0, sizeof(*labels));
 	labels->outputs = outputs;
 	labels->problem = mb_problem_from_name(effective(root, task,
 													 "problem_type"));
 	labels->names = mb_arena_zero(arena, outputs, sizeof(mb_label));
-	if (labels->names != NULL && map != NULL && map->type == MB_JSON_OBJECT)
-		read_names(map, labels);
+	if (labels->names != NULL && names != NULL && names->type == MB_JSON_OBJECT)
+		read_names(names, labels);
 	else if (labels->names == NULL || !make_up_names(arena, labels))
 		return mb_fail(err, MB_ERR_MEMORY, "not enough memory for %zu labels",
 					   outputs);
@@ -109,10 +109,10 @@ means_entailment(const char *text, size_t length)
 
 /* The first such key of label2id; Python keeps the last value of a key. */
 static mb_status
-entailment_of_label2id(const mb_json *map, size_t outputs, size_t *output,
+entailment_of_label2id(const mb_json *numbers, size_t outputs, size_t *output,
 					   bool *named, mb_error *err)
 {
-	const mb_json *member = map->child;
+	const mb_json *member = numbers->child;
 	const mb_json *value;
 	int64_t		number;
 
@@ -143,13 +143,13 @@ entailment_of_label2id(const mb_json *map, size_t outputs, size_t *output,
 }
 
 static void
-entailment_of_id2label(const mb_json *map, size_t outputs, size_t *output,
+entailment_of_id2label(const mb_json *names, size_t outputs, size_t *output,
 					   bool *named)
 {
 	const mb_json *member;
 	uint32_t	id;
 
-	for (member = map->child; member != NULL; member = member->next)
+	for (member = names->child; member != NULL; member = member->next)
 	{
 		if (member->type == MB_JSON_STRING &&
 			means_entailment(member->text, member->length) &&

@@ -11,8 +11,7 @@
  * Source: PretrainedConfig (id2label, label2id, num_labels) and the
  * text-classification and zero-shot-classification pipelines of transformers;
  * spec pipelines.md, common rules and section 6.
- *
- * Depends on model/config.h, base/json.h.
+ * Depends on model/config.h, base/arena.h, base/json.h, base/status.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +19,8 @@
 #define MB_LABELS_H
 
 #include "base/arena.h"
+#include "base/json.h"
+#include "base/status.h"
 #include "model/config.h"
 
 typedef struct mb_label

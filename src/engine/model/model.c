@@ -150,7 +150,7 @@ take_mlm(cursor *from, mb_model *model)
 	model->mlm_bias = take(from);
 }
 
-/* The layers' structs and, behind each other, those of their networks. */
+/* The layers' structs and, in one block, those of their networks. */
 static mb_status
 allocate_layers(mb_model *model, mb_arena *arena, mb_error *err)
 {
