@@ -261,8 +261,8 @@ read_activation(const mb_json *root, mb_config *config, mb_error *err)
 		return mb_fail_type("hidden_act", "a string", err);
 	if (!mb_find_value(activations, LENGTH(activations), member, &value))
 	{
-		mb_fail(err, MB_ERR_UNSUPPORTED, "activation \"%.100s\" is not supported",
-				member->text);
+		mb_fail(err, MB_ERR_UNSUPPORTED,
+				"activation \"%.100s\" is not supported", member->text);
 		if (mb_json_is_string(member, "prelu") ||
 			mb_json_is_string(member, "xielu"))
 			mb_detail(err, "It has learned parameters, for which a MobileBERT "

@@ -30,10 +30,11 @@ typedef struct mb_batch
 								 * token is the pad token's row, as if the row
 								 * had been padded (model.md 7); NULL: all 0,
 								 * the zero vector */
-	bool		first_only;		/* the last of the layers is to give the state of
-								 * each sequence's first token alone, at much
-								 * less work: *states, and what observers see
-								 * of that layer, has a row for each sequence */
+	bool		first_only;		/* the last of the layers is to give the state
+								 * of each sequence's first token alone, at
+								 * much less work: *states, and what observers
+								 * see of that layer, has a row for each
+								 * sequence */
 } mb_batch;
 
 /*

@@ -119,7 +119,8 @@ read_pooling(const mb_json *pooling, mb_sentence_settings *settings,
 	for (i = 0; i < LENGTH(pooling_keys); i++)
 	{
 		uint8_t		on = pooling_keys[i].value == MB_POOL_MEAN;
-		mb_status	status = mb_read_flag(pooling, pooling_keys[i].name, &on, err);
+		mb_status	status = mb_read_flag(pooling, pooling_keys[i].name, &on,
+										  err);
 
 		if (status != MB_OK)
 			return status;

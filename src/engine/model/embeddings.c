@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ *
+ * embeddings.c
+ *	  MobileBertEmbeddings: words (three side by side), their transformation,
+ *	  positions and types.
+ *
+ * Source: transformers' modeling_mobilebert; spec model.md sections 2.1 and 7.
+ * Depends on model/embeddings.h, model/pass.h, model/steps.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/embeddings.h"
+
+#include "model/pass.h"
+#include "model/steps.h"
+
+#include <string.h>
+
+static const float *
+word_row(const mb_pass *p, int32_t id)
+{
+	return p->model->word_embeddings + (size_t) id * p->config->embedding_size;
+}
+
+/* The row after the last token of a sequence; NULL stands for zeros. */
+static const float *
+row_after(const mb_pass *p, size_t sequence)
+{
+	if (p->batch->pad_after == NULL || !p->batch->pad_after[sequence])
+		return NULL;
+	return word_row(p, p->config->pad_token_id);
+}
+
+static void
+copy_row(float *target, const float *source, size_t width)
+{
+	if (source == NULL)
+		memset(target, 0, width * sizeof(float));
+	else
+		memcpy(target, source, width * sizeof(float));
+}
+
+/* x[3E] of one token: next, current and previous word, in this order. */
+static void
+trigram(const mb_pass *p, size_t sequence, size_t token, float *x)
+{
+	const mb_batch *batch = p->batch;
+	size_t		width = p->config->embedding_size;
+	const float *next = row_after(p, sequence);
+	const float *previous = NULL;
+
+	if (token + 1 < batch->starts[sequence + 1])
+		next = word_row(p, batch->ids[token + 1]);
+	if (token > batch->starts[sequence])
+		previous = word_row(p, batch->ids[token - 1]);
+	copy_row(x, next, width);
+	copy_row(x + width, word_row(p, batch->ids[token]), width);
+	copy_row(x + 2 * width, previous, width);
+}
+
+/* x[H] += position and type rows of one token */
+static void
+add_position(const mb_pass *p, size_t sequence, size_t token, float *x)
+{
+	size_t		width = p->config->hidden_size;
+	size_t		position = token - p->batch->starts[sequence];
+	size_t		type = p->batch->types == NULL ? 0 : p->batch->types[token];
+	const float *positions = p->model->position_embeddings + position * width;
+	const float *types = p->model->type_embeddings + type * width;
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+		x[i] = x[i] + positions[i] + types[i];
+}
+
+/* The input of the embeddings for one sweep, and zeros up to whole blocks. */
+static void
+gather_words(const mb_pass *p, size_t first, size_t rows, size_t sequence,
+			 float *input, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < rows; i++)
+	{
+		while (first + i >= p->batch->starts[sequence + 1])
+			sequence++;
+		if (p->config->trigram_input)
+			trigram(p, sequence, first + i, input + i * width);
+		else
+			copy_row(input + i * width,
+					 word_row(p, p->batch->ids[first + i]), width);
+	}
+	for (; i % MB_ROW_BLOCK != 0; i++)
+		copy_row(input + i * width, NULL, width);
+}
+
+/*
+ * One sweep; *sequence is the one its first token belongs to, and then the one
+ * the next sweep's first token belongs to.
+ */
+static mb_status
+embed_rows(const mb_pass *p, size_t first, size_t *sequence)
+{
+	size_t		hidden = p->config->hidden_size;
+	size_t		rows = mb_sweep_rows(p, p->tokens, first);
+	mb_sweep	w = {p, first, rows, MB_BUFFER_NONE, {0}};
+	mb_step_visitor run = {mb_run_step, &w};
+	const mb_norm *norm = &p->model->embedding_norm;
+	float	   *output = mb_sweep_buffer(&w, MB_BUFFER_STATES, hidden);
+	mb_status	status;
+	size_t		i;
+
+	if (mb_transforms_embedding(p->config))
+	{
+		size_t		width = p->model->embedding_transformation.k;
+
+		gather_words(p, first, rows, *sequence,
+					 mb_sweep_buffer(&w, MB_BUFFER_WIDE, width), width);
+	}
+	else
+		gather_words(p, first, rows, *sequence, output, hidden);
+	status = mb_embedding_steps(p->model, &run);
+	if (status != MB_OK)
+		return status;
+	for (i = 0; i < rows; i++)
+	{
+		float	   *x = output + i * hidden;
+
+		while (first + i >= p->batch->starts[*sequence + 1])
+			++*sequence;
+		add_position(p, *sequence, first + i, x);
+		if (p->config->layer_norm)
+			p->kernels->layer_norm(x, NULL, norm->weight, norm->bias,
+								   MB_DEFAULT_EPSILON, x, hidden);
+		else
+			p->kernels->no_norm(x, NULL, norm->weight, norm->bias, x, hidden);
+	}
+	for (; i % MB_ROW_BLOCK != 0; i++)
+		copy_row(output + i * hidden, NULL, hidden);
+	return MB_OK;
+}
+
+mb_status
+mb_embed(const mb_pass *p)
+{
+	size_t		sequence = 0;
+	size_t		first;
+
+	for (first = 0; first < p->tokens; first += p->memory.sweep)
+	{
+		mb_status	status = mb_poll_cancel(p->cancel, NULL, p->err);
+
+		if (status == MB_OK)
+			status = embed_rows(p, first, &sequence);
+		if (status != MB_OK)
+			return status;
+	}
+	return MB_OK;
+}
