@@ -15,7 +15,7 @@
  *	tasks		from a head's logits to what a SQL function returns
  *	tokenizer	text to tokens and back
  *
- * Start reading at tokenizer/tokenizer.h and model/forward.h.
+ * Start reading at tokenizer/tokenizer.h and encoder/forward.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,13 +34,13 @@
 #include "kernels/panels.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
-#include "model/forward.h"
-#include "model/heads.h"
+#include "encoder/forward.h"
+#include "encoder/heads.h"
 #include "model/image.h"
 #include "model/image_write.h"
 #include "model/labels.h"
 #include "model/model.h"
-#include "model/pooling.h"
+#include "encoder/pooling.h"
 #include "model/precision.h"
 #include "model/safetensors.h"
 #include "model/settings.h"

@@ -33,8 +33,8 @@ $(ENGINE): override CFLAGS += -std=gnu99 -ffp-contract=off
 $(ENGINE): override CPPFLAGS += -Isrc/engine $(BLAS_INCLUDE:%=-isystem %)
 
 # Loops over whole vectors
-$(ENGINE_OBJ)kernels/%.o $(ENGINE_OBJ)model/heads.o \
-	$(ENGINE_OBJ)model/pooling.o: override CFLAGS += -O3
+$(ENGINE_OBJ)kernels/%.o $(ENGINE_OBJ)encoder/heads.o \
+	$(ENGINE_OBJ)encoder/pooling.o: override CFLAGS += -O3
 
 # Instruction sets: only these files, and they run only where base/cpu.c says
 # so.  Each set includes those before it.

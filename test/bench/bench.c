@@ -29,7 +29,7 @@
 #include "base/pages.h"
 #include "kernels/choose.h"
 #include "kernels/dense.h"
-#include "model/forward.h"
+#include "encoder/forward.h"
 
 #include "load.h"
 #include "tables.h"

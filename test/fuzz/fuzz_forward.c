@@ -19,8 +19,8 @@
  *	- pooling, the pooler and the masked language model's head write what they
  *	  are to, in bits that do not depend on where it lies
  *
- * Depends on kernels/choose.h, kernels/panels.h, model/forward.h,
- * model/heads.h, choices.h, fixture.h, pool.h and mmap().
+ * Depends on kernels/choose.h, kernels/panels.h, encoder/forward.h,
+ * encoder/heads.h, choices.h, fixture.h, pool.h and mmap().
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +29,8 @@
 #include "fuzz.h"
 #include "kernels/choose.h"
 #include "kernels/panels.h"
-#include "model/forward.h"
-#include "model/heads.h"
+#include "encoder/forward.h"
+#include "encoder/heads.h"
 #include "pool.h"
 
 #include <float.h>

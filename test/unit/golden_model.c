@@ -31,8 +31,8 @@
  *-------------------------------------------------------------------------
  */
 #include "kernels/choose.h"
-#include "model/forward.h"
-#include "model/heads.h"
+#include "encoder/forward.h"
+#include "encoder/heads.h"
 
 #include "load.h"
 #include "pool.h"

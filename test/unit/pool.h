@@ -4,14 +4,14 @@
  *	  A text whose states are all in memory pooled at once, for programs
  *	  without a server.
  *
- * Depends on model/pooling.h and libc; functions are static, like tap.h's.
+ * Depends on encoder/pooling.h and libc; functions are static, like tap.h's.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef POOL_H
 #define POOL_H
 
-#include "model/pooling.h"
+#include "encoder/pooling.h"
 
 #include <stdlib.h>
 

@@ -8,8 +8,8 @@
  *-------------------------------------------------------------------------
  */
 #include "kernels/choose.h"
-#include "model/forward.h"
-#include "model/pooling.h"
+#include "encoder/forward.h"
+#include "encoder/pooling.h"
 
 #include "fixture.h"
 #include "tables.h"

@@ -9,8 +9,8 @@
  *-------------------------------------------------------------------------
  */
 #include "kernels/choose.h"
-#include "model/forward.h"
-#include "model/heads.h"
+#include "encoder/forward.h"
+#include "encoder/heads.h"
 
 #include "tap.h"
 

@@ -9,7 +9,7 @@
  */
 #include "kernels/choose.h"
 #include "kernels/kernels.h"
-#include "model/pooling.h"
+#include "encoder/pooling.h"
 
 #include "pool.h"
 #include "tap.h"

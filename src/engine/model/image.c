@@ -10,13 +10,11 @@
  *
  * Start at mb_image_open(), at the end.
  *
- * Depends on model/image.h, model/image_layout.h.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/image.h"
-
-#include "model/image_layout.h"
 
 #include <string.h>
 

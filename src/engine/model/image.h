@@ -11,9 +11,9 @@
  * because it costs a reading of the whole file: mb_crc32c() over the bytes from
  * head_size on is to be data_crc.
  *
- * Depends on model/config.h, model/model.h, model/precision.h,
- * model/settings.h, tokenizer/tokenizer.h, kernels/kernels.h, base/arena.h,
- * base/status.h.
+ * Depends on base/arena.h, base/status.h, kernels/kernels.h, model/config.h,
+ * model/image_layout.h, model/model.h, model/precision.h, model/settings.h,
+ * tokenizer/tokenizer.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,13 +24,11 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "model/config.h"
+#include "model/image_layout.h"
 #include "model/model.h"
 #include "model/precision.h"
 #include "model/settings.h"
 #include "tokenizer/tokenizer.h"
-
-#define MB_IMAGE_LAYOUT 3
-#define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
 
 typedef struct mb_image
 {

@@ -19,8 +19,8 @@
  * layout: an image never leaves the machine that made it, and one that did is
  * told by the magic number's byte order and the sizes of the structs.
  *
- * Depends on model/checkpoint.h, model/config.h, model/image.h,
- * model/settings.h, kernels/panels.h, base/arena.h, base/crc32c.h.
+ * Depends on base/arena.h, base/crc32c.h, kernels/panels.h,
+ * model/checkpoint.h, model/config.h, model/settings.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,10 +32,12 @@
 #include "kernels/panels.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
-#include "model/image.h"
 #include "model/settings.h"
 
 #include <string.h>
+
+#define MB_IMAGE_LAYOUT 3
+#define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
 
 #define MB_IMAGE_MAGIC UINT64_C(0x314547414D49424D) /* "MBIMAGE1" */
 #define MB_IMAGE_ALIGN 64

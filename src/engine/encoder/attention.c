@@ -11,17 +11,17 @@
  *
  * Source: transformers' MobileBertSelfAttention; spec model.md section 3.2,
  * whose letters (A, D, L) are used here.
- * Depends on model/attention.h, model/pass.h, kernels/gemm.h,
- * kernels/kernels.h, kernels/panels.h.
+ * Depends on encoder/pass.h, kernels/gemm.h, kernels/kernels.h,
+ * kernels/panels.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/attention.h"
+#include "encoder/attention.h"
 
+#include "encoder/pass.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/panels.h"
-#include "model/pass.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,11 +4,11 @@
  *	  The linear layers of a pass in the order in which they run.
  *
  * Source: transformers' modeling_mobilebert; spec model.md sections 2 and 3.
- * Depends on model/steps.h.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/steps.h"
+#include "encoder/steps.h"
 
 bool
 mb_step_chained(const mb_kernels *kernels, const mb_step *s)

@@ -8,7 +8,7 @@
  *
  * Source: sentence-transformers' Pooling and Normalize; spec pipelines.md
  * section 8, model.md section 4.
- * Depends on model/model.h, model/settings.h, base/status.h.
+ * Depends on base/status.h, model/model.h, model/settings.h.
  *
  *-------------------------------------------------------------------------
  */

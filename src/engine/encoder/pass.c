@@ -3,11 +3,11 @@
  * pass.c
  *	  Running steps over the rows of a sweep.
  *
- * Depends on model/pass.h.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/pass.h"
+#include "encoder/pass.h"
 
 size_t
 mb_sweep_rows(const mb_pass *p, size_t rows, size_t first)

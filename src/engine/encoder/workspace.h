@@ -11,16 +11,16 @@
  * them: padding rows of h are zero and stay so.  What products make of them is
  * never read by a real row.
  *
- * Depends on kernels/kernels.h, model/model.h, model/steps.h.
+ * Depends on encoder/steps.h, kernels/kernels.h, model/model.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_WORKSPACE_H
 #define MB_WORKSPACE_H
 
+#include "encoder/steps.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
-#include "model/steps.h"
 
 /* Workspaces, and regions in them, start at cache lines. */
 #define MB_LINE_FLOATS 16

@@ -7,7 +7,7 @@
  * for those alone.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on model/checkpoint.h, model/model.h, base/status.h.
+ * Depends on base/status.h, model/checkpoint.h, model/model.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,12 +3,11 @@
  * workspace.c
  *	  Measuring the steps of a pass, and laying out its memory.
  *
- * Depends on model/workspace.h, base/arena.h (sizes), kernels/dense.h,
- * kernels/panels.h.
+ * Depends on base/arena.h, kernels/dense.h, kernels/panels.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/workspace.h"
+#include "encoder/workspace.h"
 
 #include "base/arena.h"
 #include "kernels/dense.h"

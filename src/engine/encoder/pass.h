@@ -3,9 +3,9 @@
  * pass.h
  *	  A pass under way, and running steps over some of its rows.
  *
- * Depends on base/status.h, kernels/dense.h, kernels/kernels.h,
- * model/config.h, model/forward.h, model/model.h, model/steps.h,
- * model/workspace.h.
+ * Depends on base/status.h, encoder/batch.h, encoder/steps.h,
+ * encoder/workspace.h, kernels/dense.h, kernels/kernels.h, model/config.h,
+ * model/model.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,13 +13,13 @@
 #define MB_PASS_H
 
 #include "base/status.h"
+#include "encoder/batch.h"
+#include "encoder/steps.h"
+#include "encoder/workspace.h"
 #include "kernels/dense.h"
 #include "kernels/kernels.h"
 #include "model/config.h"
-#include "model/forward.h"
 #include "model/model.h"
-#include "model/steps.h"
-#include "model/workspace.h"
 
 typedef struct mb_pass
 {

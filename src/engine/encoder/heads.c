@@ -10,14 +10,14 @@
  * read in the order in which they lie and a cancel is heard between blocks.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on model/heads.h, model/pooling.h, kernels/kernels.h.
+ * Depends on encoder/pooling.h, kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/heads.h"
+#include "encoder/heads.h"
 
+#include "encoder/pooling.h"
 #include "kernels/kernels.h"
-#include "model/pooling.h"
 
 /* Tokens of the vocabulary in one block; their sums are on the stack. */
 #define VOCABULARY_BLOCK 512

@@ -5,14 +5,14 @@
  *	  positions and types.
  *
  * Source: transformers' modeling_mobilebert; spec model.md sections 2.1 and 7.
- * Depends on model/embeddings.h, model/pass.h, model/steps.h.
+ * Depends on encoder/pass.h, encoder/steps.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/embeddings.h"
+#include "encoder/embeddings.h"
 
-#include "model/pass.h"
-#include "model/steps.h"
+#include "encoder/pass.h"
+#include "encoder/steps.h"
 
 #include <string.h>
 

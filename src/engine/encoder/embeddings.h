@@ -3,7 +3,7 @@
  * embeddings.h
  *	  From token ids to the input of the first layer.
  *
- * Depends on base/status.h, model/pass.h.
+ * Depends on base/status.h, encoder/pass.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 #define MB_EMBEDDINGS_H
 
 #include "base/status.h"
-#include "model/pass.h"
+#include "encoder/pass.h"
 
 /* All rows of h: MobileBertEmbeddings (model.md 2.1). */
 extern mb_status mb_embed(const mb_pass *p);

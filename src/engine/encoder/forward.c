@@ -32,18 +32,18 @@
  *
  * Source: transformers' modeling_mobilebert; spec model.md sections 2, 3, 6
  * and 7, whose letters (H, E, T, I, A, N, D, L) are used here.
- * Depends on model/forward.h, model/attention.h, model/embeddings.h,
- * model/pass.h, model/steps.h, model/workspace.h.
+ * Depends on encoder/attention.h, encoder/embeddings.h, encoder/pass.h,
+ * encoder/steps.h, encoder/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/forward.h"
+#include "encoder/forward.h"
 
-#include "model/attention.h"
-#include "model/embeddings.h"
-#include "model/pass.h"
-#include "model/steps.h"
-#include "model/workspace.h"
+#include "encoder/attention.h"
+#include "encoder/embeddings.h"
+#include "encoder/pass.h"
+#include "encoder/steps.h"
+#include "encoder/workspace.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * attention.h
  *	  Attention of one sequence: softmax(Q K' / root D) V, head by head.
  *
- * Depends on base/status.h, model/pass.h.
+ * Depends on base/status.h, encoder/pass.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 #define MB_ATTENTION_H
 
 #include "base/status.h"
-#include "model/pass.h"
+#include "encoder/pass.h"
 
 /*
  * Q, K and V of a sequence in a layer; the context takes the place of Q.  With

@@ -10,11 +10,11 @@
  *
  * Source: sentence-transformers' Pooling and Normalize; spec pipelines.md
  * section 8, model.md section 4.
- * Depends on kernels/choose.h (for vectors), kernels/kernels.h, model/pooling.h.
+ * Depends on kernels/choose.h, kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/pooling.h"
+#include "encoder/pooling.h"
 
 #include "kernels/choose.h"
 #include "kernels/kernels.h"
