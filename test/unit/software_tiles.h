@@ -300,7 +300,7 @@ soft_multiply_bf16(int sums, int a, int b)
 #define _tile_dpbf16ps(sums, a, b) soft_multiply_bf16(sums, a, b)
 
 /* The seam in amx.h */
-#define LOAD_CONFIGURATION(c) soft_configure(&(c))
+#define MB_LOAD_CONFIGURATION(c) soft_configure(&(c))
 
 #endif							/* __AMX_TILE__ */
 #endif							/* MB_SOFTWARE_TILES */

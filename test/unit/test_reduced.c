@@ -209,7 +209,7 @@ trial_run(trial *p)
 static int8_group *
 group_of(const trial *p, size_t r)
 {
-	return int8_group_at(p->operand, p->k, r / GROUP);
+	return int8_group_at(p->operand, p->k, r / MB_GROUP);
 }
 
 /* Is value i of row r left out of the integers? */
@@ -219,8 +219,8 @@ left_out(const trial *p, size_t r, size_t i)
 	const int8_group *group = group_of(p, r);
 	size_t		j;
 
-	for (j = 0; j < group->outliers[r % GROUP]; j++)
-		if (group->outlier[r % GROUP][j].column == i)
+	for (j = 0; j < group->outliers[r % MB_GROUP]; j++)
+		if (group->outlier[r % MB_GROUP][j].column == i)
 			return true;
 	return false;
 }
@@ -745,8 +745,8 @@ test_gelu(const form *f)
 	for (r = 0; r < rows; r++)
 	{
 		const uint16_t *line = (const uint16_t *)
-			rows_line(next + r / GROUP * group_tiles(f->format, n, GROUP),
-					  depth(f->format, n), r % GROUP, 1);
+			rows_line(next + r / MB_GROUP * group_tiles(f->format, n, MB_GROUP),
+					  depth(f->format, n), r % MB_GROUP, 1);
 		double		x = mb_bf16_to_float(mb_bf16_from_float(p.x[r]));
 		double		y = mb_bf16_to_float(line[5]);
 		double		exact = 0.5 * x * erfc(-x / sqrt(2.0));

@@ -11,29 +11,36 @@
  * "two" says whether there is more than a tile of rows, and with that a second
  * pair of sums; it is a constant wherever these are called.
  *
- * Depends on kernels/reduced_avx512.h, which includes what it needs.
+ * Depends on kernels/kernels.h, kernels/reduced_layout.h,
+ * kernels/simd_avx512.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_AMX_H
 #define MB_AMX_H
 
-#include "kernels/reduced_avx512.h"
+#if defined(__AMX_TILE__)
+
+#include "kernels/kernels.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include <string.h>
 
 /* Tiles 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights. */
-#define LOAD(tile, p) _tile_loadd(tile, p, LINE)
-#define STORE(tile, r, c) \
-	_tile_stored(tile, &block->i[r][c], MB_PANEL * sizeof(int32_t))
+#define MB_LOAD_TILE(tile, p) _tile_loadd(tile, p, MB_LINE)
+#define MB_STORE_TILE(tile, sums) \
+	_tile_stored(tile, sums, MB_PANEL * sizeof(int32_t))
 
 /* The intrinsic of a load does not say that it reads memory. */
-#define BARRIER __asm__ volatile("" : : : "memory")
+#define MB_BARRIER __asm__ volatile("" : : : "memory")
 
 /*
  * GCC 12's intrinsic does not say that it reads all 64 bytes.  Tests define
  * another one, as they do intrinsics: test/unit/software_tiles.h.
  */
-#ifndef LOAD_CONFIGURATION
-#define LOAD_CONFIGURATION(c) __asm__ volatile("ldtilecfg %0" : : "m"(c))
+#ifndef MB_LOAD_CONFIGURATION
+#define MB_LOAD_CONFIGURATION(c) __asm__ volatile("ldtilecfg %0" : : "m"(c))
 #endif
 
 /* As LDTILECFG reads it */
@@ -47,7 +54,7 @@ typedef struct tile_configuration
 } tile_configuration;
 
 /*
- * Tiles of weights have TILE lines, those of sums and activations "rows": what
+ * Tiles of weights have MB_TILE lines, those of sums and activations "rows": what
  * is done with them takes less time when these are few.
  */
 static inline void
@@ -60,37 +67,37 @@ set_tiles(size_t rows)
 	c.palette = 1;
 	for (i = 0; i < 8; i++)
 	{
-		c.column_bytes[i] = LINE;
-		c.rows[i] = i < 6 ? (uint8_t) rows : TILE;
+		c.column_bytes[i] = MB_LINE;
+		c.rows[i] = i < 6 ? (uint8_t) rows : MB_TILE;
 	}
-	LOAD_CONFIGURATION(c);
+	MB_LOAD_CONFIGURATION(c);
 }
 
-ALWAYS void
+MB_INLINE void
 clear_sums(void)
 {
-	BARRIER;
+	MB_BARRIER;
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
 	_tile_zero(3);
 }
 
-/* Sums [TILE or GROUP, MB_PANEL] into the block, integers or floats */
-ALWAYS void
+/* Sums [MB_TILE or MB_GROUP, MB_PANEL] into the block, integers or floats */
+MB_INLINE void
 store_sums(sums_block *block, bool two)
 {
-	STORE(0, 0, 0);
-	STORE(1, 0, TILE);
+	MB_STORE_TILE(0, &block->i[0][0]);
+	MB_STORE_TILE(1, &block->i[0][MB_TILE]);
 	if (two)
 	{
-		STORE(2, TILE, 0);
-		STORE(3, TILE, TILE);
+		MB_STORE_TILE(2, &block->i[MB_TILE][0]);
+		MB_STORE_TILE(3, &block->i[MB_TILE][MB_TILE]);
 	}
 }
 
-/* Sums += activations * weights by an intrinsic; reads the caller's "two" */
-#define MULTIPLY(dot) \
+/* Sums += activations * weights, by an intrinsic */
+#define MB_MULTIPLY_TILES(dot, two) \
 	do { \
 		dot(0, 4, 6); \
 		dot(1, 4, 7); \
@@ -114,13 +121,14 @@ round_line(vf a, vf b)
  * each line that is asked for holds one of the few places for what loads wait
  * for.
  */
-ALWAYS void
+MB_INLINE void
 ask_ahead(const uint8_t *w, size_t bytes, size_t every)
 {
 	size_t		i;
 
-	for (i = 0; i < bytes; i += every * LINE)
+	for (i = 0; i < bytes; i += every * MB_LINE)
 		__builtin_prefetch(w + i, 0, 2);
 }
 
+#endif							/* __AMX_TILE__ */
 #endif							/* MB_AMX_H */

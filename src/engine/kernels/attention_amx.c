@@ -15,19 +15,22 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on kernels/amx.h, kernels/attention_avx512.h, base/arena.h (sizes).
+ * Depends on base/arena.h (sizes), base/dtype.h, kernels/amx.h,
+ * kernels/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
+ * kernels/simd_avx512.h.
  * Compiled as reduced_amx.c is.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/amx.h"
-#include "kernels/attention_avx512.h"
-#include "kernels/reduced.h"
-
 #include "base/arena.h"
 #include "base/dtype.h"
+#include "kernels/amx.h"
+#include "kernels/low_precision_avx512.h"
+#include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
 
 /* ----------
  * Keys and values as weights
@@ -44,34 +47,35 @@ pack_keys(const float *x, size_t ld, size_t rows, size_t width, void *panels)
 	size_t		t;
 	int			i;
 
-	for (first = 0; first < padded(rows); first += TILE)
+	for (first = 0; first < padded(rows); first += MB_TILE)
 	{
-		for (t = 0; t < deep; t++, tile += AMX_BYTES)
+		for (t = 0; t < deep; t++, tile += MB_TILE_BYTES)
 		{
-			__m512i		line[TILE];
+			__m512i		line[MB_TILE];
 
-			for (i = 0; i < TILE; i++)
+			for (i = 0; i < MB_TILE; i++)
 			{
 				const float *row = x + (first + i) * ld;
 
 				line[i] = first + i < rows ?
-					round_line(row_lanes(row, width, t * BF16_DEEP),
-							   row_lanes(row, width, t * BF16_DEEP + VW)) :
+					round_line(v_load_row(row, width, t * MB_BF16_DEEP),
+							   v_load_row(row, width,
+										  t * MB_BF16_DEEP + MB_LANES)) :
 					_mm512_setzero_si512();
 			}
 			transpose(line);
-			for (i = 0; i < TILE; i++)
-				_mm512_store_si512((void *) (tile + i * LINE), line[i]);
+			for (i = 0; i < MB_TILE; i++)
+				_mm512_store_si512((void *) (tile + i * MB_LINE), line[i]);
 		}
 	}
 }
 
 /* bfloat16 of 16 outputs, in 32 bits each */
-ALWAYS __m512i
+MB_INLINE __m512i
 round_wide(const float *row, size_t width, size_t c)
 {
 	return _mm512_cvtepu16_epi32((__m256i)
-								 _mm512_cvtneps_pbh(row_lanes(row, width, c)));
+								 _mm512_cvtneps_pbh(v_load_row(row, width, c)));
 }
 
 /* Sixteen columns are a tile of outputs, two values a line. */
@@ -79,14 +83,14 @@ static void
 pack_values(const float *x, size_t ld, size_t rows, size_t width,
 			void *panels)
 {
-	size_t		lines = depth(MB_FORMAT_BF16, rows) * TILE;
+	size_t		lines = depth(MB_FORMAT_BF16, rows) * MB_TILE;
 	uint8_t    *line = panels;
 	size_t		c;
 	size_t		i;
 
-	for (c = 0; c < padded(width); c += TILE)
+	for (c = 0; c < padded(width); c += MB_TILE)
 	{
-		for (i = 0; i < 2 * lines; i += BF16_STEP, line += LINE)
+		for (i = 0; i < 2 * lines; i += MB_BF16_STEP, line += MB_LINE)
 		{
 			__m512i		even = _mm512_setzero_si512();
 			__m512i		odd = even;
@@ -111,7 +115,7 @@ pack_values(const float *x, size_t ld, size_t rows, size_t width,
 static inline size_t
 query_bytes(size_t size)
 {
-	return depth(MB_FORMAT_BF16, size) * AMX_BYTES;
+	return depth(MB_FORMAT_BF16, size) * MB_TILE_BYTES;
 }
 
 static size_t
@@ -119,22 +123,23 @@ attend_memory(size_t length, size_t size)
 {
 	size_t		scores;
 
-	if (length > SIZE_MAX / 2 || size > SIZE_MAX / (2 * AMX_BYTES) ||
-		!mb_size_multiply(score_step(length), TILE * sizeof(float), &scores) ||
+	if (length > SIZE_MAX / 2 || size > SIZE_MAX / (2 * MB_TILE_BYTES) ||
+		!mb_size_multiply(score_step(length), MB_TILE * sizeof(float),
+						  &scores) ||
 		!mb_size_add(scores, query_bytes(size), &scores))
 		return SIZE_MAX;
 	return scores;
 }
 
 /* The queries as tiles; rows that are not there are zero. */
-ALWAYS void
+MB_INLINE void
 round_queries(const mb_attention *a, uint8_t *tiles)
 {
 	size_t		deep = depth(MB_FORMAT_BF16, a->size);
 	size_t		r;
 	size_t		t;
 
-	for (r = 0; r < TILE; r++)
+	for (r = 0; r < MB_TILE; r++)
 	{
 		const float *row = a->query + r * a->ld;
 
@@ -143,49 +148,49 @@ round_queries(const mb_attention *a, uint8_t *tiles)
 			__m512i		line = _mm512_setzero_si512();
 
 			if (r < a->rows)
-				line = round_line(row_lanes(row, a->size, t * BF16_DEEP),
-								  row_lanes(row, a->size,
-											t * BF16_DEEP + VW));
+				line = round_line(v_load_row(row, a->size, t * MB_BF16_DEEP),
+								  v_load_row(row, a->size,
+											 t * MB_BF16_DEEP + MB_LANES));
 			_mm512_store_si512((void *) rows_line(tiles, deep, r, t), line);
 		}
 	}
 }
 
 /* Scores of 64 keys, or of 32 where no more are left */
-ALWAYS void
+MB_INLINE void
 score_keys(const uint8_t *queries, const uint8_t *keys, size_t deep,
 		   bool four, float *scores, size_t step)
 {
-	size_t		size = deep * AMX_BYTES;
+	size_t		size = deep * MB_TILE_BYTES;
 	size_t		bytes = step * sizeof(float);
 	size_t		at;
 
 	clear_sums();
-	for (at = 0; at < size; at += AMX_BYTES)
+	for (at = 0; at < size; at += MB_TILE_BYTES)
 	{
-		LOAD(4, queries + at);
-		LOAD(6, keys + at);
-		LOAD(7, keys + size + at);
+		MB_LOAD_TILE(4, queries + at);
+		MB_LOAD_TILE(6, keys + at);
+		MB_LOAD_TILE(7, keys + size + at);
 		_tile_dpbf16ps(0, 4, 6);
 		_tile_dpbf16ps(1, 4, 7);
 		if (four)
 		{
-			LOAD(6, keys + 2 * size + at);
-			LOAD(7, keys + 3 * size + at);
+			MB_LOAD_TILE(6, keys + 2 * size + at);
+			MB_LOAD_TILE(7, keys + 3 * size + at);
 			_tile_dpbf16ps(2, 4, 6);
 			_tile_dpbf16ps(3, 4, 7);
 		}
 	}
 	_tile_stored(0, scores, bytes);
-	_tile_stored(1, scores + TILE, bytes);
+	_tile_stored(1, scores + MB_TILE, bytes);
 	if (four)
 	{
-		_tile_stored(2, scores + 2 * TILE, bytes);
-		_tile_stored(3, scores + 3 * TILE, bytes);
+		_tile_stored(2, scores + 2 * MB_TILE, bytes);
+		_tile_stored(3, scores + 3 * MB_TILE, bytes);
 	}
 }
 
-ALWAYS void
+MB_INLINE void
 score_rows(const mb_attention *a, const uint8_t *queries, float *scores)
 {
 	size_t		deep = depth(MB_FORMAT_BF16, a->size);
@@ -197,27 +202,27 @@ score_rows(const mb_attention *a, const uint8_t *queries, float *scores)
 	for (i = 0; i + 2 * MB_PANEL <= end; i += 2 * MB_PANEL)
 	{
 		score_keys(queries, keys, deep, true, scores + i, step);
-		keys += 2 * MB_PANEL / TILE * deep * AMX_BYTES;
+		keys += 2 * MB_PANEL / MB_TILE * deep * MB_TILE_BYTES;
 	}
 	if (i < end)
 		score_keys(queries, keys, deep, false, scores + i, step);
-	BARRIER;
+	MB_BARRIER;
 }
 
 /* Vectors of 16 rows, one of each */
 typedef struct row_vectors
 {
-	vf			v[TILE];
+	vf			v[MB_TILE];
 } row_vectors;
 
-ALWAYS vf
+MB_INLINE vf
 join(bool largest, vf x, vf y)
 {
 	return largest ? (vf) _mm512_max_ps(x, y) : (vf) (x + y);
 }
 
 /* Lane r of the result: the lanes of row r, all added or the largest */
-ALWAYS vf
+MB_INLINE vf
 across_lanes(const row_vectors *rows, bool largest)
 {
 	vf			a[8];
@@ -254,23 +259,24 @@ across_lanes(const row_vectors *rows, bool largest)
 }
 
 /* The weights of 32 keys, of which some are not looked at, as bfloat16 */
-ALWAYS __m512i
+MB_INLINE __m512i
 weigh_line(const mb_attention *a, const float *scores, size_t i, vf scale,
 		   vf shift, bool whole)
 {
 	vf			x = power_of_two(v_fma(v_load(scores + i), scale, shift));
-	vf			y = power_of_two(v_fma(v_load(scores + i + VW), scale, shift));
+	vf			y = power_of_two(v_fma(v_load(scores + i + MB_LANES), scale,
+									   shift));
 
 	if (!whole)
 	{
 		x = _mm512_maskz_mov_ps(attended(a, i), x);
-		y = _mm512_maskz_mov_ps(attended(a, i + VW), y);
+		y = _mm512_maskz_mov_ps(attended(a, i + MB_LANES), y);
 	}
 	return round_line(x, y);
 }
 
 /* sum += the even and the odd numbers of a line */
-ALWAYS vf
+MB_INLINE vf
 add_line(vf sum, __m512i line)
 {
 	const __m512i ones = _mm512_set1_epi16(0x3f80);
@@ -282,7 +288,7 @@ add_line(vf sum, __m512i line)
  * A row's scores become bfloat16 weights, each line written where scores are
  * done with.  Lanes of the sum of these weights.
  */
-ALWAYS vf
+MB_INLINE vf
 weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
 		  bool masked)
 {
@@ -292,18 +298,19 @@ weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
 	size_t		i = 0;
 
 	/* in this order with a mask, too: one of all 1 changes no bit */
-	for (; i + 4 * VW <= a->length; i += 4 * VW, line += 2 * LINE)
+	for (; i + 4 * MB_LANES <= a->length;
+		 i += 4 * MB_LANES, line += 2 * MB_LINE)
 	{
 		__m512i		u = weigh_line(a, scores, i, scale, shift, !masked);
-		__m512i		v = weigh_line(a, scores, i + 2 * VW, scale, shift,
+		__m512i		v = weigh_line(a, scores, i + 2 * MB_LANES, scale, shift,
 								   !masked);
 
 		sum = add_line(sum, u);
 		other = add_line(other, v);
 		_mm512_store_si512((void *) line, u);
-		_mm512_store_si512((void *) (line + LINE), v);
+		_mm512_store_si512((void *) (line + MB_LINE), v);
 	}
-	for (; i < a->length; i += 2 * VW, line += LINE)
+	for (; i < a->length; i += 2 * MB_LANES, line += MB_LINE)
 	{
 		__m512i		u = weigh_line(a, scores, i, scale, shift, false);
 
@@ -314,18 +321,18 @@ weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
 }
 
 /* All rows; factors[r] is 1 / the sum of row r, so that they add up to 1. */
-ALWAYS void
+MB_INLINE void
 weigh_rows(const mb_attention *a, float *scores, bool masked, float *factors)
 {
 	size_t		step = score_step(a->length);
 	float		factor = score_factor(a->size);
-	float		shifts[TILE];
+	float		shifts[MB_TILE];
 	row_vectors rows;
 	size_t		r;
 
 	for (r = 0; r < a->rows; r++)
 		rows.v[r] = largest_scores(a, scores + r * step, masked);
-	for (; r < TILE; r++)
+	for (; r < MB_TILE; r++)
 		rows.v[r] = _mm512_setzero_ps();
 	v_store(shifts, v_set1(-factor) * across_lanes(&rows, true));
 	for (r = 0; r < a->rows; r++)
@@ -338,40 +345,40 @@ weigh_rows(const mb_attention *a, float *scores, bool masked, float *factors)
  * Context of 32 numbers of the heads' width from column c on.  Steps along the
  * keys go in turn to two sums each: one product waits for the one before.
  */
-ALWAYS void
+MB_INLINE void
 weigh_values(const mb_attention *a, const float *scores, const float *factors,
 			 size_t c)
 {
-	float		sums[4][TILE][TILE] __attribute__((aligned(64)));
+	float		sums[4][MB_TILE][MB_TILE] __attribute__((aligned(64)));
 	size_t		deep = depth(MB_FORMAT_BF16, a->length);
-	size_t		size = deep * AMX_BYTES;
+	size_t		size = deep * MB_TILE_BYTES;
 	size_t		bytes = score_step(a->length) * sizeof(float);
 	const uint8_t *weights = (const uint8_t *) scores;
-	const uint8_t *values = (const uint8_t *) a->values + c / TILE * size;
+	const uint8_t *values = (const uint8_t *) a->values + c / MB_TILE * size;
 	size_t		t;
 	size_t		r;
 
 	clear_sums();
 	for (t = 0; t < deep; t += 2)
 	{
-		_tile_loadd(4, weights + t * LINE, bytes);
-		LOAD(6, values + t * AMX_BYTES);
-		LOAD(7, values + size + t * AMX_BYTES);
+		_tile_loadd(4, weights + t * MB_LINE, bytes);
+		MB_LOAD_TILE(6, values + t * MB_TILE_BYTES);
+		MB_LOAD_TILE(7, values + size + t * MB_TILE_BYTES);
 		_tile_dpbf16ps(0, 4, 6);
 		_tile_dpbf16ps(1, 4, 7);
 		if (t + 1 == deep)
 			break;
-		_tile_loadd(5, weights + (t + 1) * LINE, bytes);
-		LOAD(6, values + (t + 1) * AMX_BYTES);
-		LOAD(7, values + size + (t + 1) * AMX_BYTES);
+		_tile_loadd(5, weights + (t + 1) * MB_LINE, bytes);
+		MB_LOAD_TILE(6, values + (t + 1) * MB_TILE_BYTES);
+		MB_LOAD_TILE(7, values + size + (t + 1) * MB_TILE_BYTES);
 		_tile_dpbf16ps(2, 5, 6);
 		_tile_dpbf16ps(3, 5, 7);
 	}
-	_tile_stored(0, sums[0], LINE);
-	_tile_stored(1, sums[1], LINE);
-	_tile_stored(2, sums[2], LINE);
-	_tile_stored(3, sums[3], LINE);
-	BARRIER;
+	_tile_stored(0, sums[0], MB_LINE);
+	_tile_stored(1, sums[1], MB_LINE);
+	_tile_stored(2, sums[2], MB_LINE);
+	_tile_stored(3, sums[3], MB_LINE);
+	MB_BARRIER;
 	for (r = 0; r < a->rows; r++)
 	{
 		float	   *y = a->context + r * a->ld + c;
@@ -379,15 +386,15 @@ weigh_values(const mb_attention *a, const float *scores, const float *factors,
 		vf			low = (v_load(sums[0][r]) + v_load(sums[2][r])) * factor;
 		vf			high = (v_load(sums[1][r]) + v_load(sums[3][r])) * factor;
 
-		if (a->size - c >= 2 * VW)
+		if (a->size - c >= 2 * MB_LANES)
 		{
 			v_store(y, low);
-			v_store(y + VW, high);
+			v_store(y + MB_LANES, high);
 			continue;
 		}
-		v_store_part(y, low, a->size - c < VW ? a->size - c : VW);
-		if (a->size - c > VW)
-			v_store_part(y + VW, high, a->size - c - VW);
+		v_store_part(y, low, a->size - c < MB_LANES ? a->size - c : MB_LANES);
+		if (a->size - c > MB_LANES)
+			v_store_part(y + MB_LANES, high, a->size - c - MB_LANES);
 	}
 }
 
@@ -409,18 +416,18 @@ show_weights(const mb_attention *a, const float *scores, const float *factors)
 	}
 }
 
-ALWAYS void
+MB_INLINE void
 attend(const mb_attention *a, bool masked)
 {
 	uint8_t    *queries = a->scratch;
 	float	   *scores = (float *) (queries + query_bytes(a->size));
-	float		factors[TILE];
+	float		factors[MB_TILE];
 	size_t		c;
 
 	round_queries(a, queries);
 	score_rows(a, queries, scores);
 	weigh_rows(a, scores, masked, factors);
-	BARRIER;
+	MB_BARRIER;
 	for (c = 0; c < a->size; c += MB_PANEL)
 		weigh_values(a, scores, factors, c);
 	if (a->weights != NULL)

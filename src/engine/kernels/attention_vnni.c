@@ -18,18 +18,22 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on kernels/attention_avx512.h, base/arena.h (sizes).  Compiled as
- * reduced_vnni.c is.
+ * Depends on base/arena.h (sizes), kernels/low_precision_avx512.h,
+ * kernels/reduced.h, kernels/reduced_layout.h, kernels/simd_avx512.h.
+ * Compiled as reduced_vnni.c is.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/reduced_avx512.h"
-
 #include "base/arena.h"
-#include "kernels/attention_avx512.h"
+#include "kernels/low_precision_avx512.h"
 #include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include <math.h>
+#include <string.h>
 
 /* Inputs of a line for each key, and the lines of a tile of 16 keys */
 #define PAIR 2
@@ -57,20 +61,20 @@ most_of(size_t size)
 /* How 16 rows become integers: times inverse, and scale is the way back. */
 typedef struct integer_scales
 {
-	float		scale[TILE];
-	float		inverse[TILE];
+	float		scale[MB_TILE];
+	float		inverse[MB_TILE];
 } integer_scales;
 
 /* Largest distance from zero in the lanes of a row, as integers: NaN is most. */
-ALWAYS __m512i
+MB_INLINE __m512i
 distances(const float *x, size_t width)
 {
 	__m512i		most = _mm512_setzero_si512();
 	size_t		i;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 		most = _mm512_max_epu32(most, _mm512_castps_si512(
-														  _mm512_abs_ps(row_lanes(x, width, i))));
+														  _mm512_abs_ps(v_load_row(x, width, i))));
 	return most;
 }
 
@@ -78,22 +82,22 @@ distances(const float *x, size_t width)
  * Scales of "rows" rows, and zeros for the others of 16.  Where any is no finite
  * number the scale is NaN.
  */
-ALWAYS integer_scales
+MB_INLINE integer_scales
 scales_of(const float *x, size_t ld, size_t rows, size_t width)
 {
 	float		most = most_of(width);
 	integer_scales s;
-	__m512i		lanes[TILE];
+	__m512i		lanes[MB_TILE];
 	__m512i		far;
 	vf			scale;
 	int			i;
 
-	for (i = 0; i < TILE; i++)
+	for (i = 0; i < MB_TILE; i++)
 		lanes[i] = (size_t) i < rows ? distances(x + (size_t) i * ld, width) :
 			_mm512_setzero_si512();
 	transpose(lanes);
 	far = lanes[0];
-	for (i = 1; i < TILE; i++)
+	for (i = 1; i < MB_TILE; i++)
 		far = _mm512_max_epu32(far, lanes[i]);
 	scale = _mm512_mask_blend_ps(_mm512_cmpge_epu32_mask(far,
 														 _mm512_set1_epi32(0x7f800000)),
@@ -101,19 +105,19 @@ scales_of(const float *x, size_t ld, size_t rows, size_t width)
 								 v_set1(NAN));
 	v_store(s.scale, scale);
 	v_store(s.inverse,
-			_mm512_maskz_div_ps(_mm512_cmp_ps_mask(scale, v_set1(RANGE_LEAST),
+			_mm512_maskz_div_ps(_mm512_cmp_ps_mask(scale, v_set1(MB_RANGE_LEAST),
 												   _CMP_GT_OQ),
 								v_set1(most), _mm512_castsi512_ps(far)));
 	return s;
 }
 
 /* Integers of 32 inputs of a row, zeros behind the last */
-ALWAYS __m512i
+MB_INLINE __m512i
 integer_line(const float *x, size_t width, size_t i, float inverse)
 {
 	vf			factor = v_set1(inverse);
-	vf			a = row_lanes(x, width, i) * factor;
-	vf			b = row_lanes(x, width, i + VW) * factor;
+	vf			a = v_load_row(x, width, i) * factor;
+	vf			b = v_load_row(x, width, i + MB_LANES) * factor;
 	__m256i		low;
 	__m256i		high;
 
@@ -128,7 +132,7 @@ static inline float *
 key_scales(const void *panels, size_t rows, size_t size)
 {
 	return (float *) ((uint8_t *) panels +
-					  padded(rows) / TILE * pairs_of(size) * LINE);
+					  padded(rows) / MB_TILE * pairs_of(size) * MB_LINE);
 }
 
 /* Sixteen keys are a tile; a pair of inputs is a line of it. */
@@ -142,23 +146,23 @@ pack_keys(const float *x, size_t ld, size_t rows, size_t width, void *panels)
 	size_t		t;
 	size_t		i;
 
-	for (first = 0; first < padded(rows); first += TILE)
+	for (first = 0; first < padded(rows); first += MB_TILE)
 	{
 		size_t		some = first >= rows ? 0 :
-			rows - first < TILE ? rows - first : TILE;
+			rows - first < MB_TILE ? rows - first : MB_TILE;
 		integer_scales s = scales_of(x + first * ld, ld, some, width);
 
 		memcpy(scales + first, s.scale, sizeof(s.scale));
-		for (t = 0; t < pairs; t += TILE)
+		for (t = 0; t < pairs; t += MB_TILE)
 		{
-			__m512i		lines[TILE];
+			__m512i		lines[MB_TILE];
 
-			for (i = 0; i < TILE; i++)
+			for (i = 0; i < MB_TILE; i++)
 				lines[i] = i < some ?
 					integer_line(x + (first + i) * ld, width, PAIR * t,
 								 s.inverse[i]) : _mm512_setzero_si512();
 			transpose(lines);
-			for (i = 0; i < TILE && t + i < pairs; i++, line += LINE)
+			for (i = 0; i < MB_TILE && t + i < pairs; i++, line += MB_LINE)
 				_mm512_store_si512((void *) line, lines[i]);
 		}
 	}
@@ -177,8 +181,8 @@ pack_values(const float *x, size_t ld, size_t rows, size_t width,
 	{
 		for (i = 0; i < rows; i++, y += MB_PANEL)
 		{
-			v_store(y, row_lanes(x + i * ld, width, c));
-			v_store(y + VW, row_lanes(x + i * ld, width, c + VW));
+			v_store(y, v_load_row(x + i * ld, width, c));
+			v_store(y + MB_LANES, v_load_row(x + i * ld, width, c + MB_LANES));
 		}
 	}
 }
@@ -195,7 +199,7 @@ pack_values(const float *x, size_t ld, size_t rows, size_t width,
 static inline size_t
 query_step(size_t size)
 {
-	return (pairs_of(size) + TILE - 1) / TILE * TILE;
+	return (pairs_of(size) + MB_TILE - 1) / MB_TILE * MB_TILE;
 }
 
 static size_t
@@ -234,7 +238,7 @@ round_queries(attend_block *b)
 	{
 		const float *row = a->query + r * a->ld;
 
-		for (t = 0; t < step; t += TILE)
+		for (t = 0; t < step; t += MB_TILE)
 			_mm512_store_si512(b->queries + r * step + t, r < a->rows ?
 							   integer_line(row, a->size, PAIR * t,
 											b->scales.inverse[r]) :
@@ -260,7 +264,8 @@ round_queries(attend_block *b)
 #define SCORE_CLOSE(r) \
 	do { \
 		v_store(scores + r * step, _mm512_cvtepi32_ps(a##r) * scale0); \
-		v_store(scores + r * step + VW, _mm512_cvtepi32_ps(b##r) * scale1); \
+		v_store(scores + r * step + MB_LANES, \
+				_mm512_cvtepi32_ps(b##r) * scale1); \
 	} while (0)
 
 /* Scores, but for the query's scale, of some rows and a pair of tiles of keys */
@@ -269,24 +274,24 @@ static void \
 name(const int32_t *queries, size_t query_step, const uint8_t *keys, \
 	 size_t pairs, const float *scales, float *scores, size_t step) \
 { \
-	const uint8_t *next = keys + pairs * LINE; \
+	const uint8_t *next = keys + pairs * MB_LINE; \
 	vf			scale0 = v_load(scales); \
-	vf			scale1 = v_load(scales + VW); \
+	vf			scale1 = v_load(scales + MB_LANES); \
 	size_t		t; \
 	ROWS_DO(SCORE_OPEN); \
 	\
 	for (t = 0; t < pairs; t++) \
 	{ \
-		__m512i		w0 = _mm512_load_si512(keys + t * LINE); \
-		__m512i		w1 = _mm512_load_si512(next + t * LINE); \
+		__m512i		w0 = _mm512_load_si512(keys + t * MB_LINE); \
+		__m512i		w1 = _mm512_load_si512(next + t * MB_LINE); \
 		\
 		ROWS_DO(SCORE_EACH); \
 	} \
 	ROWS_DO(SCORE_CLOSE); \
 }
 
-SCORE_ROWS(score_4, FOUR)
-SCORE_ROWS(score_8, EIGHT)
+SCORE_ROWS(score_4, MB_ROWS_4)
+SCORE_ROWS(score_8, MB_ROWS_8)
 
 static void
 score_rows(attend_block *b)
@@ -300,7 +305,7 @@ score_rows(attend_block *b)
 	size_t		i;
 	size_t		r;
 
-	for (i = 0; i < a->length; i += MB_PANEL, keys += 2 * pairs * LINE)
+	for (i = 0; i < a->length; i += MB_PANEL, keys += 2 * pairs * MB_LINE)
 	{
 		for (r = 0; r < a->rows; r += 8)
 		{
@@ -315,7 +320,7 @@ score_rows(attend_block *b)
 }
 
 /* A row's scores become weights; 1 / their sum */
-ALWAYS float
+MB_INLINE float
 weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 {
 	vf			scale = v_set1(factor);
@@ -327,23 +332,23 @@ weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 	size_t		i = 0;
 
 	/* in this order with a mask, too: one of all 1 changes no bit */
-	for (; i + 2 * VW <= a->length; i += 2 * VW)
+	for (; i + 2 * MB_LANES <= a->length; i += 2 * MB_LANES)
 	{
 		vf			x = power_of_two(v_fma(v_load(scores + i), scale, shift));
-		vf			y = power_of_two(v_fma(v_load(scores + i + VW), scale,
+		vf			y = power_of_two(v_fma(v_load(scores + i + MB_LANES), scale,
 										   shift));
 
 		if (masked)
 		{
 			x = _mm512_maskz_mov_ps(attended(a, i), x);
-			y = _mm512_maskz_mov_ps(attended(a, i + VW), y);
+			y = _mm512_maskz_mov_ps(attended(a, i + MB_LANES), y);
 		}
 		sum = sum + x;
 		other = other + y;
 		v_store(scores + i, x);
-		v_store(scores + i + VW, y);
+		v_store(scores + i + MB_LANES, y);
 	}
-	for (; i < a->length; i += VW)
+	for (; i < a->length; i += MB_LANES)
 	{
 		vf			x = power_of_two(v_fma(v_load(scores + i), scale, shift));
 
@@ -356,7 +361,7 @@ weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 
 #define VALUE_OPEN(r) \
 	vf			a##r = v_load(sums[r]); \
-	vf			b##r = v_load(sums[r] + VW)
+	vf			b##r = v_load(sums[r] + MB_LANES)
 
 #define VALUE_EACH(r) \
 	do { \
@@ -369,7 +374,7 @@ weigh_row(const mb_attention *a, float *scores, float factor, bool masked)
 #define VALUE_CLOSE(r) \
 	do { \
 		v_store(sums[r], a##r); \
-		v_store(sums[r] + VW, b##r); \
+		v_store(sums[r] + MB_LANES, b##r); \
 	} while (0)
 
 /* sums += weights of some rows * "count" values of 32 columns */
@@ -384,15 +389,15 @@ name(const float *weights, size_t step, const float *values, size_t count, \
 	for (i = 0; i < count; i++) \
 	{ \
 		vf			w0 = v_load(values + i * MB_PANEL); \
-		vf			w1 = v_load(values + i * MB_PANEL + VW); \
+		vf			w1 = v_load(values + i * MB_PANEL + MB_LANES); \
 		\
 		ROWS_DO(VALUE_EACH); \
 	} \
 	ROWS_DO(VALUE_CLOSE); \
 }
 
-VALUE_ROWS(value_4, FOUR)
-VALUE_ROWS(value_8, EIGHT)
+VALUE_ROWS(value_4, MB_ROWS_4)
+VALUE_ROWS(value_8, MB_ROWS_8)
 
 /* Context of 32 numbers of the head's width from column c on */
 static void
@@ -423,10 +428,10 @@ weigh_values(const attend_block *b, size_t c)
 		}
 	}
 	for (r = 0; r < a->rows; r++)
-		for (i = 0; i < width; i += VW)
+		for (i = 0; i < width; i += MB_LANES)
 			v_store_part(a->context + r * a->ld + c + i,
 						 v_load(sums[r] + i) * v_set1(b->factors[r]),
-						 STEP(width, i));
+						 v_lanes(width, i));
 }
 
 /* The weights as they were used, for those who want to see them */
@@ -443,7 +448,7 @@ show_weights(const attend_block *b)
 				b->scores[r * score_step(a->length) + i] * b->factors[r];
 }
 
-ALWAYS void
+MB_INLINE void
 attend(const mb_attention *a, bool masked)
 {
 	attend_block b;

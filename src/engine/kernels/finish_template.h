@@ -4,47 +4,23 @@
  *	  From sums of products to results, written once for vector instruction
  *	  sets.
  *
- * reduced_<isa>.c defines VW lanes of float (type vf) and
- *
- *	v_load(p), v_store(p, v)			VW lanes
- *	v_load_part(p, n), v_store_part		first n lanes from p, zeros behind
- *	v_set1(x)
- *	v_fma(a, b, c), v_fnma(a, b, c)		a * b + c and c - a * b, rounded once
- *	v_relu(x)							max(0, x); NaN stays
- *	v_ints(p)							int32_t[VW], converted
- *	v_bf16(p)							uint16_t[VW], bfloat16, widened
- *	FINISH_LANES						vectors of a row finished together, 1 or 2
+ * To be included once, after simd_<isa>.h.
  *
  * Products come block by block: those of a group of rows and a panel.
  *
- * Depends on kernels/reduced_layout.h.
+ * Depends on kernels/kernels.h, kernels/reduced_layout.h.
  *
  *-------------------------------------------------------------------------
  */
+#include "kernels/kernels.h"
 #include "kernels/reduced_layout.h"
 
-#define ALWAYS static inline __attribute__((always_inline))
+#if !defined(MB_LANES)
+#error "include kernels/simd_<isa>.h first"
+#endif
 
-/* A macro for each of some rows, by number: what vectors of sums are named by */
-#define ONE(DO) DO(0)
-#define TWO(DO) DO(0); DO(1)
-#define FOUR(DO) DO(0); DO(1); DO(2); DO(3)
-#define EIGHT(DO) FOUR(DO); DO(4); DO(5); DO(6); DO(7)
-
-typedef union sums_block
-{
-	int32_t		i[GROUP][MB_PANEL];
-	float		f[GROUP][MB_PANEL];
-} sums_block;
-
-/* Lanes of this step of a loop over width */
-#define STEP(width, i) ((width) - (i) < VW ? (width) - (i) : VW)
-
-ALWAYS vf
-load_some(const float *p, size_t n)
-{
-	return n == VW ? v_load(p) : v_load_part(p, n);
-}
+/* Vectors of a row that are finished together */
+#define FINISH_VECTORS (MB_REGISTERS >= 32 ? 2 : 1)
 
 /* Vectors of an epilogue for n outputs from column c on */
 typedef struct finish_vectors
@@ -56,7 +32,7 @@ typedef struct finish_vectors
 	vf			norm_bias;
 } finish_vectors;
 
-ALWAYS finish_vectors
+MB_INLINE finish_vectors
 load_finish(const mb_product *p, size_t c, size_t n)
 {
 	finish_vectors v;
@@ -69,22 +45,22 @@ load_finish(const mb_product *p, size_t c, size_t n)
 		v.sum = v_load(panel_sum(p->map->panels, p->k, p->n) + c);
 	}
 	if (p->map->bias != NULL)
-		v.bias = load_some(p->map->bias + c, n);
+		v.bias = v_load_some(p->map->bias + c, n);
 	if (p->norm != NULL)
 	{
-		v.norm_weight = load_some(p->norm->weight + c, n);
-		v.norm_bias = load_some(p->norm->bias + c, n);
+		v.norm_weight = v_load_some(p->norm->weight + c, n);
+		v.norm_bias = v_load_some(p->norm->bias + c, n);
 	}
 	return v;
 }
 
 /* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale + more */
-ALWAYS vf
+MB_INLINE vf
 integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
 		 const finish_vectors *v, vf more)
 {
 	vf			total = v_fnma(v_set1(group->zero[r]), v->sum,
-							   v_ints(block->i[r] + i));
+							   v_load_ints(block->i[r] + i));
 
 	return v_fma(total, v_set1(group->scale[r]) * v->scale, more);
 }
@@ -104,7 +80,7 @@ typedef struct finish_job
 	size_t		width;
 } finish_job;
 
-ALWAYS finish_job
+MB_INLINE finish_job
 finish_job_make(const mb_product *p, const int8_group *group,
 				sums_block *block, size_t row, size_t column)
 {
@@ -126,11 +102,11 @@ integers_to_floats(const finish_job *job, size_t r, size_t end)
 
 	for (; r < end; r++)
 	{
-		for (i = 0; i < MB_PANEL; i += VW)
+		for (i = 0; i < MB_PANEL; i += MB_LANES)
 		{
 			finish_vectors v = load_finish(p, job->column + i,
 										   i < job->width ?
-										   STEP(job->width, i) : 0);
+										   v_lanes(job->width, i) : 0);
 			vf			total = integers(group, job->block, r, i, &v, v.bias);
 
 			for (j = 0; j < group->outliers[r]; j++)
@@ -140,7 +116,7 @@ integers_to_floats(const finish_job *job, size_t r, size_t end)
 												outlier->column);
 
 				total = v_fma(v_set1(outlier->value),
-							  v_bf16(w + job->column + i), total);
+							  v_load_bf16(w + job->column + i), total);
 			}
 			v_store(job->block->f[r] + i, total);
 		}
@@ -157,10 +133,10 @@ activate(const finish_job *job, size_t r, size_t end)
 	size_t		i;
 	size_t		j;
 
-	for (i = 0; i < job->width && job->group == NULL; i += VW)
+	for (i = 0; i < job->width && job->group == NULL; i += MB_LANES)
 	{
 		finish_vectors v = load_finish(job->p, job->column + i,
-									   STEP(job->width, i));
+									   v_lanes(job->width, i));
 
 		for (j = r; j < end; j++)
 			v_store(job->block->f[j] + i, v_load(job->block->f[j] + i) +
@@ -171,7 +147,7 @@ activate(const finish_job *job, size_t r, size_t end)
 }
 
 /* The result of n outputs of row r from lane i of the block on */
-ALWAYS void
+MB_INLINE void
 finish_lane(const finish_job *job, const finish_vectors *v, bool floats,
 			bool relu, bool residual, bool norm, size_t r, size_t i, size_t n,
 			const float *other, float *y)
@@ -182,28 +158,26 @@ finish_lane(const finish_job *job, const finish_vectors *v, bool floats,
 	if (relu)
 		result = v_relu(result);
 	if (residual)
-		result = result + load_some(other + i, n);
+		result = result + v_load_some(other + i, n);
 	/* rounded twice, as torch does: outlying features show it */
 	if (norm)
 		result = result * v->norm_weight + v->norm_bias;
-	if (n == VW)
-		v_store(y + i, result);
-	else
-		v_store_part(y + i, result, n);
+	v_store_some(y + i, result, n);
 }
 
 /*
  * Results of rows [r, end) from lane i on: n outputs, or two vectors of them.
  * What the epilogue asks for is constant wherever this is called.
  */
-ALWAYS void
+MB_INLINE void
 finish_lanes(const finish_job *job, bool floats, bool biased, bool relu,
 			 bool residual, bool norm, size_t r, size_t end, size_t i,
 			 size_t n, bool two)
 {
 	const mb_product *p = job->p;
 	finish_vectors v = load_finish(p, job->column + i, n);
-	finish_vectors w = load_finish(p, job->column + i + (two ? VW : 0), n);
+	finish_vectors w = load_finish(p, job->column + i + (two ? MB_LANES : 0),
+								   n);
 	size_t		at = (job->row + r) * p->n + job->column;
 	const float *other = residual ? p->residual + at : NULL;
 	float	   *y = p->y + at;
@@ -214,21 +188,26 @@ finish_lanes(const finish_job *job, bool floats, bool biased, bool relu,
 	{
 		finish_lane(job, &v, floats, relu, residual, norm, r, i, n, other, y);
 		if (two)
-			finish_lane(job, &w, floats, relu, residual, norm, r, i + VW, n,
-						other, y);
+			finish_lane(job, &w, floats, relu, residual, norm, r,
+						i + MB_LANES, n, other, y);
 		if (residual)
 			other += p->n;
 	}
 }
 
-#define WHOLE(relu, residual, norm) \
-	do { \
-		for (i = 0; i < MB_PANEL; i += FINISH_LANES * VW) \
-			finish_lanes(job, floats, biased, relu, residual, norm, r, end, \
-						 i, VW, FINISH_LANES == 2); \
-	} while (0)
+/* The same for all outputs of a panel */
+MB_INLINE void
+finish_whole(const finish_job *job, bool floats, bool biased, bool relu,
+			 bool residual, bool norm, size_t r, size_t end)
+{
+	size_t		i;
 
-ALWAYS void
+	for (i = 0; i < MB_PANEL; i += FINISH_VECTORS * MB_LANES)
+		finish_lanes(job, floats, biased, relu, residual, norm, r, end, i,
+					 MB_LANES, FINISH_VECTORS == 2);
+}
+
+MB_INLINE void
 finish_panel(const finish_job *job, bool floats, bool biased, size_t r,
 			 size_t end)
 {
@@ -239,19 +218,19 @@ finish_panel(const finish_job *job, bool floats, bool biased, size_t r,
 	size_t		i;
 
 	if (job->width < MB_PANEL || (relu && (residual || norm)))
-		for (i = 0; i < job->width; i += VW)
+		for (i = 0; i < job->width; i += MB_LANES)
 			finish_lanes(job, floats, biased, relu, residual, norm, r, end, i,
-						 STEP(job->width, i), false);
+						 v_lanes(job->width, i), false);
 	else if (relu)
-		WHOLE(true, false, false);
+		finish_whole(job, floats, biased, true, false, false, r, end);
 	else if (residual && norm)
-		WHOLE(false, true, true);
+		finish_whole(job, floats, biased, false, true, true, r, end);
 	else if (norm)
-		WHOLE(false, false, true);
+		finish_whole(job, floats, biased, false, false, true, r, end);
 	else if (residual)
-		WHOLE(false, true, false);
+		finish_whole(job, floats, biased, false, true, false, r, end);
 	else
-		WHOLE(false, false, false);
+		finish_whole(job, floats, biased, false, false, false, r, end);
 }
 
 /* Is the activation one that goes through the block, bias and all? */
@@ -297,7 +276,7 @@ finish_rows(const finish_job *job, size_t r, size_t end)
 typedef void (*int8_sums) (int8_group *group, size_t rows, size_t k,
 						   const uint8_t *w, sums_block *block);
 
-ALWAYS void
+MB_INLINE void
 linear_int8(const mb_product *p, int8_sums sums)
 {
 	sums_block	block __attribute__((aligned(64)));
@@ -310,9 +289,9 @@ linear_int8(const mb_product *p, int8_sums sums)
 		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
 									  column);
 
-		for (row = 0; row < p->rows; row += GROUP)
+		for (row = 0; row < p->rows; row += MB_GROUP)
 		{
-			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
+			int8_group *group = int8_group_at(p->operand, p->k, row / MB_GROUP);
 
 			finish_job	job = finish_job_make(p, group, &block, row, column);
 
@@ -326,7 +305,7 @@ linear_int8(const mb_product *p, int8_sums sums)
 typedef void (*float_sums) (const float *x, size_t rows, size_t k,
 							const uint8_t *w, sums_block *block);
 
-ALWAYS void
+MB_INLINE void
 linear_bf16(const mb_product *p, mb_format format, float_sums sums)
 {
 	sums_block	block __attribute__((aligned(64)));
@@ -338,7 +317,7 @@ linear_bf16(const mb_product *p, mb_format format, float_sums sums)
 	{
 		const uint8_t *w = panel_tile(format, p->map->panels, p->k, column);
 
-		for (row = 0; row < p->rows; row += GROUP)
+		for (row = 0; row < p->rows; row += MB_GROUP)
 		{
 			finish_job	job = finish_job_make(p, NULL, &block, row, column);
 
@@ -347,3 +326,5 @@ linear_bf16(const mb_product *p, mb_format format, float_sums sums)
 		}
 	}
 }
+
+#undef FINISH_VECTORS

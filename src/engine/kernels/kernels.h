@@ -19,6 +19,12 @@
 #include "kernels/linear.h"
 
 /*
+ * Functions that are written once for several cases: where they are called the
+ * cases are constants, and each call becomes code of its own.
+ */
+#define MB_INLINE static inline __attribute__((always_inline))
+
+/*
  * Buffers of activations have room for whole blocks of this many rows, so that
  * a kernel may take full tiles, and a library's matrix product is always given
  * as many rows: its choice of algorithm cannot depend on the batch.

@@ -5,7 +5,8 @@
  *
  * The same integers as reduced.c makes.
  *
- * Depends on kernels/reduced_avx512.h.  Compiled with -mavx512f -mavx512bw
+ * Depends on base/dtype.h, kernels/reduced.h, kernels/reduced_layout.h,
+ * kernels/simd_avx512.h.  Compiled with -mavx512f -mavx512bw
  * -mavx512dq -mavx512vl -mavx2 -mfma -mf16c.
  *
  *-------------------------------------------------------------------------
@@ -13,8 +14,11 @@
 #if defined(__x86_64__)
 
 #include "base/dtype.h"
-#include "kernels/reduced_avx512.h"
 #include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include <math.h>
 
 /* ----------
  * Rows of floats
@@ -65,15 +69,15 @@ find_range(const float *x, size_t k, float *low, float *high)
 	lane_range	odd = even;
 	size_t		i;
 
-	for (i = 0; i + 2 * VW <= k; i += 2 * VW)
+	for (i = 0; i + 2 * MB_LANES <= k; i += 2 * MB_LANES)
 	{
 		widen_range(&even, v_load(x + i));
-		widen_range(&odd, v_load(x + i + VW));
+		widen_range(&odd, v_load(x + i + MB_LANES));
 	}
 	if (i < k)
 	{
-		widen_range(&even, row_lanes(x, k, i));
-		widen_range(&odd, row_lanes(x, k, i + VW));
+		widen_range(&even, v_load_row(x, k, i));
+		widen_range(&odd, v_load_row(x, k, i + MB_LANES));
 	}
 	reduce_range(_mm512_min_ps(even.low, odd.low),
 				 _mm512_max_ps(even.high, odd.high), low, high);
@@ -84,9 +88,9 @@ find_range(const float *x, size_t k, float *low, float *high)
 /* Of n rows: their ranges, and what follows from them */
 typedef struct row_scales
 {
-	float		low[GROUP];
-	float		high[GROUP];
-	float		inverse[GROUP];	/* of the scale; 0: all integers are zero */
+	float		low[MB_GROUP];
+	float		high[MB_GROUP];
+	float		inverse[MB_GROUP];	/* of the scale; 0: all integers are zero */
 } row_scales;
 
 /* Scales and zeros of rows [r, r + n) of a group: divisions for 16 at a time */
@@ -96,13 +100,13 @@ set_scales(int8_group *group, size_t r, size_t n, row_scales *rows)
 	const vf	steps = v_set1(255.0f);
 	size_t		i;
 
-	for (i = 0; i < n; i += VW)
+	for (i = 0; i < n; i += MB_LANES)
 	{
-		size_t		some = STEP(n, i);
-		vf			low = load_some(rows->low + i, some);
-		vf			scale = load_some(rows->high + i, some) / steps -
+		size_t		some = v_lanes(n, i);
+		vf			low = v_load_some(rows->low + i, some);
+		vf			scale = v_load_some(rows->high + i, some) / steps -
 			low / steps;
-		__mmask16	good = _mm512_cmp_ps_mask(scale, v_set1(RANGE_LEAST),
+		__mmask16	good = _mm512_cmp_ps_mask(scale, v_set1(MB_RANGE_LEAST),
 											  _CMP_GT_OQ);
 		__mmask16	finite = _mm512_cmp_ps_mask(scale, scale, _CMP_EQ_OQ);
 		vf			inverse = _mm512_maskz_div_ps(good, v_set1(1.0f), scale);
@@ -129,14 +133,14 @@ pack_bytes(__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero)
 	return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
 }
 
-/* How far bytes are from zero, none more than MOST_STEPS, added up */
+/* How far bytes are from zero, none more than MB_MOST_STEPS, added up */
 static inline __m512i
 add_steps(__m512i sum, __m512i bytes, __m512i zero)
 {
 	__m512i		distance = _mm512_or_si512(_mm512_subs_epu8(bytes, zero),
 										   _mm512_subs_epu8(zero, bytes));
 
-	distance = _mm512_min_epu8(distance, _mm512_set1_epi8(MOST_STEPS));
+	distance = _mm512_min_epu8(distance, _mm512_set1_epi8(MB_MOST_STEPS));
 	return _mm512_add_epi64(sum, _mm512_sad_epu8(distance,
 												 _mm512_setzero_si512()));
 }
@@ -171,7 +175,7 @@ clip(vf v, vf low, vf high)
 }
 
 /* Integers of a row, how far from zero they are altogether; clipped: see clip() */
-ALWAYS size_t
+MB_INLINE size_t
 quantise_lines(int8_group *group, size_t r, const float *x, size_t k,
 			   float inverse, bool clipped, float low, float high)
 {
@@ -183,15 +187,16 @@ quantise_lines(int8_group *group, size_t r, const float *x, size_t k,
 	vf			highs = v_set1(high);
 	size_t		i;
 
-	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
+	for (i = 0; i < k; i += MB_INT8_DEEP, line += MB_TILE_BYTES)
 	{
-		bool		whole = k - i >= INT8_DEEP;
-		vf			a = whole ? v_load(x + i) : row_lanes(x, k, i);
-		vf			b = whole ? v_load(x + i + VW) : row_lanes(x, k, i + VW);
-		vf			c = whole ? v_load(x + i + 2 * VW) :
-			row_lanes(x, k, i + 2 * VW);
-		vf			d = whole ? v_load(x + i + 3 * VW) :
-			row_lanes(x, k, i + 3 * VW);
+		bool		whole = k - i >= MB_INT8_DEEP;
+		vf			a = whole ? v_load(x + i) : v_load_row(x, k, i);
+		vf			b = whole ? v_load(x + i + MB_LANES) :
+			v_load_row(x, k, i + MB_LANES);
+		vf			c = whole ? v_load(x + i + 2 * MB_LANES) :
+			v_load_row(x, k, i + 2 * MB_LANES);
+		vf			d = whole ? v_load(x + i + 3 * MB_LANES) :
+			v_load_row(x, k, i + 3 * MB_LANES);
 		__m512i		bytes;
 
 		if (clipped)
@@ -225,30 +230,30 @@ measure(const float *x, size_t k, float bound)
 	float		scale;
 	size_t		i;
 
-	for (i = 0; i < k; i += VW)
+	for (i = 0; i < k; i += MB_LANES)
 	{
-		vf			v = row_lanes(x, k, i);
+		vf			v = v_load_row(x, k, i);
 		__mmask16	within = _mm512_cmp_ps_mask(_mm512_abs_ps(v), bounds,
 												_CMP_LE_OQ);
 
 		low = _mm512_mask_min_ps(low, within, v, low);
 		high = _mm512_mask_max_ps(high, within, v, high);
-		rest.above += VW - (uint32_t) __builtin_popcount(within);
+		rest.above += MB_LANES - (uint32_t) __builtin_popcount(within);
 	}
 	rest.low = _mm512_reduce_min_ps(low);
 	rest.high = _mm512_reduce_max_ps(high);
 	scale = rest.high / 255.0f - rest.low / 255.0f;
-	factor = v_set1(scale > RANGE_LEAST ? 1.0f / scale : 0.0f);
-	for (i = 0; i < k; i += VW)
+	factor = v_set1(scale > MB_RANGE_LEAST ? 1.0f / scale : 0.0f);
+	for (i = 0; i < k; i += MB_LANES)
 	{
-		vf			v = _mm512_abs_ps(row_lanes(x, k, i));
+		vf			v = _mm512_abs_ps(v_load_row(x, k, i));
 		vf			u = _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(v, bounds,
 															   _CMP_LE_OQ),
 											v, factor);
 
 		rest.count += (uint32_t) __builtin_popcount(
 													_mm512_cmp_ps_mask(u, _mm512_setzero_ps(), _CMP_GT_OQ));
-		u = _mm512_min_ps(u, v_set1(MOST_STEPS)) * v_set1(STEP_PARTS);
+		u = _mm512_min_ps(u, v_set1(MB_MOST_STEPS)) * v_set1(MB_STEP_PARTS);
 		steps = _mm512_add_epi32(steps, _mm512_cvttps_epi32(u));
 	}
 	rest.steps = (uint32_t) _mm512_reduce_add_epi32(steps);
@@ -266,9 +271,9 @@ leave_out(int8_group *group, size_t r, const float *x, size_t k, float low,
 	row.high[0] = high;
 	set_scales(group, r, 1, &row);
 	(void) quantise_lines(group, r, x, k, row.inverse[0], true, low, high);
-	for (i = 0; i < k; i += VW)
+	for (i = 0; i < k; i += MB_LANES)
 	{
-		vf			v = row_lanes(x, k, i);
+		vf			v = v_load_row(x, k, i);
 		unsigned	outside = _mm512_cmp_ps_mask(v, v_set1(low), _CMP_LT_OQ) |
 			_mm512_cmp_ps_mask(v, v_set1(high), _CMP_GT_OQ);
 
@@ -286,9 +291,9 @@ mb_prepare_int8_avx512(const float *x, size_t rows, size_t k, void *operand)
 	size_t		first;
 	size_t		r;
 
-	for (first = 0; first < rows; first += GROUP, x += GROUP * k)
+	for (first = 0; first < rows; first += MB_GROUP, x += MB_GROUP * k)
 	{
-		int8_group *group = int8_group_at(operand, k, first / GROUP);
+		int8_group *group = int8_group_at(operand, k, first / MB_GROUP);
 		size_t		some = group_rows(rows, first);
 
 		for (r = 0; r < some; r++)
@@ -343,7 +348,7 @@ find_range_bf16(const uint16_t *x, size_t k, float *least, float *most)
 	uint32_t	highest;
 	size_t		i;
 
-	for (i = 0; i < k; i += BF16_DEEP)
+	for (i = 0; i < k; i += MB_BF16_DEEP)
 	{
 		__m512i		v = _mm512_loadu_si512((const void *) (x + i));
 
@@ -358,7 +363,7 @@ find_range_bf16(const uint16_t *x, size_t k, float *least, float *most)
 }
 
 /* Steps of the even and of the odd numbers of a line */
-ALWAYS __m512i
+MB_INLINE __m512i
 even_steps(__m512i line, vf factor)
 {
 	vf			x = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16));
@@ -366,7 +371,7 @@ even_steps(__m512i line, vf factor)
 	return _mm512_cvtps_epi32(x * factor);
 }
 
-ALWAYS __m512i
+MB_INLINE __m512i
 odd_steps(__m512i line, vf factor)
 {
 	vf			x = _mm512_castsi512_ps(_mm512_and_si512(line,
@@ -376,7 +381,7 @@ odd_steps(__m512i line, vf factor)
 }
 
 /* Two lines as 64 bytes, those outside saturated */
-ALWAYS __m512i
+MB_INLINE __m512i
 line_bytes(__m512i a, __m512i b, const row_steps *row)
 {
 	const __m512i pairs = _mm512_broadcast_i32x4(
@@ -406,11 +411,11 @@ quantise_bf16_lines(int8_group *group, size_t r, const uint16_t *x, size_t k,
 	uint8_t    *line = rows_line(group->tiles, deep, r, 0);
 	size_t		i;
 
-	for (i = 0; i < k; i += INT8_DEEP, line += AMX_BYTES)
+	for (i = 0; i < k; i += MB_INT8_DEEP, line += MB_TILE_BYTES)
 	{
 		__m512i		a = _mm512_loadu_si512((const void *) (x + i));
-		__m512i		b = i + BF16_DEEP < k ?
-			_mm512_loadu_si512((const void *) (x + i + BF16_DEEP)) :
+		__m512i		b = i + MB_BF16_DEEP < k ?
+			_mm512_loadu_si512((const void *) (x + i + MB_BF16_DEEP)) :
 			_mm512_setzero_si512();
 		__m512i		bytes = line_bytes(a, b, &row);
 
@@ -440,9 +445,9 @@ mb_quantise_bf16_avx512(const uint16_t *x, size_t step, size_t rows, size_t k,
 	size_t		first;
 	size_t		r;
 
-	for (first = 0; first < rows; first += GROUP, x += GROUP * step)
+	for (first = 0; first < rows; first += MB_GROUP, x += MB_GROUP * step)
 	{
-		int8_group *group = int8_group_at(operand, k, first / GROUP);
+		int8_group *group = int8_group_at(operand, k, first / MB_GROUP);
 		size_t		some = group_rows(rows, first);
 
 		for (r = 0; r < some; r++)

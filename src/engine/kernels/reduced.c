@@ -32,8 +32,8 @@ mb_groups_size(size_t rows, size_t group_bytes)
 {
 	size_t		size;
 
-	if (!mb_size_add(rows, GROUP - 1, &rows) ||
-		!mb_size_multiply(rows / GROUP, group_bytes, &size))
+	if (!mb_size_add(rows, MB_GROUP - 1, &rows) ||
+		!mb_size_multiply(rows / MB_GROUP, group_bytes, &size))
 		return SIZE_MAX;
 	return size;
 }
@@ -41,7 +41,7 @@ mb_groups_size(size_t rows, size_t group_bytes)
 size_t
 mb_operand_size_int8(size_t rows, size_t k)
 {
-	return k > SIZE_MAX / (4 * GROUP) ? SIZE_MAX :
+	return k > SIZE_MAX / (4 * MB_GROUP) ? SIZE_MAX :
 		mb_groups_size(rows, int8_group_size(k));
 }
 
@@ -54,7 +54,7 @@ byte(float q)
 /*
  * Integers of one row for its range, which includes 0; values outside of it
  * count as 0.  How far they are from zero altogether, none more than
- * MOST_STEPS.
+ * MB_MOST_STEPS.
  */
 static size_t
 quantise(int8_group *group, size_t r, const float *x, size_t k, float low,
@@ -62,19 +62,19 @@ quantise(int8_group *group, size_t r, const float *x, size_t k, float low,
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
 	float		scale = high / 255.0f - low / 255.0f;
-	float		inverse = scale > RANGE_LEAST ? 1.0f / scale : 0.0f;
+	float		inverse = scale > MB_RANGE_LEAST ? 1.0f / scale : 0.0f;
 	float		zero = rintf(-low * inverse);
 	size_t		steps = 0;
 	size_t		i;
 
-	for (i = 0; i < deep * INT8_DEEP; i++)
+	for (i = 0; i < deep * MB_INT8_DEEP; i++)
 	{
 		float		v = i < k && x[i] >= low && x[i] <= high ? x[i] : 0.0f;
 		uint8_t		q = byte(rintf(v * inverse) + zero);
 		int			distance = abs((int) q - (int) zero);
 
-		rows_line(group->tiles, deep, r, i / INT8_DEEP)[i % INT8_DEEP] = q;
-		steps += (size_t) (distance < MOST_STEPS ? distance : MOST_STEPS);
+		rows_line(group->tiles, deep, r, i / MB_INT8_DEEP)[i % MB_INT8_DEEP] = q;
+		steps += (size_t) (distance < MB_MOST_STEPS ? distance : MB_MOST_STEPS);
 	}
 	group->scale[r] = scale;
 	group->zero[r] = zero;
@@ -104,14 +104,14 @@ measure(const float *x, size_t k, float bound)
 		rest.high = v > rest.high ? v : rest.high;
 	}
 	inverse = rest.high / 255.0f - rest.low / 255.0f;
-	inverse = inverse > RANGE_LEAST ? 1.0f / inverse : 0.0f;
+	inverse = inverse > MB_RANGE_LEAST ? 1.0f / inverse : 0.0f;
 	for (i = 0; i < k; i++)
 	{
 		bool		within = fabsf(x[i]) <= bound;
 		float		u = within ? fabsf(x[i]) * inverse : 0.0f;
 
-		rest.steps += (uint32_t) ((u < MOST_STEPS ? u : MOST_STEPS) *
-								  STEP_PARTS);
+		rest.steps += (uint32_t) ((u < MB_MOST_STEPS ? u : MB_MOST_STEPS) *
+								  MB_STEP_PARTS);
 		rest.count += u > 0.0f;
 		rest.above += !within;
 	}
@@ -143,12 +143,12 @@ mb_int8_leave_out(int8_group *group, size_t r, const float *x, size_t k,
 	float		bound = INFINITY;
 	int8_rest	rest = work->measure(x, k, bound);
 
-	while (rest.steps < STEP_PARTS * rest.count)
+	while (rest.steps < MB_STEP_PARTS * rest.count)
 	{
 		float		quarter = fmaxf(-rest.low, rest.high) / 4.0f;
 		int8_rest	next = work->measure(x, k, quarter);
 
-		if (next.above > MOST_OUTLIERS)
+		if (next.above > MB_MOST_OUTLIERS)
 			break;
 		rest = next;
 		bound = quarter;
@@ -175,7 +175,7 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	if (check != 0.0f)
 		quantise_nothing(group, r, x, k);
 	else if (quantise(group, r, x, k, low, high) < k &&
-			 group->scale[r] > RANGE_LEAST)
+			 group->scale[r] > MB_RANGE_LEAST)
 		mb_int8_leave_out(group, r, x, k, &mb_int8_work_ref);
 }
 
@@ -186,11 +186,11 @@ prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 
 	for (r = 0; r < rows; r++, x += k)
 	{
-		int8_group *group = int8_group_at(operand, k, r / GROUP);
+		int8_group *group = int8_group_at(operand, k, r / MB_GROUP);
 
-		if (r % GROUP == 0)
+		if (r % MB_GROUP == 0)
 			group->total = 0;
-		quantise_row(group, r % GROUP, x, k);
+		quantise_row(group, r % MB_GROUP, x, k);
 	}
 }
 
@@ -207,9 +207,9 @@ dot_int8(int8_group *group, size_t r, const int8_t *w, size_t k)
 	{
 		const uint8_t *x = rows_line(group->tiles, deep, r, t);
 
-		for (i = 0; i < INT8_DEEP; i++)
-			sum += x[i] * w[i / INT8_STEP * LINE + i % INT8_STEP];
-		w += AMX_BYTES;
+		for (i = 0; i < MB_INT8_DEEP; i++)
+			sum += x[i] * w[i / MB_INT8_STEP * MB_LINE + i % MB_INT8_STEP];
+		w += MB_TILE_BYTES;
 	}
 	return sum;
 }
@@ -218,11 +218,11 @@ dot_int8(int8_group *group, size_t r, const int8_t *w, size_t k)
 static float
 sum_int8(const mb_product *p, size_t row, size_t c)
 {
-	size_t		r = row % GROUP;
+	size_t		r = row % MB_GROUP;
 	const void *panels = p->map->panels;
-	int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
+	int8_group *group = int8_group_at(p->operand, p->k, row / MB_GROUP);
 	const int8_t *w = (const int8_t *)
-		panel_tile(MB_FORMAT_INT8, panels, p->k, c) + c % TILE * INT8_STEP;
+		panel_tile(MB_FORMAT_INT8, panels, p->k, c) + c % MB_TILE * MB_INT8_STEP;
 	float		total;
 	size_t		i;
 
@@ -251,7 +251,7 @@ sum_bf16(const mb_product *p, size_t row, size_t c)
 	mb_format	format = p->map->format;
 	const uint16_t *high =
 		(const uint16_t *) panel_tile(format, p->map->panels, p->k, c);
-	const uint16_t *low = high + depth(format, p->k) * AMX_BYTES /
+	const uint16_t *low = high + depth(format, p->k) * MB_TILE_BYTES /
 		sizeof(uint16_t);
 	const float *x = p->x + row * p->k;
 	double		sum = 0.0;

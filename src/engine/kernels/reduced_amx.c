@@ -9,7 +9,9 @@
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
  *
- * Depends on kernels/amx.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
+ * Depends on kernels/amx.h, kernels/finish_template.h,
+ * kernels/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
+ * kernels/simd_avx512.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
  * -mavx512bf16; nothing here may run before mb_cpu_has_amx() has said yes.
  *
  *-------------------------------------------------------------------------
@@ -17,12 +19,17 @@
 #if defined(__x86_64__)
 
 #include "kernels/amx.h"
+#include "kernels/low_precision_avx512.h"
 #include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include "kernels/finish_template.h"
 
 void
 mb_begin_amx(void)
 {
-	set_tiles(TILE);
+	set_tiles(MB_TILE);
 }
 
 void
@@ -39,50 +46,50 @@ typedef struct step_operands
 	size_t		size;			/* of a tile of rows or outputs along k */
 } step_operands;
 
-ALWAYS void
+MB_INLINE void
 load_step(const step_operands *o, size_t at, bool two)
 {
-	LOAD(4, o->x + at);
-	LOAD(6, o->w + at);
-	LOAD(7, o->w + o->size + at);
+	MB_LOAD_TILE(4, o->x + at);
+	MB_LOAD_TILE(6, o->w + at);
+	MB_LOAD_TILE(7, o->w + o->size + at);
 	if (two)
-		LOAD(5, o->x + o->size + at);
+		MB_LOAD_TILE(5, o->x + o->size + at);
 }
 
-ALWAYS void
+MB_INLINE void
 step_int8(const step_operands *o, size_t at, bool two)
 {
 	load_step(o, at, two);
-	MULTIPLY(_tile_dpbusd);
+	MB_MULTIPLY_TILES(_tile_dpbusd, two);
 }
 
-ALWAYS void
+MB_INLINE void
 step_bf16(const step_operands *o, size_t at, bool two)
 {
 	load_step(o, at, two);
-	MULTIPLY(_tile_dpbf16ps);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 }
 
 /* low * high, high * high and high * low, activations first */
-ALWAYS void
+MB_INLINE void
 step_bf16x3(const step_operands *o, size_t at, bool two)
 {
 	const uint8_t *w_next = o->w + 2 * o->size;
-	const uint8_t *low = o->x + GROUP / TILE * o->size;
+	const uint8_t *low = o->x + MB_GROUP / MB_TILE * o->size;
 
-	LOAD(4, low + at);
-	LOAD(6, o->w + at);
-	LOAD(7, w_next + at);
+	MB_LOAD_TILE(4, low + at);
+	MB_LOAD_TILE(6, o->w + at);
+	MB_LOAD_TILE(7, w_next + at);
 	if (two)
-		LOAD(5, low + o->size + at);
-	MULTIPLY(_tile_dpbf16ps);
-	LOAD(4, o->x + at);
+		MB_LOAD_TILE(5, low + o->size + at);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
+	MB_LOAD_TILE(4, o->x + at);
 	if (two)
-		LOAD(5, o->x + o->size + at);
-	MULTIPLY(_tile_dpbf16ps);
-	LOAD(6, o->w + o->size + at);
-	LOAD(7, w_next + o->size + at);
-	MULTIPLY(_tile_dpbf16ps);
+		MB_LOAD_TILE(5, o->x + o->size + at);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
+	MB_LOAD_TILE(6, o->w + o->size + at);
+	MB_LOAD_TILE(7, w_next + o->size + at);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 }
 
 /* Bytes of a group's rows in BF16 and BF16X3, low parts included */
@@ -90,7 +97,7 @@ static size_t
 bf16_group_size(mb_format format, size_t k)
 {
 	return group_tiles(format, k,
-					   format == MB_FORMAT_BF16X3 ? 2 * GROUP : GROUP);
+					   format == MB_FORMAT_BF16X3 ? 2 * MB_GROUP : MB_GROUP);
 }
 
 /* What rounding to bfloat16 left over */
@@ -102,7 +109,7 @@ rest(vf x, __m256i rounded)
 }
 
 /* A line of 32 inputs, and with "parts" that of their low parts behind it */
-ALWAYS void
+MB_INLINE void
 store_line(uint8_t *line, vf a, vf b, bool parts, size_t low)
 {
 	__m512i		high = round_line(a, b);
@@ -134,9 +141,9 @@ next_line(const mb_product *p, size_t row, size_t column)
 	if (format == MB_FORMAT_INT8)
 		return (uint8_t *) p->y +
 			(row * padded(p->n) + column) * sizeof(uint16_t);
-	group += row / GROUP * bf16_group_size(format, p->n);
-	return rows_line(group, depth(format, p->n), row % GROUP,
-					 column / BF16_DEEP);
+	group += row / MB_GROUP * bf16_group_size(format, p->n);
+	return rows_line(group, depth(format, p->n), row % MB_GROUP,
+					 column / MB_BF16_DEEP);
 }
 
 /* Activations on the way; with others the block has been through them. */
@@ -147,27 +154,28 @@ typedef enum brief_activation
 	BRIEF_GELU
 } brief_activation;
 
-ALWAYS vf
+MB_INLINE vf
 activate_brief(vf x, brief_activation activation)
 {
 	return activation == BRIEF_RELU ? v_relu(x) :
-		activation == BRIEF_GELU ? gelu_brief(x) : x;
+		activation == BRIEF_GELU ? gelu_approximate(x) : x;
 }
 
 /* Lines of rows [r, end), which are in one tile */
-ALWAYS void
+MB_INLINE void
 hand_over_rows(const finish_job *job, bool floats, bool biased,
 			   brief_activation activation, bool parts, size_t r, size_t end)
 {
 	const mb_product *p = job->p;
-	size_t		n = job->width < VW ? job->width : VW;
+	size_t		n = job->width < MB_LANES ? job->width : MB_LANES;
 	size_t		m = job->width - n;
 	finish_vectors v = load_finish(p, job->column, n);
 	finish_vectors w = load_finish(p, job->column + n, m);
 	uint8_t    *line = next_line(p, job->row + r, job->column);
 	size_t		step = p->map->format == MB_FORMAT_INT8 ?
-		padded(p->n) * sizeof(uint16_t) : LINE;
-	size_t		low = GROUP / TILE * depth(p->map->format, p->n) * AMX_BYTES;
+		padded(p->n) * sizeof(uint16_t) : MB_LINE;
+	size_t		low = MB_GROUP / MB_TILE * depth(p->map->format, p->n) *
+		MB_TILE_BYTES;
 
 	if (!biased)
 		v.bias = w.bias = v_set1(0.0f);
@@ -175,15 +183,16 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 	{
 		vf			a = floats ? (vf) (v_load(job->block->f[r]) + v.bias) :
 			integers(job->group, job->block, r, 0, &v, v.bias);
-		vf			b = floats ? (vf) (v_load(job->block->f[r] + VW) + w.bias) :
-			integers(job->group, job->block, r, VW, &w, w.bias);
+		vf			b = floats ?
+			(vf) (v_load(job->block->f[r] + MB_LANES) + w.bias) :
+			integers(job->group, job->block, r, MB_LANES, &w, w.bias);
 
 		a = activate_brief(a, activation);
 		b = activate_brief(b, activation);
 		if (job->width < MB_PANEL)
 		{
-			a = _mm512_maskz_mov_ps(first_lanes(n), a);
-			b = _mm512_maskz_mov_ps(first_lanes(m), b);
+			a = _mm512_maskz_mov_ps(v_first(n), a);
+			b = _mm512_maskz_mov_ps(v_first(m), b);
 		}
 		store_line(line, a, b, parts, low);
 	}
@@ -193,7 +202,7 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 	hand_over_rows(job, floats, biased, activation, parts, r, stop)
 
 /* The same for rows in any tiles; biased: the bias is still to be added */
-ALWAYS void
+MB_INLINE void
 hand_over_tiles(const finish_job *job, brief_activation activation,
 				bool biased, bool floats, size_t r, size_t end)
 {
@@ -201,7 +210,7 @@ hand_over_tiles(const finish_job *job, brief_activation activation,
 
 	for (; r < end; r = stop)
 	{
-		stop = (r / TILE + 1) * TILE;
+		stop = (r / MB_TILE + 1) * MB_TILE;
 		stop = stop < end ? stop : end;
 		if (job->p->map->format == MB_FORMAT_BF16X3)
 			HAND_OVER(activation, true, true);
@@ -237,7 +246,7 @@ hand_over(const finish_job *job, size_t r, size_t end)
  */
 
 /* Rows [r, end) of a block go where they should */
-ALWAYS void
+MB_INLINE void
 dispatch_rows(const finish_job *job, size_t r, size_t end)
 {
 	if (job->p->next == NULL)
@@ -249,7 +258,7 @@ dispatch_rows(const finish_job *job, size_t r, size_t end)
 /* Rows finished at a time: few calls, and yet all of them between the steps */
 #define SHARE_LEAST 8
 
-ALWAYS size_t
+MB_INLINE size_t
 share_of(size_t rows, size_t steps)
 {
 	size_t		least = (rows + steps - 1) / (steps > 0 ? steps : 1);
@@ -271,14 +280,14 @@ share_of(size_t rows, size_t steps)
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
  * of rows.  ahead: the panel to ask for meanwhile, or NULL.
  */
-ALWAYS void
+MB_INLINE void
 multiply_block(mb_format format, const step_operands *o, bool two,
 			   const uint8_t *ahead, const finish_job *before,
 			   sums_block *block)
 {
-	size_t		share_of_panel = MB_PANEL / TILE * AMX_BYTES *
+	size_t		share_of_panel = MB_PANEL / MB_TILE * MB_TILE_BYTES *
 		(format == MB_FORMAT_BF16X3 ? 2 : 1);
-	size_t		steps = o->size / AMX_BYTES;
+	size_t		steps = o->size / MB_TILE_BYTES;
 	size_t		rows = before == NULL ? 0 : before->rows;
 	size_t		share = share_of(rows, steps);
 	size_t		every = two && format != MB_FORMAT_BF16X3 ? ASKED :
@@ -292,11 +301,11 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 		size_t		end = rows - done < share ? rows : done + share;
 
 		if (format == MB_FORMAT_INT8)
-			step_int8(o, s * AMX_BYTES, two);
+			step_int8(o, s * MB_TILE_BYTES, two);
 		else if (format == MB_FORMAT_BF16)
-			step_bf16(o, s * AMX_BYTES, two);
+			step_bf16(o, s * MB_TILE_BYTES, two);
 		else
-			step_bf16x3(o, s * AMX_BYTES, two);
+			step_bf16x3(o, s * MB_TILE_BYTES, two);
 		if (ahead != NULL)
 			ask_ahead(ahead + s * share_of_panel, share_of_panel, every);
 		if (end > done)
@@ -304,43 +313,43 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 		done = end;
 	}
 	store_sums(block, two);
-	BARRIER;
+	MB_BARRIER;
 }
 
 /* The first line that the group that begins with "row" asks for, or NULL */
-ALWAYS const uint8_t *
+MB_INLINE const uint8_t *
 asked_from(const mb_product *p, mb_format format, size_t row, size_t column)
 {
-	size_t		group = row / GROUP;
+	size_t		group = row / MB_GROUP;
 
 	if (group >= (format == MB_FORMAT_BF16X3 ? 1 : ASKED))
 		return NULL;
-	return panel_after(format, p, column) + group * LINE;
+	return panel_after(format, p, column) + group * MB_LINE;
 }
 
 /* The group of rows of a product's operand that begins with "row" */
-ALWAYS const uint8_t *
+MB_INLINE const uint8_t *
 group_of(const mb_product *p, size_t row, size_t size)
 {
-	return (const uint8_t *) p->operand + row / GROUP * size;
+	return (const uint8_t *) p->operand + row / MB_GROUP * size;
 }
 
 /* Where the products of a group and the panel at "column" find their tiles */
-ALWAYS step_operands
+MB_INLINE step_operands
 find_operands(const mb_product *p, mb_format format, const uint8_t *group,
 			  size_t column)
 {
 	step_operands o = {
 		format == MB_FORMAT_INT8 ? ((const int8_group *) group)->tiles : group,
 		panel_tile(format, p->map->panels, p->k, column),
-		depth(format, p->k) * AMX_BYTES
+		depth(format, p->k) * MB_TILE_BYTES
 	};
 
 	return o;
 }
 
 /* size: bytes of a group of rows */
-ALWAYS void
+MB_INLINE void
 linear_amx(const mb_product *p, mb_format format, size_t size)
 {
 	sums_block	blocks[2] __attribute__((aligned(64)));
@@ -353,7 +362,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		for (row = 0; row < p->rows; row += GROUP)
+		for (row = 0; row < p->rows; row += MB_GROUP)
 		{
 			const uint8_t *group = group_of(p, row, size);
 			step_operands o = find_operands(p, format, group, column);
@@ -362,7 +371,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,
 										&blocks[now], row, column);
-			if (jobs[now].rows > TILE)
+			if (jobs[now].rows > MB_TILE)
 				multiply_block(format, &o, true, ahead, before, &blocks[now]);
 			else
 				multiply_block(format, &o, false, ahead, before,
@@ -389,7 +398,7 @@ quantise_next(const mb_product *p)
 {
 	const uint16_t *x = (const uint16_t *) p->y;
 	size_t		step = padded(p->n);
-	size_t		rows = (p->rows + GROUP - 1) / GROUP * GROUP;
+	size_t		rows = (p->rows + MB_GROUP - 1) / MB_GROUP * MB_GROUP;
 
 	mb_quantise_bf16_avx512(x, step, p->rows, p->n,
 							(float *) (x + step * rows), p->next);
@@ -419,7 +428,7 @@ const mb_linear_kernel mb_int8_amx = {
 static size_t
 operand_size_bf16(mb_format format, size_t rows, size_t k)
 {
-	return k > SIZE_MAX / (8 * GROUP) ? SIZE_MAX :
+	return k > SIZE_MAX / (8 * MB_GROUP) ? SIZE_MAX :
 		mb_groups_size(rows, bf16_group_size(format, k));
 }
 
@@ -436,7 +445,7 @@ bf16x3_operand_size(size_t rows, size_t k)
 }
 
 /* Row r of a group's tiles */
-ALWAYS void
+MB_INLINE void
 round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
 {
 	size_t		deep = depth(format, k);
@@ -444,13 +453,13 @@ round_row(mb_format format, const float *x, size_t k, uint8_t *tiles, size_t r)
 
 	for (t = 0; t < deep; t++)
 		store_line(rows_line(tiles, deep, r, t),
-				   row_lanes(x, k, t * BF16_DEEP),
-				   row_lanes(x, k, t * BF16_DEEP + VW),
+				   v_load_row(x, k, t * MB_BF16_DEEP),
+				   v_load_row(x, k, t * MB_BF16_DEEP + MB_LANES),
 				   format == MB_FORMAT_BF16X3,
-				   GROUP / TILE * deep * AMX_BYTES);
+				   MB_GROUP / MB_TILE * deep * MB_TILE_BYTES);
 }
 
-ALWAYS void
+MB_INLINE void
 prepare_bf16(mb_format format, const float *x, size_t rows, size_t k,
 			 uint8_t *operand)
 {
@@ -458,8 +467,8 @@ prepare_bf16(mb_format format, const float *x, size_t rows, size_t k,
 
 	for (r = 0; r < rows; r++)
 		round_row(format, x + r * k, k,
-				  operand + r / GROUP * bf16_group_size(format, k),
-				  r % GROUP);
+				  operand + r / MB_GROUP * bf16_group_size(format, k),
+				  r % MB_GROUP);
 }
 
 static void

@@ -8,108 +8,27 @@
  *
  * bf16: weights are widened, activations stay float; see reduced_avx512.c.
  *
- * Depends on kernels/finish_template.h.  Compiled with -mavx2 -mfma.
+ * Depends on kernels/finish_template.h, kernels/reduced.h,
+ * kernels/reduced_layout.h, kernels/simd_avx2.h.  Compiled with -mavx2 -mfma
+ * -mf16c.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-#define VW ((size_t) 8)
-#define FINISH_LANES 1
-
-typedef __m256 vf;
-
-static inline __m256i
-first_lanes(size_t n)
-{
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) n),
-							  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-static inline vf
-v_load(const float *p)
-{
-	return _mm256_loadu_ps(p);
-}
-
-static inline vf
-v_load_part(const float *p, size_t n)
-{
-	return _mm256_maskload_ps(p, first_lanes(n));
-}
-
-static inline void
-v_store(float *p, vf v)
-{
-	_mm256_storeu_ps(p, v);
-}
-
-static inline void
-v_store_part(float *p, vf v, size_t n)
-{
-	_mm256_maskstore_ps(p, first_lanes(n), v);
-}
-
-static inline vf
-v_set1(float x)
-{
-	return _mm256_set1_ps(x);
-}
-
-static inline vf
-v_fma(vf a, vf b, vf c)
-{
-	return _mm256_fmadd_ps(a, b, c);
-}
-
-static inline vf
-v_fnma(vf a, vf b, vf c)
-{
-	return _mm256_fnmadd_ps(a, b, c);
-}
-
-static inline vf
-v_relu(vf x)
-{
-	return _mm256_max_ps(_mm256_setzero_ps(), x);
-}
-
-static inline vf
-v_ints(const int32_t *p)
-{
-	return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *) p));
-}
-
-static inline vf
-v_bf16(const uint16_t *p)
-{
-	__m128i		narrow = _mm_loadu_si128((const __m128i *) p);
-
-	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow),
-												 16));
-}
+#include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx2.h"
 
 #include "kernels/finish_template.h"
-#include "kernels/reduced.h"
+
+#include <math.h>
+#include <string.h>
 
 /* ----------
  * int8
  * ----------
  */
-
-/* Lanes of x from i on, of which the row has k; 0 beyond */
-static inline vf
-row_lanes(const float *x, size_t k, size_t i)
-{
-	if (i + VW <= k)
-		return v_load(x + i);
-	return i < k ? v_load_part(x + i, k - i) : _mm256_setzero_ps();
-}
 
 static inline float
 smallest(vf v)
@@ -131,9 +50,9 @@ find_range(const float *x, size_t k, float *low, float *high)
 	vf			check = zero;
 	size_t		i;
 
-	for (i = 0; i < k; i += VW)
+	for (i = 0; i < k; i += MB_LANES)
 	{
-		vf			v = row_lanes(x, k, i);
+		vf			v = v_load_row(x, k, i);
 
 		least = _mm256_min_ps(v, least);
 		most = _mm256_max_ps(v, most);
@@ -155,14 +74,14 @@ pack_bytes(__m256i a, __m256i b, __m256i zero)
 							_mm256_extracti128_si256(w, 1));
 }
 
-/* How far bytes are from zero, none more than MOST_STEPS, added up */
+/* How far bytes are from zero, none more than MB_MOST_STEPS, added up */
 static inline __m128i
 add_steps(__m128i sum, __m128i bytes, __m128i zero)
 {
 	__m128i		distance = _mm_or_si128(_mm_subs_epu8(bytes, zero),
 										_mm_subs_epu8(zero, bytes));
 
-	distance = _mm_min_epu8(distance, _mm_set1_epi8(MOST_STEPS));
+	distance = _mm_min_epu8(distance, _mm_set1_epi8(MB_MOST_STEPS));
 	return _mm_add_epi64(sum, _mm_sad_epu8(distance, _mm_setzero_si128()));
 }
 
@@ -174,7 +93,7 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	float		high;
 	bool		finite = find_range(x, k, &low, &high);
 	float		scale = high / 255.0f - low / 255.0f;
-	float		inverse = scale > RANGE_LEAST && finite ? 1.0f / scale : 0.0f;
+	float		inverse = scale > MB_RANGE_LEAST && finite ? 1.0f / scale : 0.0f;
 	float		zero = finite ? rintf(-low * inverse) : 0.0f;
 	vf			factor = v_set1(inverse);
 	__m256i		wide_zero = _mm256_set1_epi16((short) zero);
@@ -185,17 +104,17 @@ quantise_row(int8_group *group, size_t r, const float *x, size_t k)
 	group->outliers[r] = 0;
 	group->scale[r] = finite ? scale : NAN;
 	group->zero[r] = zero;
-	for (i = 0; i < deep * INT8_DEEP; i += 2 * VW)
+	for (i = 0; i < deep * MB_INT8_DEEP; i += 2 * MB_LANES)
 	{
-		vf			a = row_lanes(x, k, i) * factor;
-		vf			b = row_lanes(x, k, i + VW) * factor;
+		vf			a = v_load_row(x, k, i) * factor;
+		vf			b = v_load_row(x, k, i + MB_LANES) * factor;
 		__m128i		bytes = pack_bytes(_mm256_cvtps_epi32(a),
 									   _mm256_cvtps_epi32(b), wide_zero);
 
 		steps = add_steps(steps, bytes, byte_zero);
 		_mm_store_si128((__m128i *) (rows_line(group->tiles, deep, r,
-											   i / INT8_DEEP) +
-									 i % INT8_DEEP), bytes);
+											   i / MB_INT8_DEEP) +
+									 i % MB_INT8_DEEP), bytes);
 	}
 	steps = _mm_add_epi64(steps, _mm_unpackhi_epi64(steps, steps));
 	if (inverse > 0.0f && (size_t) _mm_cvtsi128_si64(steps) < k)
@@ -209,11 +128,11 @@ prepare_int8(const float *x, size_t rows, size_t k, void *operand)
 
 	for (r = 0; r < rows; r++, x += k)
 	{
-		int8_group *group = int8_group_at(operand, k, r / GROUP);
+		int8_group *group = int8_group_at(operand, k, r / MB_GROUP);
 
-		if (r % GROUP == 0)
+		if (r % MB_GROUP == 0)
 			group->total = 0;
-		quantise_row(group, r % GROUP, x, k);
+		quantise_row(group, r % MB_GROUP, x, k);
 	}
 }
 
@@ -238,7 +157,7 @@ widen_quad(const uint8_t *x)
 	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x, w))
 
 #define OPEN_INT8(r) \
-	const uint8_t *x##r = x + r * LINE; \
+	const uint8_t *x##r = x + r * MB_LINE; \
 	__m256i a##r = _mm256_setzero_si256(), b##r = a##r, c##r = a##r, d##r = a##r
 
 #define EACH_INT8(r) \
@@ -256,7 +175,7 @@ widen_quad(const uint8_t *x)
 	do { \
 		_mm256_store_si256((__m256i *) (sums + r * MB_PANEL), \
 			_mm256_permute4x64_epi64(_mm256_hadd_epi32(a##r, b##r), 0xd8)); \
-		_mm256_store_si256((__m256i *) (sums + r * MB_PANEL + VW), \
+		_mm256_store_si256((__m256i *) (sums + r * MB_PANEL + MB_LANES), \
 			_mm256_permute4x64_epi64(_mm256_hadd_epi32(c##r, d##r), 0xd8)); \
 	} while (0)
 
@@ -267,10 +186,10 @@ widen_quad(const uint8_t *x)
 	\
 	for (t = 0; t < deep; t++) \
 	{ \
-		for (i = 0; i < TILE; i++) \
+		for (i = 0; i < MB_TILE; i++) \
 		{ \
-			const uint8_t *line = w + t * AMX_BYTES + i * LINE; \
-			size_t at = t * AMX_BYTES + i * INT8_STEP; \
+			const uint8_t *line = w + t * MB_TILE_BYTES + i * MB_LINE; \
+			size_t at = t * MB_TILE_BYTES + i * MB_INT8_STEP; \
 			__m256i w0 = widen(line); \
 			__m256i w1 = widen(line + 16); \
 			__m256i w2 = widen(line + 32); \
@@ -285,14 +204,14 @@ static void
 int8_rows_1(const uint8_t *x, const uint8_t *w, size_t deep,
 			int32_t *sums)
 {
-	BODY_INT8(ONE);
+	BODY_INT8(MB_ROWS_1);
 }
 
 static void
 int8_rows_2(const uint8_t *x, const uint8_t *w, size_t deep,
 			int32_t *sums)
 {
-	BODY_INT8(TWO);
+	BODY_INT8(MB_ROWS_2);
 }
 
 /* All rows with one tile of outputs */
@@ -320,7 +239,7 @@ int8_avx2(int8_group *group, size_t rows, size_t k, const uint8_t *w,
 {
 	size_t		column;
 
-	for (column = 0; column < MB_PANEL; column += TILE)
+	for (column = 0; column < MB_PANEL; column += MB_TILE)
 	{
 		tile_sums(group, rows, k, w, column, block);
 		w += tile_size(MB_FORMAT_INT8, k);
@@ -365,12 +284,12 @@ odd(const uint8_t *w)
 /* The same of a line; low: plus the low parts, which lie half a tile on */
 #define WEIGHTS(part, at) \
 	vf w0 = part(w + (at)); \
-	vf w1 = part(w + LINE / 2 + (at)); \
+	vf w1 = part(w + MB_LINE / 2 + (at)); \
 	\
 	if (low) \
 	{ \
 		w0 = w0 + part(w + size / 2 + (at)); \
-		w1 = w1 + part(w + size / 2 + LINE / 2 + (at)); \
+		w1 = w1 + part(w + size / 2 + MB_LINE / 2 + (at)); \
 	}
 
 #define OPEN(r) \
@@ -388,7 +307,7 @@ odd(const uint8_t *w)
 #define CLOSE(r) \
 	do { \
 		v_store(sums + r * MB_PANEL, a##r); \
-		v_store(sums + r * MB_PANEL + VW, b##r); \
+		v_store(sums + r * MB_PANEL + MB_LANES, b##r); \
 	} while (0)
 
 /* Inputs in order, so that the bits of a row are the same in every tile */
@@ -398,7 +317,7 @@ odd(const uint8_t *w)
 	\
 	for (i = 0; i < k; i++) \
 	{ \
-		size_t at = i / BF16_STEP * LINE; \
+		size_t at = i / MB_BF16_STEP * MB_LINE; \
 		\
 		{ \
 			WEIGHTS(even, at); \
@@ -412,29 +331,29 @@ odd(const uint8_t *w)
 	} \
 	ROWS_DO(CLOSE)
 
-ALWAYS void
+MB_INLINE void
 rows_1(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
 	   float *sums)
 {
-	BODY(ONE);
+	BODY(MB_ROWS_1);
 }
 
-ALWAYS void
+MB_INLINE void
 rows_4(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
 	   float *sums)
 {
-	BODY(FOUR);
+	BODY(MB_ROWS_4);
 }
 
 /* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
-ALWAYS void
+MB_INLINE void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)
 {
 	size_t		column;
 	size_t		r;
 
-	for (column = 0; column < MB_PANEL; column += TILE, w += size)
+	for (column = 0; column < MB_PANEL; column += MB_TILE, w += size)
 	{
 		for (r = 0; rows - r >= 4; r += 4)
 			rows_4(x + r * k, k, w, size, low, &block->f[r][column]);

@@ -8,15 +8,19 @@
  * activations: nothing is lost by rounding them.  A weight of bf16x3 is the
  * sum of its parts, exact in float.
  *
- * Depends on kernels/reduced_avx512.h.  Compiled with -mavx512f -mavx512bw
- * -mavx512dq -mavx512vl -mavx2 -mfma.
+ * Depends on kernels/finish_template.h, kernels/reduced.h,
+ * kernels/reduced_layout.h, kernels/simd_avx512.h.  Compiled with
+ * -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/reduced_avx512.h"
 #include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include "kernels/finish_template.h"
 
 /* The even and the odd inputs' weights of a line: its 16 outputs' */
 static inline vf
@@ -59,7 +63,7 @@ odd(const uint8_t *line)
 #define CLOSE(r) \
 	do { \
 		v_store(sums[r], a##r); \
-		v_store(sums[r] + TILE, b##r); \
+		v_store(sums[r] + MB_TILE, b##r); \
 	} while (0)
 
 /* Inputs in order, so that the bits of a row are the same in every tile */
@@ -69,7 +73,7 @@ odd(const uint8_t *line)
 	\
 	for (i = 0; i < k; i++) \
 	{ \
-		size_t at = i / BF16_STEP * LINE; \
+		size_t at = i / MB_BF16_STEP * MB_LINE; \
 		\
 		{ \
 			WEIGHTS(even, at); \
@@ -87,32 +91,32 @@ odd(const uint8_t *line)
 	const float *x, size_t k, const uint8_t *w, size_t size, \
 	const bool low, float (*sums)[MB_PANEL]
 
-ALWAYS void
+MB_INLINE void
 rows_1(ARGUMENTS)
 {
-	BODY(ONE);
+	BODY(MB_ROWS_1);
 }
 
-ALWAYS void
+MB_INLINE void
 rows_2(ARGUMENTS)
 {
-	BODY(TWO);
+	BODY(MB_ROWS_2);
 }
 
-ALWAYS void
+MB_INLINE void
 rows_4(ARGUMENTS)
 {
-	BODY(FOUR);
+	BODY(MB_ROWS_4);
 }
 
-ALWAYS void
+MB_INLINE void
 rows_8(ARGUMENTS)
 {
-	BODY(EIGHT);
+	BODY(MB_ROWS_8);
 }
 
 /* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
-ALWAYS void
+MB_INLINE void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)
 {

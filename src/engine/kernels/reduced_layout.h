@@ -13,33 +13,32 @@
 
 #include "kernels/kernels.h"
 
-/* Rows of a group, which products take together: two AMX tiles */
-#define GROUP 32
+/* Rows of a group, which products take together: two tiles */
+#define MB_GROUP 32
 
-#define TILE 16
-#define LINE 64
+/* A tile is 16 lines of 64 bytes: what a register of AMX holds. */
+#define MB_TILE 16
+#define MB_LINE 64
+#define MB_TILE_BYTES 1024
 
-/* An AMX tile: 16 lines */
-#define AMX_BYTES 1024
-
-/* Inputs in a line, for each output, and in an AMX tile */
-#define INT8_STEP 4
-#define BF16_STEP 2
-#define INT8_DEEP 64
-#define BF16_DEEP 32
+/* Inputs in a line, for each output, and in a tile */
+#define MB_INT8_STEP 4
+#define MB_BF16_STEP 2
+#define MB_INT8_DEEP 64
+#define MB_BF16_DEEP 32
 
 /*
  * INT8.  A row is looked at for values to leave out when its integers are less
- * than 1 from zero on average, none counting for more than MOST_STEPS: then
+ * than 1 from zero on average, none counting for more than MB_MOST_STEPS: then
  * most values vanish, unless they are zero anyway.
  */
-#define MOST_STEPS 16
+#define MB_MOST_STEPS 16
 
 /* Values left out of a row at most */
-#define MOST_OUTLIERS 32
+#define MB_MOST_OUTLIERS 32
 
 /* Ranges below this are zero: their inverse is not a number. */
-#define RANGE_LEAST 1e-35f
+#define MB_RANGE_LEAST 1e-35f
 
 typedef struct int8_outlier
 {
@@ -50,25 +49,41 @@ typedef struct int8_outlier
 /*
  * The operand of INT8 has, for each group of rows, this and behind it the
  * group's integers, (x / scale + zero), in tiles.  The operands of BF16 and
- * BF16X3 are tiles alone; low parts are rows from GROUP on.  Those of split.h
+ * BF16X3 are tiles alone; low parts are rows from MB_GROUP on.  Those of split.h
  * are in split_amx.c.
  */
 typedef struct int8_group
 {
-	float		scale[GROUP];
-	float		zero[GROUP];
-	uint8_t		outliers[GROUP];	/* how many each row has */
+	float		scale[MB_GROUP];
+	float		zero[MB_GROUP];
+	uint8_t		outliers[MB_GROUP];	/* how many each row has */
 	uint32_t	total;			/* of them */
 	uint8_t		filler[28];		/* to whole lines */
-	int8_outlier outlier[GROUP][MOST_OUTLIERS];
+	int8_outlier outlier[MB_GROUP][MB_MOST_OUTLIERS];
 	uint8_t		tiles[];
 } int8_group;
 
-/* AMX tiles along k */
+/* Sums of a group of rows and a panel, integers or floats */
+typedef union sums_block
+{
+	int32_t		i[MB_GROUP][MB_PANEL];
+	float		f[MB_GROUP][MB_PANEL];
+} sums_block;
+
+/*
+ * A macro for each of some rows, by number: vectors of sums are variables named
+ * by it, because compilers keep arrays of so many in memory.
+ */
+#define MB_ROWS_1(DO) DO(0)
+#define MB_ROWS_2(DO) MB_ROWS_1(DO); DO(1)
+#define MB_ROWS_4(DO) MB_ROWS_2(DO); DO(2); DO(3)
+#define MB_ROWS_8(DO) MB_ROWS_4(DO); DO(4); DO(5); DO(6); DO(7)
+
+/* Tiles along k */
 static inline size_t
 depth(mb_format format, size_t k)
 {
-	size_t		deep = format == MB_FORMAT_INT8 ? INT8_DEEP : BF16_DEEP;
+	size_t		deep = format == MB_FORMAT_INT8 ? MB_INT8_DEEP : MB_BF16_DEEP;
 
 	return (k + deep - 1) / deep;
 }
@@ -77,13 +92,14 @@ depth(mb_format format, size_t k)
 static inline size_t
 tile_size(mb_format format, size_t k)
 {
-	return depth(format, k) * AMX_BYTES * (format == MB_FORMAT_BF16X3 ? 2 : 1);
+	return depth(format, k) * MB_TILE_BYTES *
+		(format == MB_FORMAT_BF16X3 ? 2 : 1);
 }
 
 static inline size_t
 panel_size(mb_format format, size_t k)
 {
-	return MB_PANEL / TILE * tile_size(format, k);
+	return MB_PANEL / MB_TILE * tile_size(format, k);
 }
 
 /* Outputs, rounded up to whole panels */
@@ -97,15 +113,15 @@ padded(size_t n)
 static inline const uint8_t *
 panel_tile(mb_format format, const void *panels, size_t k, size_t column)
 {
-	return (const uint8_t *) panels + column / TILE * tile_size(format, k);
+	return (const uint8_t *) panels + column / MB_TILE * tile_size(format, k);
 }
 
 /* Where in a tile of BF16 the weight of input i and output c is */
 static inline size_t
 bf16_at(size_t i, size_t c)
 {
-	return i / BF16_STEP * (LINE / sizeof(uint16_t)) + c % TILE * BF16_STEP +
-		i % BF16_STEP;
+	return i / MB_BF16_STEP * (MB_LINE / sizeof(uint16_t)) +
+		c % MB_TILE * MB_BF16_STEP + i % MB_BF16_STEP;
 }
 
 /* INT8: scales of the outputs, and the sums of their integers */
@@ -145,14 +161,14 @@ panel_after(mb_format format, const mb_product *p, size_t column)
 static inline size_t
 group_tiles(mb_format format, size_t k, size_t rows)
 {
-	return rows / TILE * depth(format, k) * AMX_BYTES;
+	return rows / MB_TILE * depth(format, k) * MB_TILE_BYTES;
 }
 
 /* INT8: bytes of a group, and group number g */
 static inline size_t
 int8_group_size(size_t k)
 {
-	return sizeof(int8_group) + group_tiles(MB_FORMAT_INT8, k, GROUP);
+	return sizeof(int8_group) + group_tiles(MB_FORMAT_INT8, k, MB_GROUP);
 }
 
 static inline int8_group *
@@ -168,18 +184,18 @@ extern size_t mb_groups_size(size_t rows, size_t group_bytes);
 static inline size_t
 group_rows(size_t rows, size_t first)
 {
-	return rows - first < GROUP ? rows - first : GROUP;
+	return rows - first < MB_GROUP ? rows - first : MB_GROUP;
 }
 
 /*
- * Bytes of row r from AMX tile t on, of a matrix "deep" tiles deep: rows in
- * tiles of 16, tile by tile along k.  The next row is LINE bytes on, the next
- * tile along k AMX_BYTES.
+ * Bytes of row r from tile t on, of a matrix "deep" tiles deep: rows in
+ * tiles of 16, tile by tile along k.  The next row is MB_LINE bytes on, the next
+ * tile along k MB_TILE_BYTES.
  */
 static inline uint8_t *
 rows_line(uint8_t *tiles, size_t deep, size_t r, size_t t)
 {
-	return tiles + ((r / TILE * deep + t) * TILE + r % TILE) * LINE;
+	return tiles + ((r / MB_TILE * deep + t) * MB_TILE + r % MB_TILE) * MB_LINE;
 }
 
 /* The values of a row that are no further from 0 than a bound, and the others */
@@ -187,13 +203,14 @@ typedef struct int8_rest
 {
 	float		low;			/* smallest and largest, and 0 */
 	float		high;
-	uint32_t	steps;			/* how far they are from 0 on their own scale, none
-								 * more than MOST_STEPS, in STEP_PARTS cut off */
+	uint32_t	steps;			/* how far they are from 0 on their own scale,
+								 * none more than MB_MOST_STEPS, in
+								 * MB_STEP_PARTS cut off */
 	uint32_t	count;			/* that are not 0 */
 	uint32_t	above;			/* beyond the bound */
 } int8_rest;
 
-#define STEP_PARTS 16
+#define MB_STEP_PARTS 16
 
 /* Work on a row of an instruction set; the same results in each */
 typedef struct int8_work

@@ -52,7 +52,7 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 		largest = fabsf(w[i]) > largest ? fabsf(w[i]) : largest;
 		check += w[i] * 0.0f;
 	}
-	*scale = largest > RANGE_LEAST ? largest / 127.0f : 0.0f;
+	*scale = largest > MB_RANGE_LEAST ? largest / 127.0f : 0.0f;
 	if (check != 0.0f)
 		*scale = NAN;			/* a weight is no number: nor is any result */
 	for (i = 0; i < k; i++)
@@ -62,8 +62,8 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 		((uint16_t *) panel_input(panels, k, n, i))[c] =
 			mb_bf16_from_float(w[i]);
 		q = q > 127 ? 127 : q < -127 ? -127 : q;
-		tile[i / INT8_STEP * LINE + c % TILE * INT8_STEP + i % INT8_STEP] =
-			(int8_t) q;
+		tile[i / MB_INT8_STEP * MB_LINE + c % MB_TILE * MB_INT8_STEP +
+			 i % MB_INT8_STEP] = (int8_t) q;
 		total += q;
 	}
 	*sum = (float) total;
@@ -73,7 +73,7 @@ static void
 pack_bf16(mb_format format, const float *w, size_t k, size_t c, void *panels)
 {
 	uint16_t   *high = (uint16_t *) panel_tile(format, panels, k, c);
-	uint16_t   *low = high + depth(format, k) * AMX_BYTES / sizeof(uint16_t);
+	uint16_t   *low = high + depth(format, k) * MB_TILE_BYTES / sizeof(uint16_t);
 	size_t		i;
 
 	for (i = 0; i < k; i++)

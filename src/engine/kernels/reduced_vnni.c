@@ -11,21 +11,29 @@
  * The instruction stands as inline assembly: given the intrinsic, GCC 12 keeps
  * moving the sums between registers and the stack.
  *
- * Depends on kernels/reduced_avx512.h.  Compiled with -mavx512vnni; nothing
- * here may run before mb_cpu_has_vnni() has said yes.
+ * Depends on kernels/finish_template.h, kernels/low_precision_avx512.h,
+ * kernels/reduced.h, kernels/reduced_layout.h, kernels/simd_avx512.h.
+ * Compiled with -mavx512vnni; nothing here may run before mb_cpu_has_vnni() has
+ * said yes.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/reduced_avx512.h"
+#include "kernels/low_precision_avx512.h"
 #include "kernels/reduced.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include "kernels/finish_template.h"
+
+#include <string.h>
 
 #define ADD(sum, x, w) \
 	__asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w))
 
 #define OPEN(r) \
-	const uint8_t *x##r = x + r * LINE; \
+	const uint8_t *x##r = x + r * MB_LINE; \
 	__m512i a##r = _mm512_setzero_si512(), b##r = a##r
 
 /* 4 bytes, whatever their alignment and type */
@@ -49,7 +57,7 @@ quad(const uint8_t *p)
 #define CLOSE(r) \
 	do { \
 		_mm512_store_si512(sums[r], a##r); \
-		_mm512_store_si512(sums[r] + TILE, b##r); \
+		_mm512_store_si512(sums[r] + MB_TILE, b##r); \
 	} while (0)
 
 /*
@@ -61,8 +69,8 @@ quad(const uint8_t *p)
 #define NONE
 #define PAIR \
 	__builtin_prefetch(ask, 0, 2); \
-	__builtin_prefetch(ask + LINE, 0, 2); \
-	ask += 2 * LINE
+	__builtin_prefetch(ask + MB_LINE, 0, 2); \
+	ask += 2 * MB_LINE
 #define SHARE \
 	__builtin_prefetch(ask, 0, 2); \
 	ask += share
@@ -72,19 +80,20 @@ quad(const uint8_t *p)
  * ROWS_DO applies a macro to each row's number.
  */
 #define BODY(ROWS_DO, FETCH) \
-	const uint8_t *w_next = w + deep * AMX_BYTES; \
+	const uint8_t *w_next = w + deep * MB_TILE_BYTES; \
 	size_t t; \
 	size_t i; \
 	ROWS_DO(OPEN); \
 	\
 	for (t = 0; t < deep; t++) \
 	{ \
-		for (i = 0; i < TILE; i++) \
+		for (i = 0; i < MB_TILE; i++) \
 		{ \
-			size_t at = t * AMX_BYTES + i * INT8_STEP; \
-			__m512i w0 = _mm512_load_si512(w + t * AMX_BYTES + i * LINE); \
-			__m512i w1 = _mm512_load_si512(w_next + t * AMX_BYTES + \
-										   i * LINE); \
+			size_t at = t * MB_TILE_BYTES + i * MB_INT8_STEP; \
+			__m512i w0 = _mm512_load_si512(w + t * MB_TILE_BYTES + \
+										   i * MB_LINE); \
+			__m512i w1 = _mm512_load_si512(w_next + t * MB_TILE_BYTES + \
+										   i * MB_LINE); \
 			\
 			FETCH; \
 			ROWS_DO(EACH); \
@@ -112,16 +121,16 @@ name##_share(const uint8_t *x, const uint8_t *w, size_t deep, \
 	BODY(ROWS_DO, SHARE); \
 }
 
-ROWS(rows_1, ONE)
-ROWS(rows_2, TWO)
-ROWS(rows_4, FOUR)
-ROWS(rows_8, EIGHT)
+ROWS(rows_1, MB_ROWS_1)
+ROWS(rows_2, MB_ROWS_2)
+ROWS(rows_4, MB_ROWS_4)
+ROWS(rows_8, MB_ROWS_8)
 
 #define SUMS(name) \
 	do { \
 		if (next == NULL) \
 			name(x, w, deep, sums); \
-		else if (share >= 2 * LINE) \
+		else if (share >= 2 * MB_LINE) \
 			name##_pair(x, w, deep, sums, next); \
 		else \
 			name##_share(x, w, deep, sums, next, share); \
@@ -132,7 +141,7 @@ static void
 group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 		   const uint8_t *next, sums_block *block)
 {
-	size_t		share = 2 * LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
+	size_t		share = 2 * MB_LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
 	size_t		r = 0;
 
 	/* eight rows at a multiple of eight lie in one tile; so do the parts */
@@ -152,7 +161,7 @@ group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 			SUMS(rows_1);
 		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 		if (next != NULL)
-			next = share < 2 * LINE ? next + deep * TILE * share : NULL;
+			next = share < 2 * MB_LINE ? next + deep * MB_TILE * share : NULL;
 	}
 }
 
@@ -162,7 +171,7 @@ group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
  */
 
 /* GELU of few bits of n outputs of a block from lane i on, into y */
-ALWAYS void
+MB_INLINE void
 finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
 {
 	const mb_product *p = job->p;
@@ -175,7 +184,7 @@ finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
 		vf			x = floats ? v_load(job->block->f[r] + i) :
 			integers(job->group, job->block, r, i, &v, v.bias);
 
-		v_store_part(y, gelu_brief(x), n);
+		v_store_part(y, gelu_approximate(x), n);
 	}
 }
 
@@ -194,11 +203,11 @@ hand_over(const finish_job *job)
 		return;
 	}
 	if (settle(job, false, 0, job->rows))
-		for (i = 0; i < job->width; i += VW)
-			finish_gelu(job, true, i, STEP(job->width, i));
+		for (i = 0; i < job->width; i += MB_LANES)
+			finish_gelu(job, true, i, v_lanes(job->width, i));
 	else
-		for (i = 0; i < job->width; i += VW)
-			finish_gelu(job, false, i, STEP(job->width, i));
+		for (i = 0; i < job->width; i += MB_LANES)
+			finish_gelu(job, false, i, v_lanes(job->width, i));
 }
 
 /*
@@ -220,9 +229,9 @@ run_int8(const mb_product *p)
 									  column);
 		const uint8_t *next = panel_after(MB_FORMAT_INT8, p, column);
 
-		for (row = 0; row < p->rows; row += GROUP)
+		for (row = 0; row < p->rows; row += MB_GROUP)
 		{
-			int8_group *group = int8_group_at(p->operand, p->k, row / GROUP);
+			int8_group *group = int8_group_at(p->operand, p->k, row / MB_GROUP);
 			finish_job	job = finish_job_make(p, group, &block, row, column);
 
 			group_sums(group, job.rows, deep, w, row == 0 ? next : NULL,

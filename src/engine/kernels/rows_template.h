@@ -3,24 +3,7 @@
  * rows_template.h
  *	  The kernels for vector instruction sets, written once.
  *
- * kernels_<isa>.c defines the vector types and the v_ and w_ functions below
- * in terms of its instructions and then includes this file.
- *
- *	vf, vm				VW floats; a choice for each of them
- *	vd					VW / 2 doubles
- *	v_load_part(p, n)	first n lanes from p, zeros behind; n <= VW
- *	v_store_part		first n lanes to p
- *	v_max(a, b)			b where either is NaN; v_min alike
- *	v_fma(a, b, c)		a * b + c rounded once; v_fnma: -a * b + c
- *	v_nearest(x)		nearest integer, ties to even
- *	v_power2(n)			2^n for an integer n in [-126, 127]
- *	v_first(n)			true in the first n lanes
- *	v_less(a, b)		a < b; v_reaches(a, b): not that, so also where either is NaN
- *	v_bytes(p, n)		true in those of the first n lanes where p[i] != 0
- *	v_choose(m, a, b)	a where m, else b
- *	v_scaled(m, e, n)	e * 2^n for an integer n in [-126, 127] where m, else 0
- *	v_sum, v_largest	over the lanes
- *	w_low, w_high(v)	the first and the last half of v, widened; w_narrow back
+ * To be included once, after simd_<isa>.h.
  *
  * Every lane goes through the same operations, wherever it stands and also in
  * the last, partly filled vector of a row; so the bits of an element depend on
@@ -32,34 +15,17 @@
  * test_kernels holds: 2.5 ulp for tanh, 1 / exp and gelu above 0; measured 1.3,
  * 1.5 and 1.6.
  *
- * Depends on kernels/kernels.h, kernels/linear_template.h.
+ * Depends on kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/kernels.h"
 
 #include <math.h>
-#include <string.h>
 
-#define ALWAYS static inline __attribute__((always_inline))
-
-/* Lanes of this step of a loop over width, and loads and stores of them. */
-#define STEP(width, i) ((width) - (i) < VW ? (width) - (i) : VW)
-
-static inline vf
-load(const float *p, size_t n)
-{
-	return n == VW ? v_load(p) : v_load_part(p, n);
-}
-
-static inline void
-store(float *p, vf v, size_t n)
-{
-	if (n == VW)
-		v_store(p, v);
-	else
-		v_store_part(p, v, n);
-}
+#if !defined(MB_LANES)
+#error "include kernels/simd_<isa>.h first"
+#endif
 
 /* mask NULL: the first n lanes */
 static inline vm
@@ -220,21 +186,15 @@ gated_v(vf x, vf u)
 }
 
 static inline vf
-relu_v(vf x)
-{
-	return v_max(v_set1(0.0f), x);
-}
-
-static inline vf
 relu6_v(vf x)
 {
-	return v_min(v_set1(6.0f), relu_v(x));
+	return v_min(v_set1(6.0f), v_relu(x));
 }
 
 static inline vf
 relu2_v(vf x)
 {
-	vf			y = relu_v(x);
+	vf			y = v_relu(x);
 
 	return y * y;
 }
@@ -310,105 +270,107 @@ laplace_v(vf x)
 }
 
 /* A loop over x[width] in place. */
-#define EACH(function) \
+#define EACH(function, x, width) \
 	do { \
-		for (i = 0; i < width; i += VW) \
+		size_t		i; \
+		\
+		for (i = 0; i < (width); i += MB_LANES) \
 		{ \
-			size_t		n = STEP(width, i); \
+			size_t		n = v_lanes(width, i); \
 			\
-			store(x + i, function(load(x + i, n)), n); \
+			v_store_some((x) + i, function(v_load_some((x) + i, n)), n); \
 		} \
 	} while (0)
 
 static void
 activation_simd(mb_activation kind, float *x, size_t width)
 {
-	size_t		i;
-
 	switch (kind)
 	{
 		case MB_ACT_RELU:
-			EACH(relu_v);
+			EACH(v_relu, x, width);
 			break;
 		case MB_ACT_GELU:
-			EACH(gelu_v);
+			EACH(gelu_v, x, width);
 			break;
 		case MB_ACT_GELU_TANH:
-			EACH(gelu_tanh_v);
+			EACH(gelu_tanh_v, x, width);
 			break;
 		case MB_ACT_GELU_FAST:
-			EACH(gelu_fast_v);
+			EACH(gelu_fast_v, x, width);
 			break;
 		case MB_ACT_QUICK_GELU:
-			EACH(quick_gelu_v);
+			EACH(quick_gelu_v, x, width);
 			break;
 		case MB_ACT_GELU_10:
-			EACH(gelu_10_v);
+			EACH(gelu_10_v, x, width);
 			break;
 		case MB_ACT_SILU:
-			EACH(silu_v);
+			EACH(silu_v, x, width);
 			break;
 		case MB_ACT_RELU6:
-			EACH(relu6_v);
+			EACH(relu6_v, x, width);
 			break;
 		case MB_ACT_RELU2:
-			EACH(relu2_v);
+			EACH(relu2_v, x, width);
 			break;
 		case MB_ACT_LEAKY_RELU:
-			EACH(leaky_relu_v);
+			EACH(leaky_relu_v, x, width);
 			break;
 		case MB_ACT_MISH:
-			EACH(mish_v);
+			EACH(mish_v, x, width);
 			break;
 		case MB_ACT_SIGMOID:
-			EACH(sigmoid_v);
+			EACH(sigmoid_v, x, width);
 			break;
 		case MB_ACT_TANH:
-			EACH(tanh_v);
+			EACH(tanh_v, x, width);
 			break;
 		case MB_ACT_LINEAR:
 			break;
 		case MB_ACT_LAPLACE:
-			EACH(laplace_v);
+			EACH(laplace_v, x, width);
 			break;
 	}
 }
 
+#undef EACH
+
 /* Largest of those of x[width] that mask lets through; mask may be NULL. */
-ALWAYS float
+MB_INLINE float
 largest_of(const float *x, const uint8_t *mask, size_t width)
 {
 	vf			lowest = v_set1(-INFINITY);
 	vf			largest[4] = {lowest, lowest, lowest, lowest};
 	size_t		i = 0;
 
-	for (; mask == NULL && i + 4 * VW <= width; i += 4 * VW)
+	for (; mask == NULL && i + 4 * MB_LANES <= width; i += 4 * MB_LANES)
 	{
 		largest[0] = v_max(largest[0], v_load(x + i));
-		largest[1] = v_max(largest[1], v_load(x + i + VW));
-		largest[2] = v_max(largest[2], v_load(x + i + 2 * VW));
-		largest[3] = v_max(largest[3], v_load(x + i + 3 * VW));
+		largest[1] = v_max(largest[1], v_load(x + i + MB_LANES));
+		largest[2] = v_max(largest[2], v_load(x + i + 2 * MB_LANES));
+		largest[3] = v_max(largest[3], v_load(x + i + 3 * MB_LANES));
 	}
-	for (; i < width; i += VW)
+	for (; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
+		size_t		n = v_lanes(width, i);
 
 		largest[0] = v_max(largest[0], v_choose(attended(mask, i, n),
-												load(x + i, n), lowest));
+												v_load_some(x + i, n), lowest));
 	}
 	return v_largest(v_max(v_max(largest[0], largest[1]),
 						   v_max(largest[2], largest[3])));
 }
 
 /* Lanes [i, i + n) of x become weights, which are returned. */
-ALWAYS vf
+MB_INLINE vf
 weigh(float *x, const uint8_t *mask, vf largest, size_t i, size_t n)
 {
-	vf			e = exp_weight_v(load(x + i, n) - largest);
+	vf			e = exp_weight_v(v_load_some(x + i, n) - largest);
 
-	if (mask != NULL || n < VW)
+	if (mask != NULL || n < MB_LANES)
 		e = v_choose(attended(mask, i, n), e, v_set1(0.0f));
-	store(x + i, e, n);
+	v_store_some(x + i, e, n);
 	return e;
 }
 
@@ -416,7 +378,7 @@ weigh(float *x, const uint8_t *mask, vf largest, size_t i, size_t n)
  * e^(x - largest) of a row, and their sum: four vectors at a time in float,
  * which costs two roundings of each, and those sums in double.
  */
-ALWAYS double
+MB_INLINE double
 weigh_row(float *x, const uint8_t *mask, size_t width)
 {
 	vf			largest = v_set1(largest_of(x, mask, width));
@@ -425,20 +387,20 @@ weigh_row(float *x, const uint8_t *mask, size_t width)
 	size_t		i = 0;
 	vf			e;
 
-	for (; i + 4 * VW <= width; i += 4 * VW)
+	for (; i + 4 * MB_LANES <= width; i += 4 * MB_LANES)
 	{
-		vf			a = weigh(x, mask, largest, i, VW);
-		vf			b = weigh(x, mask, largest, i + VW, VW);
-		vf			c = weigh(x, mask, largest, i + 2 * VW, VW);
-		vf			d = weigh(x, mask, largest, i + 3 * VW, VW);
+		vf			a = weigh(x, mask, largest, i, MB_LANES);
+		vf			b = weigh(x, mask, largest, i + MB_LANES, MB_LANES);
+		vf			c = weigh(x, mask, largest, i + 2 * MB_LANES, MB_LANES);
+		vf			d = weigh(x, mask, largest, i + 3 * MB_LANES, MB_LANES);
 
 		e = (a + b) + (c + d);
 		low += w_low(e);
 		high += w_high(e);
 	}
-	for (; i < width; i += VW)
+	for (; i < width; i += MB_LANES)
 	{
-		e = weigh(x, mask, largest, i, STEP(width, i));
+		e = weigh(x, mask, largest, i, v_lanes(width, i));
 		low += w_low(e);
 		high += w_high(e);
 	}
@@ -459,12 +421,12 @@ scale_simd(float *x, double factor, size_t width)
 	vd			f = w_set1(factor);
 	size_t		i;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
-		vf			v = load(x + i, n);
+		size_t		n = v_lanes(width, i);
+		vf			v = v_load_some(x + i, n);
 
-		store(x + i, w_narrow(w_low(v) * f, w_high(v) * f), n);
+		v_store_some(x + i, w_narrow(w_low(v) * f, w_high(v) * f), n);
 	}
 }
 
@@ -478,15 +440,15 @@ no_norm_simd(const float *x, const float *r, const float *weight,
 {
 	size_t		i;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
-		vf			z = load(x + i, n);
+		size_t		n = v_lanes(width, i);
+		vf			z = v_load_some(x + i, n);
 
 		if (r != NULL)
-			z = z + load(r + i, n);
-		z = z * load(weight + i, n) + load(bias + i, n);
-		store(y + i, z, n);
+			z = z + v_load_some(r + i, n);
+		z = z * v_load_some(weight + i, n) + v_load_some(bias + i, n);
+		v_store_some(y + i, z, n);
 	}
 }
 
@@ -496,11 +458,11 @@ add_rows(const float *x, const float *r, float *y, size_t width)
 {
 	size_t		i;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
+		size_t		n = v_lanes(width, i);
 
-		store(y + i, load(x + i, n) + load(r + i, n), n);
+		v_store_some(y + i, v_load_some(x + i, n) + v_load_some(r + i, n), n);
 	}
 }
 
@@ -513,9 +475,9 @@ square_deviation(const float *y, double mean, size_t width)
 	vd			high = w_zero();
 	double		square;
 	size_t		i;
-	size_t		whole = width / VW * VW;
+	size_t		whole = width / MB_LANES * MB_LANES;
 
-	for (i = 0; i < whole; i += VW)
+	for (i = 0; i < whole; i += MB_LANES)
 	{
 		vf			z = v_load(y + i);
 		vd			d = w_low(z) - center;
@@ -541,30 +503,30 @@ layer_norm_simd(const float *x, const float *r, const float *weight,
 	double		mean;
 	size_t		i;
 
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
-		vf			z = load(x + i, n);
+		size_t		n = v_lanes(width, i);
+		vf			z = v_load_some(x + i, n);
 
 		if (r != NULL)
-			z = z + load(r + i, n);
+			z = z + v_load_some(r + i, n);
 		low += w_low(z);
 		high += w_high(z);
-		store(y + i, z, n);
+		v_store_some(y + i, z, n);
 	}
 	mean = w_sum(low + high) / (double) width;
 	center = w_set1(mean);
 	factor = w_set1(1.0 / sqrt(square_deviation(y, mean, width) /
 							   (double) width + epsilon));
-	for (i = 0; i < width; i += VW)
+	for (i = 0; i < width; i += MB_LANES)
 	{
-		size_t		n = STEP(width, i);
-		vf			z = load(y + i, n);
+		size_t		n = v_lanes(width, i);
+		vf			z = v_load_some(y + i, n);
 
 		z = w_narrow((w_low(z) - center) * factor,
 					 (w_high(z) - center) * factor);
-		z = v_fma(z, load(weight + i, n), load(bias + i, n));
-		store(y + i, z, n);
+		z = v_fma(z, v_load_some(weight + i, n), v_load_some(bias + i, n));
+		v_store_some(y + i, z, n);
 	}
 }
 
@@ -577,15 +539,15 @@ inner_product_simd(const float *a, const float *b, size_t count)
 
 	for (j = 0; j < 4; j++)
 		sum[j] = v_set1(0.0f);
-	for (; count - i >= 4 * VW; i += 4 * VW)
+	for (; count - i >= 4 * MB_LANES; i += 4 * MB_LANES)
 		for (j = 0; j < 4; j++)
-			sum[j] = v_fma(v_load(a + i + j * VW), v_load(b + i + j * VW),
-						   sum[j]);
-	for (; i < count; i += VW)
+			sum[j] = v_fma(v_load(a + i + j * MB_LANES),
+						   v_load(b + i + j * MB_LANES), sum[j]);
+	for (; i < count; i += MB_LANES)
 	{
-		size_t		n = STEP(count, i);
+		size_t		n = v_lanes(count, i);
 
-		sum[0] = v_fma(load(a + i, n), load(b + i, n), sum[0]);
+		sum[0] = v_fma(v_load_some(a + i, n), v_load_some(b + i, n), sum[0]);
 	}
 	return v_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
@@ -599,19 +561,20 @@ l2_squared_simd(const float *a, const float *b, size_t count)
 
 	for (j = 0; j < 4; j++)
 		sum[j] = v_set1(0.0f);
-	for (; count - i >= 4 * VW; i += 4 * VW)
+	for (; count - i >= 4 * MB_LANES; i += 4 * MB_LANES)
 	{
 		for (j = 0; j < 4; j++)
 		{
-			vf			d = v_load(a + i + j * VW) - v_load(b + i + j * VW);
+			vf			d = v_load(a + i + j * MB_LANES) -
+				v_load(b + i + j * MB_LANES);
 
 			sum[j] = v_fma(d, d, sum[j]);
 		}
 	}
-	for (; i < count; i += VW)
+	for (; i < count; i += MB_LANES)
 	{
-		size_t		n = STEP(count, i);
-		vf			d = load(a + i, n) - load(b + i, n);
+		size_t		n = v_lanes(count, i);
+		vf			d = v_load_some(a + i, n) - v_load_some(b + i, n);
 
 		sum[0] = v_fma(d, d, sum[0]);
 	}
@@ -629,11 +592,11 @@ dot3_simd(const float *a, const float *b, size_t count, float out[3])
 
 	for (j = 0; j < 2; j++)
 		ab[j] = aa[j] = bb[j] = v_set1(0.0f);
-	for (i = 0, j = 0; i < count; i += VW, j ^= 1)
+	for (i = 0, j = 0; i < count; i += MB_LANES, j ^= 1)
 	{
-		size_t		n = STEP(count, i);
-		vf			p = load(a + i, n);
-		vf			q = load(b + i, n);
+		size_t		n = v_lanes(count, i);
+		vf			p = v_load_some(a + i, n);
+		vf			q = v_load_some(b + i, n);
 
 		ab[j] = v_fma(p, q, ab[j]);
 		aa[j] = v_fma(p, p, aa[j]);
@@ -651,11 +614,11 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 	vd			high = w_zero();
 	size_t		i;
 
-	for (i = 0; i < count; i += VW)
+	for (i = 0; i < count; i += MB_LANES)
 	{
-		size_t		n = STEP(count, i);
-		vf			p = load(a + i, n);
-		vf			q = load(b + i, n);
+		size_t		n = v_lanes(count, i);
+		vf			p = v_load_some(a + i, n);
+		vf			q = v_load_some(b + i, n);
 
 		low += w_low(p) * w_low(q);
 		high += w_high(p) * w_high(q);
@@ -663,10 +626,8 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 	return w_sum(low + high);
 }
 
-#include "kernels/linear_template.h"
-
 /* The entries of a table that are made here */
-#define SIMD_ROWS \
+#define MB_SIMD_ROWS \
 	.exponentials = exponentials_simd, \
 	.scale = scale_simd, \
 	.activation = activation_simd, \

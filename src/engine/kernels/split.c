@@ -21,7 +21,7 @@
 static size_t
 step_size(mb_format format)
 {
-	size_t		high = MB_PANEL / TILE * AMX_BYTES;
+	size_t		high = MB_PANEL / MB_TILE * MB_TILE_BYTES;
 
 	return format == MB_FORMAT_FLOAT_SPLIT ? 2 * high :
 		format == MB_FORMAT_HALF_SPLIT ? high + high / 4 : high;
@@ -61,14 +61,14 @@ typedef struct place
 static inline place
 place_of(mb_format format, const uint8_t *panel, size_t i, size_t c)
 {
-	size_t		line = c / TILE * TILE + i % TILE;
-	size_t		word = c % TILE * BF16_STEP + i / TILE % BF16_STEP;
-	uint8_t    *step = (uint8_t *) panel + i / BF16_DEEP * step_size(format);
-	uint8_t    *behind = step + MB_PANEL / TILE * AMX_BYTES;
-	size_t		at = line * LINE + word * sizeof(uint16_t);
+	size_t		line = c / MB_TILE * MB_TILE + i % MB_TILE;
+	size_t		word = c % MB_TILE * MB_BF16_STEP + i / MB_TILE % MB_BF16_STEP;
+	uint8_t    *step = (uint8_t *) panel + i / MB_BF16_DEEP * step_size(format);
+	uint8_t    *behind = step + MB_PANEL / MB_TILE * MB_TILE_BYTES;
+	size_t		at = line * MB_LINE + word * sizeof(uint16_t);
 	place		p = {
 		step + at, behind + at,
-		behind + line / 2 * (LINE / 2) + word, line % 2 * 4
+		behind + line / 2 * (MB_LINE / 2) + word, line % 2 * 4
 	};
 
 	return p;
@@ -137,7 +137,7 @@ get(mb_format format, const uint8_t *panel, size_t i, size_t c)
 static void
 split_pack(mb_format format, const float *w, size_t k, size_t n, void *panels)
 {
-	size_t		inputs = depth(format, k) * BF16_DEEP;
+	size_t		inputs = depth(format, k) * MB_BF16_DEEP;
 	size_t		c;
 	size_t		i;
 

@@ -24,17 +24,21 @@
  *
  * Source: for the method Henry, Tang and Heinecke, "Leveraging the bfloat16
  * Artificial Intelligence Datatype For Higher-Precision Computations", 2019.
- * Depends on kernels/split.h, kernels/amx.h, base/arena.h (sizes).  Compiled
+ * Depends on base/arena.h (sizes), kernels/amx.h, kernels/finish_template.h,
+ * kernels/reduced_layout.h, kernels/simd_avx512.h, kernels/split.h.  Compiled
  * as reduced_amx.c, whose mb_begin_amx() sets up the tiles for both.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/split.h"
-
 #include "base/arena.h"
 #include "kernels/amx.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+#include "kernels/split.h"
+
+#include "kernels/finish_template.h"
 
 #define PARTS 3
 
@@ -42,7 +46,7 @@
 #define CHUNK ((size_t) 4)
 
 /* Bytes of a part of a step: two tiles */
-#define PART_BYTES ((size_t) 2 * AMX_BYTES)
+#define PART_BYTES ((size_t) 2 * MB_TILE_BYTES)
 
 /*
  * Weights are asked for so many steps ahead, each line of them.  Maps lie in the
@@ -64,7 +68,7 @@
  * A step of a tile of rows: its parts, high first.  Tiles lie one behind the
  * other, so that the first level holds little for a short text.
  */
-#define ROWS_STEP (PARTS * (size_t) AMX_BYTES)
+#define ROWS_STEP (PARTS * (size_t) MB_TILE_BYTES)
 
 /*
  * mb_product.operand: this, the rows in tiles, their steps one behind the
@@ -80,7 +84,7 @@ typedef struct split_operand
 static inline size_t
 slots_of(size_t rows)
 {
-	return rows > GROUP ? SLOTS : FEW_SLOTS;
+	return rows > MB_GROUP ? SLOTS : FEW_SLOTS;
 }
 
 /* Bytes that are kept of a step of weights of so many parts */
@@ -109,16 +113,16 @@ static inline uint8_t *
 row_of(void *operand, size_t rows, size_t row, size_t k)
 {
 	return ((split_operand *) operand)->slots[slots_of(rows)] +
-		row / TILE * tile_bytes(k) + row % TILE * LINE;
+		row / MB_TILE * tile_bytes(k) + row % MB_TILE * MB_LINE;
 }
 
 /* The sums so far, a block for each group */
 static inline sums_block *
 totals_of(split_operand *operand, size_t rows, size_t k)
 {
-	size_t		groups = (rows + GROUP - 1) / GROUP;
+	size_t		groups = (rows + MB_GROUP - 1) / MB_GROUP;
 
-	return (sums_block *) row_of(operand, rows, groups * GROUP, k);
+	return (sums_block *) row_of(operand, rows, groups * MB_GROUP, k);
 }
 
 static size_t
@@ -126,8 +130,8 @@ split_operand_size(size_t rows, size_t k)
 {
 	size_t		size;
 
-	if (k > SIZE_MAX / (16 * GROUP) ||
-		!mb_size_add(mb_groups_size(rows, GROUP / TILE * tile_bytes(k) +
+	if (k > SIZE_MAX / (16 * MB_GROUP) ||
+		!mb_size_add(mb_groups_size(rows, MB_GROUP / MB_TILE * tile_bytes(k) +
 									sizeof(sums_block)),
 					 sizeof(split_operand) + slots_of(rows) * SLOT_BYTES, &size))
 		return SIZE_MAX;
@@ -160,12 +164,12 @@ pair_line(vf a, vf b)
  * Parts of 32 inputs of a row, to a line of each part: cut off rather than
  * rounded, which is exact as well and takes half the time.
  */
-ALWAYS void
+MB_INLINE void
 split_line(vf a, vf b, uint8_t *line)
 {
 	size_t		part;
 
-	for (part = 0; part < PARTS; part++, line += AMX_BYTES)
+	for (part = 0; part < PARTS; part++, line += MB_TILE_BYTES)
 	{
 		_mm512_store_si512((void *) line, pair_line(a, b));
 		a = a - cut(a);
@@ -183,8 +187,9 @@ prepare_split(const float *x, size_t rows, size_t k, void *operand)
 	{
 		uint8_t    *line = row_of(operand, rows, r, k);
 
-		for (i = 0; i < k; i += BF16_DEEP, line += ROWS_STEP)
-			split_line(row_lanes(x, k, i), row_lanes(x, k, i + VW), line);
+		for (i = 0; i < k; i += MB_BF16_DEEP, line += ROWS_STEP)
+			split_line(v_load_row(x, k, i), v_load_row(x, k, i + MB_LANES),
+					   line);
 	}
 }
 
@@ -193,7 +198,7 @@ prepare_split(const float *x, size_t rows, size_t k, void *operand)
  * together, and what they are above their high parts is cut as split_line()
  * does it.
  */
-ALWAYS void
+MB_INLINE void
 unpack_line(const uint8_t *from, uint8_t *to)
 {
 	const __m512i half_step = _mm512_set1_epi32(0x8000);
@@ -222,12 +227,12 @@ unpack_line(const uint8_t *from, uint8_t *to)
 	0, 0xfa80, 0xfb00, 0xfb40, 0xfb80, 0xfba0, 0xfbc0, 0xfbe0, \
 	0x7c00, 0x7be0, 0x7bc0, 0x7ba0, 0x7b80, 0x7b40, 0x7b00, 0x7a80
 
-static const uint16_t middle_parts[] __attribute__((aligned(LINE))) = {
+static const uint16_t middle_parts[] __attribute__((aligned(MB_LINE))) = {
 	MIDDLE_PARTS, MIDDLE_PARTS
 };
 
 /* A line of middle parts: of high parts, and 4 bits of each byte of rest */
-ALWAYS void
+MB_INLINE void
 unpack_half_line(const uint8_t *from, const uint8_t *rest, bool upper,
 				 uint8_t *to)
 {
@@ -258,10 +263,10 @@ typedef struct coming
 } coming;
 
 /* Lines of a step that make a line of each of its parts */
-#define STEP_LINES (PART_BYTES / LINE)
+#define STEP_LINES (PART_BYTES / MB_LINE)
 
 /* Lines up to "end" */
-ALWAYS void
+MB_INLINE void
 unpack(coming *job, int parts, size_t end)
 {
 	const size_t ahead = AHEAD(parts) * kept_bytes(parts);
@@ -272,17 +277,18 @@ unpack(coming *job, int parts, size_t end)
 		size_t		line = job->line % STEP_LINES;
 		const uint8_t *from = job->from + step * kept_bytes(parts);
 		const uint8_t *behind = from + PART_BYTES;
-		uint8_t    *to = job->to + step * SLOT_BYTES + line * LINE;
+		uint8_t    *to = job->to + step * SLOT_BYTES + line * MB_LINE;
 
-		from += line * LINE;
-		behind += line * LINE / (parts == 3 ? 1 : 4);
+		from += line * MB_LINE;
+		behind += line * MB_LINE / (parts == 3 ? 1 : 4);
 		__builtin_prefetch(from + ahead, 0, 2);
 		if (parts == 3 || line % 4 == 0)
 			__builtin_prefetch(behind + ahead, 0, 2);
 		if (parts == 3)
 			unpack_line(from, to);
 		else
-			unpack_half_line(from, behind - line % 2 * (LINE / 4), line % 2, to);
+			unpack_half_line(from, behind - line % 2 * (MB_LINE / 4), line % 2,
+							 to);
 	}
 }
 
@@ -322,8 +328,8 @@ add_sums(const total_job *job, size_t r, size_t end)
 	for (; r < end; r++)
 	{
 		v_store(totals->f[r], v_load(totals->f[r]) + v_load(job->sums->f[r]));
-		v_store(totals->f[r] + VW, v_load(totals->f[r] + VW) +
-				v_load(job->sums->f[r] + VW));
+		v_store(totals->f[r] + MB_LANES, v_load(totals->f[r] + MB_LANES) +
+				v_load(job->sums->f[r] + MB_LANES));
 	}
 }
 
@@ -344,13 +350,14 @@ hand_over(const finish_job *job, size_t r, size_t end)
 		activate(job, r, end);	/* with the bias */
 	else if (p->map->bias != NULL)
 	{
-		bias_a = row_lanes(p->map->bias + job->column, job->width, 0);
-		bias_b = row_lanes(p->map->bias + job->column, job->width, VW);
+		bias_a = v_load_row(p->map->bias + job->column, job->width, 0);
+		bias_b = v_load_row(p->map->bias + job->column, job->width, MB_LANES);
 	}
 	for (; r < end; r++)
 	{
-		vf			a = row_lanes(job->block->f[r], job->width, 0) + bias_a;
-		vf			b = row_lanes(job->block->f[r], job->width, VW) + bias_b;
+		vf			a = v_load_row(job->block->f[r], job->width, 0) + bias_a;
+		vf			b = v_load_row(job->block->f[r], job->width, MB_LANES) +
+			bias_b;
 
 		if (relu)
 		{
@@ -377,24 +384,24 @@ total_rows(const total_job *job, size_t r, size_t end)
 }
 
 /* Part "part" of a step of rows (two: more than a tile of them) */
-ALWAYS void
+MB_INLINE void
 load_rows(const uint8_t *x, size_t tile, int part, bool two)
 {
-	LOAD(4, x + part * AMX_BYTES);
+	MB_LOAD_TILE(4, x + part * MB_TILE_BYTES);
 	if (two)
-		LOAD(5, x + tile + part * AMX_BYTES);
+		MB_LOAD_TILE(5, x + tile + part * MB_TILE_BYTES);
 }
 
 /* A part of a step of weights */
-ALWAYS void
+MB_INLINE void
 load_weights(const uint8_t *w)
 {
-	LOAD(6, w);
-	LOAD(7, w + AMX_BYTES);
+	MB_LOAD_TILE(6, w);
+	MB_LOAD_TILE(7, w + MB_TILE_BYTES);
 }
 
 /* What is due of it at one place */
-ALWAYS void
+MB_INLINE void
 meanwhile(coming *job, int parts)
 {
 	size_t		end = job->line + (job->end - job->line) / job->places--;
@@ -403,8 +410,8 @@ meanwhile(coming *job, int parts)
 		unpack(job, parts, end);
 	else if (end > job->line)
 	{
-		ask_ahead(job->from + AHEAD(1) * kept_bytes(1) + job->line * LINE,
-				  (end - job->line) * LINE, 1);
+		ask_ahead(job->from + AHEAD(1) * kept_bytes(1) + job->line * MB_LINE,
+				  (end - job->line) * MB_LINE, 1);
 		job->line = end;
 	}
 }
@@ -413,7 +420,7 @@ meanwhile(coming *job, int parts)
  * All products of a step but the largest.  high, middle: parts of the weights,
  * low ones behind the middle
  */
-ALWAYS void
+MB_INLINE void
 small_products(const uint8_t *x, size_t tile, const uint8_t *high,
 			   const uint8_t *middle, int parts, bool two, coming *job)
 {
@@ -421,27 +428,27 @@ small_products(const uint8_t *x, size_t tile, const uint8_t *high,
 	if (parts > 1)
 	{
 		load_weights(middle);
-		MULTIPLY(_tile_dpbf16ps);
+		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 		meanwhile(job, parts);
 	}
 	if (parts > 2)
 	{
 		load_weights(middle + PART_BYTES);
-		MULTIPLY(_tile_dpbf16ps);
+		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 		meanwhile(job, parts);
 	}
 	load_rows(x, tile, 1, two);
 	if (parts > 1)
 	{
 		load_weights(middle);
-		MULTIPLY(_tile_dpbf16ps);
+		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 		meanwhile(job, parts);
 	}
 	load_weights(high);
-	MULTIPLY(_tile_dpbf16ps);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 	meanwhile(job, parts);
 	load_rows(x, tile, 2, two);
-	MULTIPLY(_tile_dpbf16ps);
+	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 	meanwhile(job, parts);
 }
 
@@ -449,7 +456,7 @@ small_products(const uint8_t *x, size_t tile, const uint8_t *high,
  * One chunk_job; between its steps the job before: the tiles' unit and the
  * vectors' work at the same time.  alone: there is one group of rows.
  */
-ALWAYS void
+MB_INLINE void
 multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 			   const total_job *before)
 {
@@ -480,7 +487,7 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 				job.end = job.from == NULL ? 0 : STEP_LINES;
 				job.places = SMALL_PLACES(parts) + (last ? now->steps : 0);
 			}
-			BARRIER;
+			MB_BARRIER;
 		}
 		small_products(now->x + s * ROWS_STEP, now->tile, w, middle, parts, two,
 					   &job);
@@ -492,11 +499,11 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 	{
 		load_rows(now->x + s * ROWS_STEP, now->tile, 0, two);
 		load_weights(now->w + s * step);
-		MULTIPLY(_tile_dpbf16ps);
+		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
 		meanwhile(&job, parts);
 	}
 	store_sums(now->sums, two);
-	BARRIER;
+	MB_BARRIER;
 }
 
 /* Steps of the chunk that begins with a step */
@@ -511,7 +518,7 @@ chunk_steps(size_t steps, size_t first)
  * chunk are near for all rows.  What a job has multiplied is totalled during
  * the next.
  */
-ALWAYS void
+MB_INLINE void
 linear_groups(const mb_product *p, int parts, bool alone)
 {
 	split_operand *operand = p->operand;
@@ -521,7 +528,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 	size_t		end = p->first + p->width;
 	const uint8_t *w = (const uint8_t *) p->map->panels +
 		p->first / MB_PANEL * steps * step;
-	size_t		groups = (p->rows + GROUP - 1) / GROUP;
+	size_t		groups = (p->rows + MB_GROUP - 1) / MB_GROUP;
 	size_t		slot = 0;
 	int			turn = 0;		/* which half of the slots the chunk has */
 	total_job	jobs[2];
@@ -549,9 +556,9 @@ linear_groups(const mb_product *p, int parts, bool alone)
 			size_t		lines = next == NULL ? 0 :
 				chunk_steps(steps, last ? 0 : chunk + some) * STEP_LINES;
 
-			for (row = 0; row < p->rows; row += GROUP)
+			for (row = 0; row < p->rows; row += MB_GROUP)
 			{
-				size_t		group = row / GROUP;
+				size_t		group = row / MB_GROUP;
 				total_job  *job = &jobs[now];
 				chunk_job	multiply = {
 					.x = row_of(operand, p->rows, row, p->k) +
@@ -568,7 +575,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 				if (parts == 1)
 				{
 					multiply.share.from = w;
-					multiply.share.end = row == 0 ? some * step / LINE : 0;
+					multiply.share.end = row == 0 ? some * step / MB_LINE : 0;
 				}
 				else if (!alone)
 				{
@@ -581,7 +588,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 											  column);
 				job->sums = chunk == 0 ? NULL : multiply.sums;
 				job->last = last;
-				if (job->finish.rows > TILE)
+				if (job->finish.rows > MB_TILE)
 					multiply_chunk(&multiply, parts, true, alone, before);
 				else
 					multiply_chunk(&multiply, parts, false, alone, before);
@@ -596,19 +603,19 @@ linear_groups(const mb_product *p, int parts, bool alone)
 		total_rows(before, 0, before->finish.rows);
 }
 
-ALWAYS void
+MB_INLINE void
 linear_amx(const mb_product *p, int parts)
 {
 	if (p->rows == 0 || p->width == 0)
 		return;					/* tiles without lines are no tiles */
-	if (p->rows < TILE)
+	if (p->rows < MB_TILE)
 		set_tiles(p->rows);
-	if (p->rows <= GROUP)
+	if (p->rows <= MB_GROUP)
 		linear_groups(p, parts, true);
 	else
 		linear_groups(p, parts, false);
-	if (p->rows < TILE)
-		set_tiles(TILE);
+	if (p->rows < MB_TILE)
+		set_tiles(MB_TILE);
 }
 
 static void

@@ -1,25 +1,62 @@
 /*-------------------------------------------------------------------------
  *
- * attention_avx512.h
- *	  What attention in fewer bits needs of AVX-512 whatever its products are.
+ * low_precision_avx512.h
+ *	  Functions of few bits for AVX-512: GELU between two products, and what
+ *	  attention needs whatever its products are.
  *
- * Depends on kernels/kernels_isa.h, and on kernels/reduced_avx512.h, which
- * those who include this have included.
+ * Depends on kernels/kernels.h, kernels/reduced_layout.h,
+ * kernels/simd_avx512.h.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MB_ATTENTION_AVX512_H
-#define MB_ATTENTION_AVX512_H
+#ifndef MB_LOW_PRECISION_AVX512_H
+#define MB_LOW_PRECISION_AVX512_H
 
+#if defined(__AVX512F__)
+
+#include "kernels/kernels.h"
+#include "kernels/reduced_layout.h"
+#include "kernels/simd_avx512.h"
+
+#include <math.h>
+
+/*
+ * GELU to 14 bits: x * (1/2 + x P(x^2)), P of degree 7 for |x| up to 4 (minimax,
+ * error 5.3e-5 of |x| or of 1/4), which is a 40th of what rounding to bfloat16
+ * may be; 0 below -4.  NaN stays.
+ */
+MB_INLINE vf
+gelu_approximate(vf x)
+{
+	vf			far = v_set1(-4.0f);
+	vf			t = _mm512_min_ps(v_set1(4.0f), _mm512_max_ps(far, x));
+	vf			s = t * t;
+	vf			p = v_set1(-1.58078373e-09f);
+
+	p = v_fma(p, s, v_set1(1.21710954e-07f));
+	p = v_fma(p, s, v_set1(-4.10086295e-06f));
+	p = v_fma(p, s, v_set1(8.06673561e-05f));
+	p = v_fma(p, s, v_set1(-0.00104820414f));
+	p = v_fma(p, s, v_set1(0.00966487359f));
+	p = v_fma(p, s, v_set1(-0.0661753789f));
+	p = v_fma(p, s, v_set1(0.39884752f));
+	p = v_fma(p, t, v_set1(0.5f));
+	return _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, far, _CMP_NLE_UQ), x, p);
+}
+
+/* ----------
+ * Attention
+ * ----------
+ */
 
 /* A row of scores has this much more, so that rows begin in different sets. */
-#define APART VW
+#define MB_SCORES_APART MB_LANES
 
 /* Floats from a row of scores to the next */
 static inline size_t
 score_step(size_t length)
 {
-	return padded(length) + APART;
+	return padded(length) + MB_SCORES_APART;
 }
 
 /* What scores are multiplied by to be powers of two: log2(e) / root of size */
@@ -30,7 +67,7 @@ score_factor(size_t size)
 }
 
 /* rows of 16 x 16 numbers of 32 bits become columns */
-ALWAYS void
+MB_INLINE void
 transpose(__m512i *r)
 {
 	__m512i		t[16];
@@ -63,11 +100,11 @@ transpose(__m512i *r)
 }
 
 /* The lanes from i on that are of this text and, with a mask, attended to */
-ALWAYS __mmask16
+MB_INLINE __mmask16
 attended(const mb_attention *a, size_t i)
 {
-	__mmask16	lanes = i + VW <= a->length ? (__mmask16) 0xffff :
-		i < a->length ? first_lanes(a->length - i) : (__mmask16) 0;
+	__mmask16	lanes = i + MB_LANES <= a->length ? (__mmask16) 0xffff :
+		i < a->length ? v_first(a->length - i) : (__mmask16) 0;
 
 	if (a->mask == NULL || lanes == 0)
 		return lanes;
@@ -82,7 +119,7 @@ attended(const mb_attention *a, size_t i)
  * is less than MB_SOFTMAX_LEAST: subnormal results take a hundred times as long.
  * NaN stays.
  */
-ALWAYS vf
+MB_INLINE vf
 power_of_two(vf t)
 {
 	vf			f = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
@@ -96,7 +133,7 @@ power_of_two(vf t)
 }
 
 /* Lanes of the largest score of a row that is attended to */
-ALWAYS vf
+MB_INLINE vf
 largest_scores(const mb_attention *a, const float *scores, bool masked)
 {
 	vf			lowest = v_set1(-INFINITY);
@@ -106,16 +143,17 @@ largest_scores(const mb_attention *a, const float *scores, bool masked)
 
 	if (!masked)
 	{
-		for (; i + 2 * VW <= a->length; i += 2 * VW)
+		for (; i + 2 * MB_LANES <= a->length; i += 2 * MB_LANES)
 		{
 			even = _mm512_max_ps(v_load(scores + i), even);
-			odd = _mm512_max_ps(v_load(scores + i + VW), odd);
+			odd = _mm512_max_ps(v_load(scores + i + MB_LANES), odd);
 		}
 	}
-	for (; i < a->length; i += VW)
+	for (; i < a->length; i += MB_LANES)
 		even = _mm512_mask_max_ps(even, attended(a, i), v_load(scores + i),
 								  even);
 	return _mm512_max_ps(even, odd);
 }
 
-#endif							/* MB_ATTENTION_AVX512_H */
+#endif							/* __AVX512F__ */
+#endif							/* MB_LOW_PRECISION_AVX512_H */
