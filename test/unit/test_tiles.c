@@ -22,6 +22,7 @@
 #include "kernels/amx.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -47,9 +48,9 @@ typedef union number
 	uint8_t		byte[4];
 } number;
 
-#define NUMBERS ((size_t) TILE * TILE)
+#define NUMBERS ((size_t) MB_TILE * MB_TILE)
 
-/* Sums [m, n] += a [m, k] * b [k, n], in rows of TILE numbers */
+/* Sums [m, n] += a [m, k] * b [k, n], in rows of MB_TILE numbers */
 typedef struct trial
 {
 	size_t		m;
@@ -72,19 +73,19 @@ configure(const trial *t)
 	c.rows[6] = (uint8_t) t->k;
 	c.column_bytes[0] = c.column_bytes[6] = (uint16_t) (4 * t->n);
 	c.column_bytes[4] = (uint16_t) (4 * t->k);
-	LOAD_CONFIGURATION(c);
+	MB_LOAD_CONFIGURATION(c);
 }
 
 #define RUN(dot, t) \
 	do { \
 		configure(t); \
-		BARRIER; \
-		_tile_loadd(0, (t)->sums, LINE); \
-		_tile_loadd(4, (t)->a, LINE); \
-		_tile_stream_loadd(6, (t)->b, LINE); \
+		MB_BARRIER; \
+		_tile_loadd(0, (t)->sums, MB_LINE); \
+		_tile_loadd(4, (t)->a, MB_LINE); \
+		_tile_stream_loadd(6, (t)->b, MB_LINE); \
 		dot(0, 4, 6); \
-		_tile_stored(0, (t)->sums, LINE); \
-		BARRIER; \
+		_tile_stored(0, (t)->sums, MB_LINE); \
+		MB_BARRIER; \
 		_tile_release(); \
 	} while (0)
 
@@ -110,9 +111,9 @@ fill(number *to, int exponent)
 static void
 make_trial(trial *t, int sums, int operands)
 {
-	t->m = 1 + random_bits() % TILE;
-	t->k = 1 + random_bits() % TILE;
-	t->n = 1 + random_bits() % TILE;
+	t->m = 1 + random_bits() % MB_TILE;
+	t->k = 1 + random_bits() % MB_TILE;
+	t->n = 1 + random_bits() % MB_TILE;
 	fill(t->sums, sums);
 	fill(t->a, operands);
 	fill(t->b, operands);
@@ -146,13 +147,13 @@ expect_floats(trial *t)
 	for (m = 0; m < t->m; m++)
 		for (n = 0; n < t->n; n++)
 		{
-			float	   *sum = &t->sums[m * TILE + n].f;
+			float	   *sum = &t->sums[m * MB_TILE + n].f;
 			float		chain[2] = {0.0f, 0.0f};
 
 			for (k = 0; k < t->k; k++)
 				for (i = 0; i < 2; i++)
-					chain[i] = flush(fmaf(widen(t->a[m * TILE + k].half[i]),
-										  widen(t->b[k * TILE + n].half[i]),
+					chain[i] = flush(fmaf(widen(t->a[m * MB_TILE + k].half[i]),
+										  widen(t->b[k * MB_TILE + n].half[i]),
 										  chain[i]));
 			*sum = flush(flush(*sum) + flush(chain[0] + chain[1]));
 		}
@@ -172,10 +173,10 @@ expect_integers(trial *t, bool a_signed, bool b_signed)
 			for (k = 0; k < t->k; k++)
 				for (i = 0; i < 4; i++)
 				{
-					uint8_t		a = t->a[m * TILE + k].byte[i];
-					uint8_t		b = t->b[k * TILE + n].byte[i];
+					uint8_t		a = t->a[m * MB_TILE + k].byte[i];
+					uint8_t		b = t->b[k * MB_TILE + n].byte[i];
 
-					t->sums[m * TILE + n].u += (uint32_t)
+					t->sums[m * MB_TILE + n].u += (uint32_t)
 						((a_signed ? (int8_t) a : (int) a) *
 						 (b_signed ? (int8_t) b : (int) b));
 				}
@@ -279,15 +280,15 @@ test_memory(void)
 		to[i] = 0xee;
 	}
 	configure(&t);
-	BARRIER;
+	MB_BARRIER;
 	_tile_loadd(0, from, step);
 	_tile_stored(0, to, step);
-	BARRIER;
+	MB_BARRIER;
 	for (i = 0; i < size; i++)
 		right = right && to[i] == (i % step < 4 * t.n ? from[i] : 0xee);
 	_tile_zero(0);
 	_tile_stored(0, to, step);
-	BARRIER;
+	MB_BARRIER;
 	for (i = 0; i < size; i++)
 		right = right && to[i] == (i % step < 4 * t.n ? 0 : 0xee);
 	_tile_release();
@@ -309,7 +310,7 @@ typedef struct mistake
 	bool		fatal;
 } mistake;
 
-static uint8_t memory[TILE * LINE];
+static uint8_t memory[MB_TILE * MB_LINE];
 
 static void
 start(void)
@@ -346,7 +347,7 @@ other_rows(void)
 static void
 one_tile_twice(void)
 {
-	set_tiles(TILE);
+	set_tiles(MB_TILE);
 	_tile_dpbf16ps(0, 4, 4);
 }
 
@@ -356,14 +357,14 @@ static void
 load_without_shape(void)
 {
 	start();
-	_tile_loadd(1, memory, LINE);
+	_tile_loadd(1, memory, MB_LINE);
 }
 
 static void
 store_without_shape(void)
 {
 	start();
-	_tile_stored(1, memory, LINE);
+	_tile_stored(1, memory, MB_LINE);
 }
 
 static void
@@ -382,7 +383,7 @@ configure_badly(size_t at, uint8_t value)
 	memset(&c, 0, sizeof(c));
 	c.palette = 1;
 	memcpy((uint8_t *) &c + at, &value, 1);
-	LOAD_CONFIGURATION(c);
+	MB_LOAD_CONFIGURATION(c);
 }
 
 static void
@@ -412,7 +413,7 @@ no_rows(void)
 static void
 too_many_rows(void)
 {
-	set_tiles(TILE + 1);
+	set_tiles(MB_TILE + 1);
 }
 
 static const mistake mistakes[] = {
@@ -470,20 +471,20 @@ static void
 load_too_far(void)
 {
 	trial		t = {.m = 4, .k = 8, .n = 4};
-	uint8_t    *less = malloc(3 * LINE + 15);
+	uint8_t    *less = malloc(3 * MB_LINE + 15);
 
 	configure(&t);
-	_tile_loadd(0, less, LINE);
+	_tile_loadd(0, less, MB_LINE);
 }
 
 static void
 store_too_far(void)
 {
 	trial		t = {.m = 4, .k = 8, .n = 4};
-	uint8_t    *less = malloc(3 * LINE + 15);
+	uint8_t    *less = malloc(3 * MB_LINE + 15);
 
 	configure(&t);
-	_tile_stored(0, less, LINE);
+	_tile_stored(0, less, MB_LINE);
 }
 
 static void

@@ -191,14 +191,6 @@ typedef struct image_writer
 } image_writer;
 
 static mb_status
-poll_cancel(const image_writer *w)
-{
-	if (mb_cancelled(w->cancel))
-		return mb_fail(w->err, MB_ERR_CANCELLED, "cancelled");
-	return MB_OK;
-}
-
-static mb_status
 put(image_writer *w, const void *bytes, size_t size)
 {
 	size_t		offset = w->position;
@@ -223,7 +215,7 @@ pad_to(image_writer *w, size_t offset)
 static mb_status
 write_section(image_writer *w, size_t offset, const void *bytes, size_t size)
 {
-	mb_status	status = poll_cancel(w);
+	mb_status	status = mb_poll_cancel(w->cancel, NULL, w->err);
 
 	if (status == MB_OK)
 		status = pad_to(w, offset);
@@ -239,7 +231,7 @@ read_piece(image_writer *w, size_t slot, uint64_t first, size_t count,
 {
 	mb_dtype	dtype = stored_type(w->content, slot);
 	size_t		number = mb_dtype_size(dtype);
-	mb_status	status = poll_cancel(w);
+	mb_status	status = mb_poll_cancel(w->cancel, NULL, w->err);
 
 	if (status == MB_OK)
 		status = w->io->read(w->io->context, slot, first * number, w->stored,
@@ -288,7 +280,7 @@ write_panels(image_writer *w, size_t slot, mb_format format)
 		status = read_piece(w, slot, first, piece_at(first, elements),
 							w->floats + first);
 	if (status == MB_OK)
-		status = poll_cancel(w);
+		status = mb_poll_cancel(w->cancel, NULL, w->err);
 	if (status != MB_OK)
 		return status;
 
@@ -402,7 +394,7 @@ mb_image_write(const mb_image_content *content, const mb_image_plan *plan,
 	w.stored = (char *) workspace + sizes.panels + sizes.floats;
 	status = write_data(&w);
 	if (status == MB_OK)
-		status = poll_cancel(&w);
+		status = mb_poll_cancel(cancel, NULL, err);
 	if (status != MB_OK)
 		return status;
 
