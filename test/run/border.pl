@@ -7,6 +7,11 @@
 #
 #	perl test/run/border.pl [--tracked LIST] [MODULE.so]
 #
+# The folders of src/engine and of src/pg are layers: what a file includes lies
+# in its own layer or in one below (%below), and includes make no circle.  Each
+# header compiles by itself, and what follows "Depends on" in a file's first
+# comment are the headers of ours that it includes.
+#
 # The engine knows the C library, processor intrinsics and itself; OpenBLAS
 # in gemm_openblas.c and utf8proc in text.c only.  The adapter knows the server, and of
 # the engine engine.h alone.  Each side includes its own headers by their path
@@ -18,6 +23,7 @@
 use strict;
 use warnings;
 use File::Basename;
+use File::Temp qw(tempdir);
 use Test::More;
 
 my $list;
@@ -124,7 +130,203 @@ sub adapter_may
 	return $adapters{$header} || !$own{$header};
 }
 
+# The layers that a layer may include, beside itself.
+my %below = (
+	'engine/base' => [],
+	'engine/kernels' => [qw(engine/base)],
+	'engine/tokenizer' => [qw(engine/base)],
+	'engine/model' => [qw(engine/base engine/kernels engine/tokenizer)],
+	'engine/encoder' => [
+		qw(engine/base engine/kernels engine/tokenizer engine/model)
+	],
+	'engine/tasks' => [
+		qw(engine/base engine/kernels engine/tokenizer engine/model
+		  engine/encoder)
+	],
+	'engine' => [
+		qw(engine/base engine/kernels engine/tokenizer engine/model
+		  engine/encoder engine/tasks)
+	],
+	'pg/server' => [qw(engine)],
+	'pg/models' => [qw(engine pg/server)],
+	'pg/import' => [qw(engine pg/server pg/models)],
+	'pg/pass' => [qw(engine pg/server pg/models)],
+	'pg/functions' => [qw(engine pg/server pg/models pg/pass)],
+	'pg/planner' => [qw(engine pg/server pg/models pg/pass pg/functions)],
+	'pg/enrich' => [qw(engine pg/server)],
+	'pg' => [
+		qw(engine pg/server pg/models pg/import pg/pass pg/functions
+		  pg/planner pg/enrich)
+	]);
+
+# The file that an include directive of ours names, "" for all others.
+sub included_file
+{
+	my ($file, $header) = @_;
+	my @sides = $file =~ m{^src/engine/} ? ('src/engine') : ('src/pg', 'src');
+
+	foreach my $side (@sides)
+	{
+		return "$side/$header" if -e "$side/$header";
+	}
+	return '';
+}
+
+# Files of ours that a file includes
+sub own_includes
+{
+	my ($file) = @_;
+	my @headers = contents($file) =~ /^[ \t]*#[ \t]*include[ \t]*"([^"]+)"/gm;
+
+	return grep { $_ ne '' } map { included_file($file, $_) } @headers;
+}
+
+# src/engine/model/forward.c is in engine/model, a part of module forward
+sub layer_of { return dirname($_[0]) =~ s{^src/}{}r; }
+sub module_of { return $_[0] =~ s{\.[ch]$}{}r; }
+
+# Includes of another layer than those below
+sub climbing
+{
+	my (%includes) = @_;
+	my @found;
+
+	foreach my $file (sort keys %includes)
+	{
+		my $layer = layer_of($file);
+		my %may = map { $_ => 1 } $layer, @{ $below{$layer} || [] };
+
+		push @found, map { "$file includes $_" }
+		  grep { !$may{ layer_of($_) } } @{ $includes{$file} };
+	}
+	return @found;
+}
+
+# Modules, a .c file and its header, that include each other in a circle: what
+# remains when those that include nothing of what remains are taken away, and
+# those that nothing of what remains includes.
+sub circles
+{
+	my (%includes) = @_;
+	my %uses;
+	my $before;
+
+	foreach my $file (keys %includes)
+	{
+		my $module = module_of($file);
+
+		$uses{$module} ||= {};
+		$uses{$module}{$_} = 1
+		  foreach grep { $_ ne $module } map { module_of($_) }
+		  @{ $includes{$file} };
+	}
+	do
+	{
+		my %used;
+
+		$before = keys %uses;
+		delete @uses{ grep { !grep { $uses{$_} } keys %{ $uses{$_} } }
+			  keys %uses };
+		$used{$_} = 1 foreach map { keys %$_ } values %uses;
+		delete @uses{ grep { !$used{$_} } keys %uses };
+	} while (keys %uses < $before);
+	return map { my $m = $_; "$m includes " .
+		  join(' ', sort grep { $uses{$_} } keys %{ $uses{$m} }) }
+	  sort keys %uses;
+}
+
+# The headers after "Depends on" in a file's first comment, up to the end of
+# the sentence or of the paragraph
+sub stated_headers
+{
+	my ($text) = @_;
+	my ($comment) = $text =~ m{\A/\*(.*?)\*/}s;
+	my ($sentence) = ($comment || '') =~
+	  m{\bDepends\s(?:\s*\*\s)*on\b(.*?)(?:\.(?=\s)|\n \*\n|\z)}s;
+
+	return ($sentence || '') =~ m{([\w/]+\.h)\b}g;
+}
+
+# Files whose "Depends on" is not what they include; their own header apart
+sub wrong_dependencies
+{
+	my (%includes) = @_;
+	my @found;
+
+	# engine.h is a list of headers, no more.
+	foreach my $file (grep { !/engine\/engine\.h$/ } sort keys %includes)
+	{
+		my $own = module_of($file) . '.h';
+		my %real = map { $_ => 1 } grep { $_ ne $own } @{ $includes{$file} };
+		my %said = map { $_ => 1 } grep { $_ ne $own }
+		  map { included_file($file, $_) || $_ } stated_headers(contents($file));
+		my @missing = grep { !$said{$_} } sort keys %real;
+		my @false = grep { !$real{$_} } sort keys %said;
+
+		push @found, "$file does not name @missing" if @missing;
+		push @found, "$file names @false, but does not include it" if @false;
+	}
+	return @found;
+}
+
+# Headers that the compiler refuses when they come first; the server's own rule
+# is that postgres.h comes before.  What is included as a template needs more.
+sub dependent_headers
+{
+	my ($cc, $flags, $first, @headers) = @_;
+	my $dir = tempdir(CLEANUP => 1);
+	my @found;
+
+	foreach my $header (grep { !/_template\.h$/ } @headers)
+	{
+		my $name = $header =~ s{^src/(?:engine|pg)/}{}r;
+		my $file = "$dir/" . ($name =~ tr{/}{_}r) . '.c';
+
+		open my $fh, '>', $file or die "cannot write $file: $!";
+		print $fh $first, qq{#include "$name"\n};
+		close $fh;
+		push @found, $header . "\n" . `$cc $flags -fsyntax-only $file 2>&1`
+		  if system("$cc $flags -fsyntax-only $file >/dev/null 2>&1") != 0;
+	}
+	return @found;
+}
+
 ok(@engine > 0 && @adapter > 0, 'there are sources to look at');
+{
+	my %includes = map { $_ => [ own_includes($_) ] } @engine, @adapter;
+	my $count = 0;
+	my %files;
+
+	$count += @{$_} foreach values %includes;
+	none("none of $count includes goes up a layer", climbing(%includes));
+	none("no circle among $count includes", circles(%includes));
+	none('"Depends on" names what a file includes',
+		wrong_dependencies(%includes));
+	none('no file is longer than 900 lines, generated ones apart',
+		grep { contents($_) =~ tr/\n// > 900 && !/unicode_tables\.c$/ }
+		  @engine, @adapter);
+	$files{ layer_of($_) }++ foreach @engine, @adapter;
+	none('no folder has more than 25 files, kernels 36',
+		grep { $files{$_} > ($_ eq 'engine/kernels' ? 36 : 25) }
+		  sort keys %files);
+}
+SKIP:
+{
+	my $cc = $ENV{CC} || 'cc';
+	my $machine = `$cc -dumpmachine 2>/dev/null`;
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	chomp(my $server = `$config --includedir-server 2>/dev/null` // '');
+
+	skip 'no compiler', 2 unless $machine;
+	none('each header of the engine compiles by itself',
+		dependent_headers($cc, '-std=gnu99 -Isrc/engine' .
+			($machine =~ /^x86_64/ ? ' -march=sapphirerapids' : ''), '',
+			grep { /\.h$/ } @engine));
+	skip 'no headers of the server', 1 unless $server && -d $server;
+	none('each header of the adapter compiles behind postgres.h',
+		dependent_headers($cc, "-Isrc/pg -Isrc -Isrc/engine -isystem $server",
+			qq{#include "postgres.h"\n}, grep { /\.h$/ } @adapter));
+}
 none('the engine includes no header of the server or of another library',
 	includes_except(\&engine_may, @engine));
 none('of the engine, the adapter includes engine.h alone',
