@@ -21,7 +21,8 @@
 #
 # and without any, all of them.  Each test program becomes one small script in
 # build/suite, and one run of prove goes through them and counts; flags for
-# it are taken from PROVE_FLAGS.  The exit status is that of prove.
+# it are taken from PROVE_FLAGS.  The exit status is that of prove.  TESTS
+# chooses among them by patterns of their names: TESTS='server-cancel unit-*'.
 #
 # The server's parts install the extension into a private copy of PostgreSQL
 # (cluster.sh) and run there.  Root may call this: the servers, and all tests,
@@ -39,9 +40,24 @@ suite=build/suite
 parts=${*:-border unit sanitized fuzz regress server readme}
 number=0
 
+# chosen NAME: does one of the patterns in TESTS match, if there are any?
+chosen()
+{
+	test -n "${TESTS:-}" || return 0
+	set -f
+	for pattern in $TESTS; do
+		case $1 in
+			$pattern) set +f; return 0 ;;
+		esac
+	done
+	set +f
+	return 1
+}
+
 # item NAME COMMAND: adds a test script; they run in the order of adding.
 item()
 {
+	chosen "$1" || return 0
 	number=$((number + 1))
 	script=$suite/$(printf '%02d' $number)-$1
 	printf '#!/bin/sh\n%s\n' "$2" >"$script"
@@ -172,6 +188,10 @@ fi
 ! wanted regress readme || cluster_start
 test -z "$CLUSTER_USER" || copy_tree
 
+if [ "$number" = 0 ]; then
+	echo "run.sh: no test is named like \"${TESTS:-}\"" >&2
+	exit 2
+fi
 echo "== testing${PG_CONFIG:+ with $("$PG_CONFIG" --version)}"
 # shellcheck disable=SC2086
 as_user prove --exec '' ${PROVE_FLAGS:-} $suite/*
