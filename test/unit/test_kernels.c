@@ -446,13 +446,13 @@ test_reductions(const mb_kernels *kernels, const char *name)
 
 /* Matrix products, every size */
 
-/* A map [n, k] with panels of a format, in memory that ends with them. */
-typedef struct map
+/* A layer [n, k] with panels of a format, in memory that ends with them. */
+typedef struct layer
 {
 	mb_linear	linear;
 	float	   *w;				/* [n, k], what the panels hold */
 	void	   *panels;
-} map;
+} layer;
 
 static void *
 aligned(size_t size)
@@ -474,10 +474,10 @@ fill_exact(float *x, size_t count)
 		x[i] = ldexpf(floorf(127.0f * uniform()), -7);
 }
 
-static map
-make_map(mb_format format, const float *bias, size_t k, size_t n)
+static layer
+make_layer(mb_format format, const float *bias, size_t k, size_t n)
 {
-	map			m = {{NULL, bias, NULL, format, k, n}, NULL, NULL};
+	layer		m = {{NULL, bias, NULL, format, k, n}, NULL, NULL};
 	size_t		size;
 
 	m.w = malloc(k * n * sizeof(float));
@@ -490,7 +490,7 @@ make_map(mb_format format, const float *bias, size_t k, size_t n)
 }
 
 static void
-free_map(map *m)
+free_layer(layer *m)
 {
 	free(m->w);
 	free(m->panels);
@@ -500,7 +500,7 @@ free_map(map *m)
 static void
 run_product(mb_product *p)
 {
-	const mb_linear_kernel *kernel = p->kernels->linear[p->map->format];
+	const mb_linear_kernel *kernel = p->kernels->linear[p->linear->format];
 
 	if (kernel->operand_size != NULL)
 		p->operand = aligned(kernel->operand_size(p->rows, p->k));
@@ -531,7 +531,7 @@ static const follow follows[] = {
 #define FOLLOWS (sizeof(follows) / sizeof(follows[0]))
 
 /*
- * Largest error of a map over some rows against double arithmetic; 1e30 when
+ * Largest error of a layer over some rows against double arithmetic; 1e30 when
  * what was not asked for is written.  With a residual y is the residual.
  */
 static double
@@ -544,7 +544,7 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	float	   *scale = malloc(n * sizeof(float));
 	float	   *y = malloc(room * n * sizeof(float));
 	float	   *r = malloc(room * n * sizeof(float));
-	map			m = make_map(format, with_bias ? b : NULL, k, n);
+	layer		m = make_layer(format, with_bias ? b : NULL, k, n);
 	mb_norm		norm = {scale, b};
 	mb_product	p = {kernels, x, NULL, rows, k, n, &m.linear, 0, n,
 		f->activation, f->residual ? y : NULL, f->norm ? &norm : NULL, y, NULL};
@@ -587,7 +587,7 @@ linear_error(const mb_kernels *kernels, mb_format format, size_t rows,
 	free(scale);
 	free(y);
 	free(r);
-	free_map(&m);
+	free_layer(&m);
 	return worst;
 }
 
@@ -670,7 +670,7 @@ test_products(const mb_kernels *kernels, const char *name)
 			linear = fmax(linear, linear_error(kernels, (mb_format) i, 37, 41,
 											   75, &follows[j], true));
 	}
-	ok(linear < 1e-5, "%s: linear maps of 1 to %d within %.1e", name, MOST,
+	ok(linear < 1e-5, "%s: linear layers of 1 to %d within %.1e", name, MOST,
 	   linear);
 	ok(matrix < 1e-5, "%s: matrix products of 1 to %d within %.1e", name, MOST,
 	   matrix);
@@ -690,7 +690,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 	float	   *y = malloc(BLOCK * n * sizeof(float));
 	float	   *row = malloc(k * sizeof(float));
 	float	   *first = malloc(n * sizeof(float));
-	map			m = make_map(format, b, k, n);
+	layer		m = make_layer(format, b, k, n);
 	mb_product	p = {kernels, x, NULL, BLOCK, k, n, &m.linear, 0, n,
 	MB_ACT_LINEAR, NULL, NULL, y, NULL};
 	bool		same = true;
@@ -724,7 +724,7 @@ row_keeps_bits(const mb_kernels *kernels, mb_format format, size_t k, size_t n)
 	free(y);
 	free(row);
 	free(first);
-	free_map(&m);
+	free_layer(&m);
 	return same;
 }
 
@@ -771,18 +771,18 @@ test_formats(const mb_kernels *kernels, const char *name)
 
 		for (format = MB_FORMAT_FLOAT; format <= MB_FORMAT_BFLOAT; format++)
 		{
-			map			m;
+			layer		m;
 			mb_product	p = {kernels, x, NULL, rows, k, n, &m.linear, 0, n,
 			MB_ACT_RELU, NULL, NULL, y, NULL};
 
 			seed = start;
-			m = make_map((mb_format) format, NULL, k, n);
+			m = make_layer((mb_format) format, NULL, k, n);
 			fill(x, 2 * BLOCK * k, 1.0f);
 			run_product(&p);
 			if (format == MB_FORMAT_FLOAT)
 				memcpy(first, y, rows * n * sizeof(float));
 			same = same && memcmp(first, y, rows * n * sizeof(float)) == 0;
-			free_map(&m);
+			free_layer(&m);
 		}
 	}
 	ok(same, "%s: weights of 16 bits give the bits of float", name);
@@ -800,7 +800,7 @@ test_dense(const mb_kernels *kernels, const char *name)
 	float	   *x = malloc(BLOCK * k * sizeof(float));
 	float	   *b = calloc(n, sizeof(float));
 	float	   *y = malloc(BLOCK * n * sizeof(float));
-	map			m = make_map(MB_FORMAT_FLOAT, b, k, n);
+	layer		m = make_layer(MB_FORMAT_FLOAT, b, k, n);
 	mb_operand	operand = {x, BLOCK, k, NULL, MB_FORMAT_ROWS};
 	mb_linear	rows = {m.w, b, NULL, MB_FORMAT_ROWS, k, n};
 	mb_operand	narrow = {x, BLOCK, k - 1, NULL, MB_FORMAT_ROWS};
@@ -822,18 +822,18 @@ test_dense(const mb_kernels *kernels, const char *name)
 			exact += (double) x[row * k + i] * m.w[j * k + i];
 		worst = fmax(worst, fabs(y[row * n + j] - exact));
 	}
-	ok(status == MB_OK && worst < 1e-4, "%s: a map in parts within %.1e", name,
+	ok(status == MB_OK && worst < 1e-4, "%s: a layer in parts within %.1e", name,
 	   worst);
 	ok(mb_dense(kernels, &rows, &operand, NULL, y, NULL,
 				&err) == MB_ERR_ARGUMENT,
-	   "%s: a map without panels is refused: %s", name, err.message);
+	   "%s: a layer without panels is refused: %s", name, err.message);
 	ok(mb_dense(kernels, &m.linear, &narrow, NULL, y, NULL,
 				&err) == MB_ERR_ARGUMENT,
 	   "%s: rows that are too narrow are refused: %s", name, err.message);
 	free(x);
 	free(b);
 	free(y);
-	free_map(&m);
+	free_layer(&m);
 }
 
 /* Every number of binary16 and bfloat16 packs to itself. */
@@ -890,7 +890,7 @@ test_same_products(void)
 	for (k = 1; k <= MOST && same; k++)
 	{
 		size_t		n = 1 + k * 11 % MOST;
-		map			m = make_map(MB_FORMAT_FLOAT, x, k, n);
+		layer		m = make_layer(MB_FORMAT_FLOAT, x, k, n);
 		mb_product	p = {NULL, x, NULL, BLOCK, k, n, &m.linear, 0, n,
 		MB_ACT_RELU, NULL, NULL, NULL, NULL};
 
@@ -904,7 +904,7 @@ test_same_products(void)
 			both[t]->matrix(x, k, m.panels, 0.3f, y[t][1], n, BLOCK, n, k);
 		}
 		same = memcmp(y[0], y[1], sizeof(y[0])) == 0;
-		free_map(&m);
+		free_layer(&m);
 	}
 	ok(same, "products of avx2 and avx512 have the same bits");
 }

@@ -83,7 +83,7 @@ typedef struct trial
 	float	   *y;				/* [rows, n], room for whole blocks */
 	void	   *panels;
 	void	   *operand;
-	mb_linear	map;
+	mb_linear	linear;
 } trial;
 
 static void *
@@ -157,11 +157,11 @@ trial_make(trial *p, const form *f, size_t rows, size_t k, size_t n)
 	(void) mb_format_size(f->format, k, n, &size);
 	p->panels = aligned(size);
 	p->operand = aligned(operand_size(f->format, rows, k));
-	p->map.bias = p->bias;
-	p->map.panels = p->panels;
-	p->map.format = f->format;
-	p->map.k = k;
-	p->map.n = n;
+	p->linear.bias = p->bias;
+	p->linear.panels = p->panels;
+	p->linear.format = f->format;
+	p->linear.k = k;
+	p->linear.n = n;
 }
 
 static void
@@ -178,7 +178,7 @@ trial_free(trial *p)
 static void
 trial_prepare(const trial *p)
 {
-	const mb_linear_kernel *kernel = kernels->linear[p->map.format];
+	const mb_linear_kernel *kernel = kernels->linear[p->linear.format];
 
 	if (kernel->prepare != NULL)
 		kernel->prepare(p->x, p->rows, p->k, p->operand);
@@ -189,10 +189,10 @@ trial_multiply(const trial *p, const mb_epilogue *epilogue, size_t first,
 			   size_t width)
 {
 	mb_product	product = {kernels, p->x, p->operand, p->rows, p->k, p->n,
-		&p->map, first, width, epilogue->activation, epilogue->residual,
+		&p->linear, first, width, epilogue->activation, epilogue->residual,
 	epilogue->norm, p->y, NULL};
 
-	kernels->linear[p->map.format]->run(&product);
+	kernels->linear[p->linear.format]->run(&product);
 }
 
 static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL, NULL};
@@ -200,7 +200,7 @@ static const mb_epilogue plain = {MB_ACT_LINEAR, NULL, NULL, NULL};
 static void
 trial_run(trial *p)
 {
-	mb_format_pack(p->map.format, p->w, p->k, p->n, p->panels);
+	mb_format_pack(p->linear.format, p->w, p->k, p->n, p->panels);
 	trial_prepare(p);
 	trial_multiply(p, &plain, 0, p->n);
 }
@@ -247,7 +247,7 @@ allowed(const trial *p, size_t r, size_t c)
 
 	for (i = 0; i < p->k; i++)
 	{
-		if (p->map.format != MB_FORMAT_INT8 || !left_out(p, r, i))
+		if (p->linear.format != MB_FORMAT_INT8 || !left_out(p, r, i))
 		{
 			low = fmin(low, x[i]);
 			high = fmax(high, x[i]);
@@ -256,13 +256,13 @@ allowed(const trial *p, size_t r, size_t c)
 		product += fabs((double) x[i] * w[i]);
 	}
 	step = (high - low) / 255;
-	for (i = 0; i < p->k && p->map.format == MB_FORMAT_INT8; i++)
+	for (i = 0; i < p->k && p->linear.format == MB_FORMAT_INT8; i++)
 		error += left_out(p, r, i) ? fabs((double) x[i] * w[i]) / 250 :
 			fabs(w[i]) * step * 0.501 + fabs(x[i]) * most / 254 +
 			step * most / 500;
-	if (p->map.format == MB_FORMAT_BF16)
+	if (p->linear.format == MB_FORMAT_BF16)
 		error = product / 127;
-	if (p->map.format == MB_FORMAT_BF16X3)
+	if (p->linear.format == MB_FORMAT_BF16X3)
 		error = product * 3 / 65536;
 	return error + (product + fabs(p->bias[c])) * 1e-6;
 }
@@ -435,7 +435,7 @@ row_keeps_bits(const trial *p, size_t r)
 	alone.rows = 1;
 	alone.x = floats(MB_ROW_BLOCK * p->k, 1.0f);
 	alone.y = floats(MB_ROW_BLOCK * p->n, 1.0f);
-	alone.operand = aligned(operand_size(p->map.format, 1, p->k));
+	alone.operand = aligned(operand_size(p->linear.format, 1, p->k));
 	memcpy(alone.x, p->x + r * p->k, p->k * sizeof(float));
 	trial_prepare(&alone);
 	trial_multiply(&alone, &plain, 0, p->n);
@@ -517,7 +517,7 @@ test_epilogue(const form *f, mb_activation activation)
 	memcpy(sums, p.y, p.rows * p.n * sizeof(float));
 	trial_run(&p);
 	memcpy(sums, p.y, p.rows * p.n * sizeof(float));
-	p.map.bias = NULL;
+	p.linear.bias = NULL;
 	trial_multiply(&p, &plain, 0, p.n);
 	worst = 0.0;
 	for (i = 0; i < p.rows * p.n; i++)
@@ -608,9 +608,9 @@ test_split(const form *f)
 		trial		floats = p;
 		size_t		size = 0;
 
-		floats.map.format = MB_FORMAT_FLOAT_SPLIT;
-		(void) mb_format_size(floats.map.format, p.k, p.n, &size);
-		floats.map.panels = floats.panels = aligned(size);
+		floats.linear.format = MB_FORMAT_FLOAT_SPLIT;
+		(void) mb_format_size(floats.linear.format, p.k, p.n, &size);
+		floats.linear.panels = floats.panels = aligned(size);
 		floats.y = calloc(whole_blocks(p.rows) * p.n, sizeof(float));
 		trial_run(&floats);
 		ok(memcmp(p.y, floats.y, p.rows * p.n * sizeof(float)) == 0,
@@ -652,7 +652,7 @@ difference(const float *a, const float *b, size_t count)
 }
 
 /*
- * Two maps one behind the other: that the first writes the second's operand
+ * Two layers one after the other: that the first writes the second's operand
  * changes no bit, but for INT8, where numbers between the two are rounded to
  * bfloat16.  One of them stands far above the others.
  */
@@ -683,27 +683,27 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 		p[0].bias[n / 2] = 4e5f;
 	if (rows > 1)
 		p[0].x[(rows / 2) * 70 + 3] = NAN;
-	(void) mb_dense(kernels, &p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[0].linear, &x, &epilogue, p[0].y, NULL, NULL);
 	for (i = 0; i < rows * n && rounded; i++)
 		p[0].y[i] = mb_bf16_to_float(mb_bf16_from_float(p[0].y[i]));
-	(void) mb_dense(kernels, &p[1].map, &y, NULL, p[1].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[1].linear, &y, NULL, p[1].y, NULL, NULL);
 	size = rows * 45 * sizeof(float);
 	expected = malloc(size);
 	memcpy(expected, p[1].y, size);
 	memset(p[1].y, 0, size);
 	y.prepared = MB_FORMAT_ROWS;
 	epilogue.next = &y;
-	(void) mb_dense(kernels, &p[0].map, &x, &epilogue, p[0].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[0].linear, &x, &epilogue, p[0].y, NULL, NULL);
 	ok((y.prepared == f->format) == chain, "%s %s: chained with %zu between",
 	   f->name, kernels->name, n);
-	(void) mb_dense(kernels, &p[1].map, &y, NULL, p[1].y, NULL, NULL);
+	(void) mb_dense(kernels, &p[1].linear, &y, NULL, p[1].y, NULL, NULL);
 	if (few_bits)
 		ok(difference(expected, p[1].y, rows * 45) < 0.2,
-		   "%s %s: two maps in a chain and a GELU of few bits, off by %.1e",
+		   "%s %s: two layers in a chain and a GELU of few bits, off by %.1e",
 		   f->name, kernels->name,
 		   difference(expected, p[1].y, rows * 45));
 	else
-		ok(same_floats(expected, p[1].y, rows * 45), "%s %s: two maps in a "
+		ok(same_floats(expected, p[1].y, rows * 45), "%s %s: two layers in a "
 		   "chain, activation %d, %zu rows, %zu between", f->name,
 		   kernels->name, (int) activation, rows, n);
 	free(expected);
@@ -713,7 +713,7 @@ test_chain(const form *f, mb_activation activation, size_t rows, size_t n)
 
 /*
  * GELU on its way into an operand of bfloat16: numbers from -8 to 8 and some
- * far ones, through a map that leaves them as they are.
+ * far ones, through a layer that leaves them as they are.
  */
 static void
 test_gelu(const form *f)
@@ -739,7 +739,7 @@ test_gelu(const form *f)
 														  (float) r / 64.0f - 8.0f)) : far[r - 1024];
 	mb_format_pack(f->format, p.w, 1, n, p.panels);
 	kernels->linear[f->format]->prepare(p.x, rows, 1, p.operand);
-	product = (mb_product) {kernels, p.x, p.operand, rows, 1, n, &p.map, 0, n,
+	product = (mb_product) {kernels, p.x, p.operand, rows, 1, n, &p.linear, 0, n,
 	MB_ACT_GELU, NULL, NULL, p.y, next};
 	kernels->linear[f->format]->run(&product);
 	for (r = 0; r < rows; r++)

@@ -54,8 +54,8 @@ typedef struct tile_configuration
 } tile_configuration;
 
 /*
- * Tiles of weights have MB_TILE lines, those of sums and activations "rows": what
- * is done with them takes less time when these are few.
+ * Tiles of weights have MB_TILE lines, those of sums and activations "rows":
+ * what is done with them takes less time when these are few.
  */
 static inline void
 set_tiles(size_t rows)
@@ -116,13 +116,12 @@ round_line(vf a, vf b)
 }
 
 /*
- * Memory from w on, into the second level of the cache: one line in "every" of
- * them.  The processor reads lines behind those that are asked for by itself, and
- * each line that is asked for holds one of the few places for what loads wait
- * for.
+ * Prefetches memory from w on into the second level of the cache, one line in
+ * "every".  The processor by itself fetches the lines that follow, and each
+ * prefetch takes one of the few fill buffers that loads need as well.
  */
 MB_INLINE void
-ask_ahead(const uint8_t *w, size_t bytes, size_t every)
+prefetch_lines(const uint8_t *w, size_t bytes, size_t every)
 {
 	size_t		i;
 

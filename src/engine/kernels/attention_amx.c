@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * attention_amx.c
- *	  Attention in bfloat16 for processors with AMX: of maps in MB_FORMAT_INT8
- *	  and BF16.
+ *	  Attention in bfloat16 for processors with AMX, beside linear layers in
+ *	  INT8 and BF16.
  *
  * Sixteen query rows, a tile, go through all of a head at once:
  *

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * attention_vnni.c
- *	  Attention of maps in MB_FORMAT_INT8 for processors with AVX-512 VNNI.
+ *	  Attention in integers and floats for processors with AVX-512 VNNI,
+ *	  beside linear layers in INT8.
  *
  * Some query rows go through all of a head at once:
  *
@@ -111,7 +112,7 @@ scales_of(const float *x, size_t ld, size_t rows, size_t width)
 	return s;
 }
 
-/* Integers of 32 inputs of a row, zeros behind the last */
+/* Integers of 32 inputs of a row, zeros after the last */
 MB_INLINE __m512i
 integer_line(const float *x, size_t width, size_t i, float inverse)
 {
@@ -127,7 +128,7 @@ integer_line(const float *x, size_t width, size_t i, float inverse)
 	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-/* Scales of keys lie behind the integers of them all. */
+/* Scales of keys lie after the integers of them all. */
 static inline float *
 key_scales(const void *panels, size_t rows, size_t size)
 {
@@ -214,7 +215,7 @@ attend_memory(size_t length, size_t size)
 	return row;
 }
 
-/* What a block of rows has on its way */
+/* A block of query rows and what is made of them so far */
 typedef struct attend_block
 {
 	const mb_attention *a;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * dense.c
- *	  Linear maps in parts of some milliseconds.
+ *	  Linear layers in parts of some milliseconds.
  *
  * Depends on kernels/dense.h.
  *
@@ -12,7 +12,7 @@
 /* Multiply-adds of one call at most: about 10 ms even in plain C. */
 #define PART_WORK ((size_t) 1 << 23)
 
-/* Outputs of one part of a map: whole panels, at least one. */
+/* Outputs of one part of a layer: whole panels, at least one. */
 static size_t
 part_width(size_t rows, size_t k)
 {
@@ -33,21 +33,21 @@ mb_operand_memory(const mb_kernels *kernels, mb_format format, size_t rows,
 }
 
 mb_status
-mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
+mb_dense(const mb_kernels *kernels, const mb_linear *linear, mb_operand *operand,
 		 const mb_epilogue *epilogue, float *y, const mb_cancel *cancel,
 		 mb_error *err)
 {
-	const mb_linear_kernel *kernel = kernels->linear[map->format];
-	size_t		n = map->n;
+	const mb_linear_kernel *kernel = kernels->linear[linear->format];
+	size_t		n = linear->n;
 	size_t		step = part_width(operand->rows, operand->k);
 	mb_product	p = {kernels, operand->x, operand->scratch, operand->rows,
-	operand->k, n, map, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
+	operand->k, n, linear, 0, 0, MB_ACT_LINEAR, NULL, NULL, y, NULL};
 
-	if (map->panels == NULL)
+	if (linear->panels == NULL)
 		return mb_fail(err, MB_ERR_ARGUMENT, "weights are not packed");
-	if (operand->k != map->k)
+	if (operand->k != linear->k)
 		return mb_fail(err, MB_ERR_ARGUMENT, "rows of %zu numbers are no input "
-					   "for weights of %zu inputs", operand->k, map->k);
+					   "for weights of %zu inputs", operand->k, linear->k);
 	if (kernel == NULL)
 		return mb_fail(err, MB_ERR_UNSUPPORTED,
 					   "instruction set \"%s\" cannot run weights of this "
@@ -61,13 +61,13 @@ mb_dense(const mb_kernels *kernels, const mb_linear *map, mb_operand *operand,
 			p.residual == NULL && p.norm == NULL)
 		{
 			p.next = epilogue->next->scratch;
-			epilogue->next->prepared = map->format;
+			epilogue->next->prepared = linear->format;
 		}
 	}
-	if (kernel->prepare != NULL && operand->prepared != map->format)
+	if (kernel->prepare != NULL && operand->prepared != linear->format)
 		kernel->prepare(operand->x, operand->rows, operand->k,
 						operand->scratch);
-	operand->prepared = map->format;
+	operand->prepared = linear->format;
 	for (p.first = 0; p.first < n; p.first += p.width)
 	{
 		p.width = n - p.first < step ? n - p.first : step;

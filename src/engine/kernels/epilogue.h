@@ -34,8 +34,8 @@ mb_finish_sums(const mb_product *p, size_t row, size_t column, float *sums,
 	float	   *y = p->y + row * p->n + column;
 	size_t		i;
 
-	for (i = 0; p->map->bias != NULL && i < width; i++)
-		sums[i] += p->map->bias[column + i];
+	for (i = 0; p->linear->bias != NULL && i < width; i++)
+		sums[i] += p->linear->bias[column + i];
 	if (p->activation != MB_ACT_LINEAR)
 		p->kernels->activation(p->activation, sums, width);
 	for (i = 0; p->residual != NULL && i < width; i++)

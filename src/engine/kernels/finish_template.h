@@ -38,14 +38,14 @@ load_finish(const mb_product *p, size_t c, size_t n)
 	finish_vectors v;
 
 	v.scale = v.sum = v.bias = v.norm_weight = v.norm_bias = v_set1(0.0f);
-	if (p->map->format == MB_FORMAT_INT8)
+	if (p->linear->format == MB_FORMAT_INT8)
 	{
 		/* these are padded */
-		v.scale = v_load(panel_scale(p->map->panels, p->k, p->n) + c);
-		v.sum = v_load(panel_sum(p->map->panels, p->k, p->n) + c);
+		v.scale = v_load(panel_scale(p->linear->panels, p->k, p->n) + c);
+		v.sum = v_load(panel_sum(p->linear->panels, p->k, p->n) + c);
 	}
-	if (p->map->bias != NULL)
-		v.bias = v_load_some(p->map->bias + c, n);
+	if (p->linear->bias != NULL)
+		v.bias = v_load_some(p->linear->bias + c, n);
 	if (p->norm != NULL)
 	{
 		v.norm_weight = v_load_some(p->norm->weight + c, n);
@@ -54,19 +54,19 @@ load_finish(const mb_product *p, size_t c, size_t n)
 	return v;
 }
 
-/* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale + more */
+/* INT8 sums of a row as floats: (integer - zero * sum) * scale * scale + add */
 MB_INLINE vf
 integers(const int8_group *group, const sums_block *block, size_t r, size_t i,
-		 const finish_vectors *v, vf more)
+		 const finish_vectors *v, vf add)
 {
 	vf			total = v_fnma(v_set1(group->zero[r]), v->sum,
 							   v_load_ints(block->i[r] + i));
 
-	return v_fma(total, v_set1(group->scale[r]) * v->scale, more);
+	return v_fma(total, v_set1(group->scale[r]) * v->scale, add);
 }
 
 /*
- * A product's block of sums on its way to results: those of the rows from
+ * A product's block of sums and what they become: those of the rows from
  * "row" on and of one panel.  group is NULL where sums are floats.
  */
 typedef struct finish_job
@@ -112,7 +112,7 @@ integers_to_floats(const finish_job *job, size_t r, size_t end)
 			for (j = 0; j < group->outliers[r]; j++)
 			{
 				const int8_outlier *outlier = &group->outlier[r][j];
-				const uint16_t *w = panel_input(p->map->panels, p->k, p->n,
+				const uint16_t *w = panel_input(p->linear->panels, p->k, p->n,
 												outlier->column);
 
 				total = v_fma(v_set1(outlier->value),
@@ -241,9 +241,9 @@ is_elaborate(mb_activation activation)
 }
 
 /*
- * What cannot be done on the way to the results of rows [r, end) is done in the
- * block, where "elaborate" bias and activation.  Is it in floats then?  Those
- * that were integers have the bias.
+ * What cannot be done in registers for the results of rows [r, end) is done in
+ * the block, where "elaborate" bias and activation.  Is it in floats then?
+ * Those that were integers have the bias.
  */
 static inline bool
 settle(const finish_job *job, bool elaborate, size_t r, size_t end)
@@ -286,8 +286,8 @@ linear_int8(const mb_product *p, int8_sums sums)
 
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
-									  column);
+		const uint8_t *w = panel_strip(MB_FORMAT_INT8, p->linear->panels, p->k,
+									   column);
 
 		for (row = 0; row < p->rows; row += MB_GROUP)
 		{
@@ -315,7 +315,7 @@ linear_bf16(const mb_product *p, mb_format format, float_sums sums)
 
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		const uint8_t *w = panel_tile(format, p->map->panels, p->k, column);
+		const uint8_t *w = panel_strip(format, p->linear->panels, p->k, column);
 
 		for (row = 0; row < p->rows; row += MB_GROUP)
 		{

@@ -98,7 +98,7 @@ panel_block(const mb_product *p, size_t row, size_t rows, size_t column)
 	{
 		size_t		some = p->k - at < WIDEN_ROWS ? p->k - at : WIDEN_ROWS;
 
-		mb_format_widen(p->map->format, p->map->panels, p->k,
+		mb_format_widen(p->linear->format, p->linear->panels, p->k,
 						column / MB_PANEL, at, some, panel);
 		for (i = 0; i < rows; i++)
 			panel_sums(p->x + (row + i) * p->k + at, panel, some, sums[i]);

@@ -26,7 +26,7 @@ extern void mb_pack_keys(const float *x, size_t ld, size_t rows, size_t width,
 extern void mb_pack_values(const float *x, size_t ld, size_t rows,
 						   size_t width, float *panels);
 
-/* Maps in FLOAT, HALF and BFLOAT, split or not; and attention's products */
+/* Layers in FLOAT, HALF and BFLOAT, split or not; attention's products */
 extern const mb_linear_kernel mb_exact_ref;
 extern void mb_matrix_ref(const float *a, size_t lda, const float *panels,
 						  float scale, float *y, size_t ldy,

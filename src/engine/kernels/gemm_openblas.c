@@ -13,8 +13,8 @@
  * algorithm rounds differently.  A row of the result must not depend on its
  * batch, so every product here has a shape that the batch does not decide:
  *
- *	- linear maps always take MB_ROW_BLOCK rows and one panel; the last block of
- *	  a batch is filled up.  Within a product each row is summed in the same
+ *	- linear layers always take MB_ROW_BLOCK rows and one panel; the last block
+ *	  of a batch is filled up.  Within a product each row is summed in the same
  *	  order (test_kernels checks this on the machine it runs on).
  *	- attention products take MB_QUERY_ROWS rows of one sequence and one head;
  *	  a panel of its keys or of its head and at most BLAS_DEEP inputs.
@@ -88,7 +88,7 @@ block_openblas(const mb_product *p, size_t row, size_t column)
 	{
 		size_t		some = p->k - at < BLAS_DEEP ? p->k - at : BLAS_DEEP;
 
-		mb_format_widen(p->map->format, p->map->panels, p->k,
+		mb_format_widen(p->linear->format, p->linear->panels, p->k,
 						column / MB_PANEL, at, some, panel);
 		add_openblas(p->x + row * p->k + at, p->k, MB_ROW_BLOCK, some, panel,
 					 sums);

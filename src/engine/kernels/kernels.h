@@ -3,7 +3,7 @@
  * kernels.h
  *	  The table of functions that do the arithmetic, one per instruction set.
  *
- * A model keeps the table it was made for; each function has a plain C twin
+ * A model keeps the table it was made for; each function has one in plain C
  * in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback; that
  * of attend() is attention in float.  Row-wise functions treat each row alone,
  * in the same order of operations whatever the number of rows, so a row gives
@@ -26,7 +26,7 @@
 
 /*
  * Buffers of activations have room for whole blocks of this many rows, so that
- * a kernel may take full tiles, and a library's matrix product is always given
+ * a kernel may take full blocks, and a library's matrix product is always given
  * as many rows: its choice of algorithm cannot depend on the batch.
  */
 #define MB_ROW_BLOCK 32
@@ -51,7 +51,7 @@
 #define MB_ATTEND_ROWS 16
 
 /*
- * One linear map over some rows, and what follows it while the sums are still
+ * One linear layer over some rows, and what follows it while the sums are still
  * in registers:
  *
  *	y = act(x W' + b)				then, where given,
@@ -59,6 +59,12 @@
  *	y = y * norm.weight + norm.bias	(NoNorm; LayerNorm needs the whole row)
  *
  * for the outputs [first, first + width) of n; first is a multiple of MB_PANEL.
+ *
+ * With "next", operand_size(rows, n) bytes aligned to 64, these become with the
+ * last outputs what prepare() would make of y (INT8 on "amx": of y rounded to
+ * bfloat16; GELU of INT8 and BF16: to 14 bits).  It is for kernels that are
+ * chained, MB_CHAIN_LEAST outputs or more, and neither residual nor norm; y is
+ * memory to work in then, whole blocks of MB_ROW_BLOCK rows.
  */
 typedef struct mb_product
 {
@@ -70,21 +76,14 @@ typedef struct mb_product
 	size_t		rows;
 	size_t		k;
 	size_t		n;
-	const mb_linear *map;		/* bias [n] or NULL, panels */
+	const mb_linear *linear;	/* bias [n] or NULL, panels */
 	size_t		first;
 	size_t		width;
 	mb_activation activation;	/* MB_ACT_LINEAR: none */
 	const float *residual;		/* [rows, n] or NULL; may be y */
 	const mb_norm *norm;		/* [n], or NULL */
 	float	   *y;				/* [rows, n]; must not overlap x */
-	void	   *next;			/* instead of y: operand_size(rows, n) bytes,
-								 * aligned to 64, which with the last columns become
-								 * what prepare() would make of y (INT8 on "amx": of
-								 * y rounded to bfloat16; GELU of INT8 and BF16: to
-								 * 14 bits), if the table has this (chained), n is
-								 * MB_CHAIN_LEAST or more and there is neither
-								 * residual nor norm; else NULL.  y is memory to
-								 * work in then, whole blocks of MB_ROW_BLOCK rows */
+	void	   *next;			/* instead of y, see below; or NULL */
 } mb_product;
 
 /*
@@ -102,16 +101,16 @@ typedef struct mb_attention
 	size_t		size;			/* of the head */
 	const void *keys;			/* of pack_keys() and pack_values() */
 	const void *values;
-	const uint8_t *mask;		/* [length] with at least one 1, or NULL: all 1 */
+	const uint8_t *mask;		/* [length], some of it 1; NULL: all 1 */
 	void	   *scratch;		/* attend_memory() bytes, aligned to 64 */
 	float	   *weights;		/* [rows, length] or NULL: softmax's result */
 } mb_attention;
 
 /*
- * What a table does with maps whose weights are in one format.  x and y have
- * room for rows rounded up to MB_ROW_BLOCK, and x numbers in them: the rows
- * after the last may be read and written.  A row's bits depend on its row of x
- * alone, not on rows, first or width.
+ * What a table does with linear layers whose weights are in one format.  x and
+ * y have room for rows rounded up to MB_ROW_BLOCK, and x numbers in them: the
+ * rows after the last may be read and written.  A row's bits depend on its row
+ * of x alone, not on rows, first or width.
  */
 typedef struct mb_linear_kernel
 {
@@ -120,15 +119,15 @@ typedef struct mb_linear_kernel
 	/*
 	 * For products that want x in another form (quantised, split): bytes for
 	 * that many rows, SIZE_MAX if beyond size_t; and the work itself, done
-	 * once for all maps of one x.  NULL: products take x as it is.  With a
-	 * size alone, the memory is for run() to write in.
+	 * once for all layers that read one x.  NULL: products take x as it is.
+	 * With a size alone, the memory is for run() to write in.
 	 */
 	size_t		(*operand_size) (size_t rows, size_t k);
 	void		(*prepare) (const float *x, size_t rows, size_t k,
 							void *operand);
 
 	bool		chained;		/* products can write the next ones' operand */
-	bool		attention;		/* attention goes with it: mb_kernels.attention */
+	bool		attention;		/* goes with mb_kernels.attention */
 } mb_linear_kernel;
 
 /*
@@ -154,7 +153,7 @@ typedef struct mb_kernels
 {
 	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
 	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512", "amx" */
-	bool		split;			/* float weights go into the formats of split.h */
+	bool		split;			/* float weights go into formats of split.h */
 
 	/*
 	 * Before the first product and after the last of a pass: processor state

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * linear.h
- *	  A linear map as kernels see it: its weights, and what may follow it.
+ *	  A linear layer as kernels see it: its weights, and what may follow it.
  *
  * Depends on nothing.
  *
@@ -21,7 +21,7 @@
 typedef enum mb_format
 {
 	MB_FORMAT_ROWS,				/* float [n, k] as in a checkpoint, no panels:
-								 * all that is not a linear map of the encoder */
+								 * all but the encoder's linear layers */
 	MB_FORMAT_FLOAT,
 	MB_FORMAT_HALF,				/* IEEE binary16 */
 	MB_FORMAT_BFLOAT,			/* bfloat16 */
@@ -57,8 +57,8 @@ typedef struct mb_packing
 } mb_packing;
 
 /*
- * A linear map.  The encoder's have panels, the heads' have rows.  It carries
- * its shape: what runs it, and what sets memory aside for that, ask the map.
+ * A linear layer: y = x W' + b.  The encoder's have panels, the heads' have
+ * rows.  It carries its shape, for what runs it and for what sets memory aside.
  */
 typedef struct mb_linear
 {

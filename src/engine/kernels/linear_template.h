@@ -339,7 +339,7 @@ block_panel(const mb_product *p, size_t column, size_t element)
 {
 	size_t		at = column / MB_PANEL * p->k * MB_PANEL + column % MB_PANEL;
 
-	return (const char *) p->map->panels + at * element;
+	return (const char *) p->linear->panels + at * element;
 }
 
 /*
@@ -352,7 +352,7 @@ set_finish(const mb_product *p, register_block *o, size_t column)
 	size_t		left = p->first + p->width - column;
 
 	o->columns = left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS;
-	o->bias = p->map->bias == NULL ? NULL : p->map->bias + column;
+	o->bias = p->linear->bias == NULL ? NULL : p->linear->bias + column;
 	if (p->activation != MB_ACT_LINEAR && p->activation != MB_ACT_RELU)
 		return;
 	o->activation = p->activation;
@@ -470,7 +470,7 @@ linear_float(const mb_product *p)
 }
 
 /*
- * Maps with weights of 16 bits, widened by the first row of blocks; if there
+ * Layers with weights of 16 bits, widened by the first row of blocks; if there
  * are more, it keeps what it has widened.
  */
 MB_INLINE void

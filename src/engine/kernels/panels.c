@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * panels.c
- *	  Packing the weights of linear maps into panels; plain C.
+ *	  Packing the weights of linear layers into panels; plain C.
  *
  * This runs when an image is made, once for a model, so that it is simple is
  * worth more than that it is fast.

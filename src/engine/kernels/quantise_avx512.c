@@ -25,7 +25,7 @@
  * ----------
  */
 
-/* The lanes of a range, on their way */
+/* Ranges of the lanes so far */
 typedef struct lane_range
 {
 	vf			low;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * reduced.c
- *	  Linear maps with fewer bits: products in plain C.
+ *	  Linear layers with fewer bits: products in plain C.
  *
  * The plain C functions are the oracle of the others: for INT8 they find the
  * same integers.
@@ -219,10 +219,11 @@ static float
 sum_int8(const mb_product *p, size_t row, size_t c)
 {
 	size_t		r = row % MB_GROUP;
-	const void *panels = p->map->panels;
+	const void *panels = p->linear->panels;
 	int8_group *group = int8_group_at(p->operand, p->k, row / MB_GROUP);
 	const int8_t *w = (const int8_t *)
-		panel_tile(MB_FORMAT_INT8, panels, p->k, c) + c % MB_TILE * MB_INT8_STEP;
+		panel_strip(MB_FORMAT_INT8, panels, p->k, c) +
+		c % MB_TILE * MB_INT8_STEP;
 	float		total;
 	size_t		i;
 
@@ -248,9 +249,9 @@ sum_int8(const mb_product *p, size_t row, size_t c)
 static float
 sum_bf16(const mb_product *p, size_t row, size_t c)
 {
-	mb_format	format = p->map->format;
+	mb_format	format = p->linear->format;
 	const uint16_t *high =
-		(const uint16_t *) panel_tile(format, p->map->panels, p->k, c);
+		(const uint16_t *) panel_strip(format, p->linear->panels, p->k, c);
 	const uint16_t *low = high + depth(format, p->k) * MB_TILE_BYTES /
 		sizeof(uint16_t);
 	const float *x = p->x + row * p->k;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * reduced.h
- *	  Linear maps with fewer bits: the formats INT8, BF16 and BF16X3.
+ *	  Linear layers with fewer bits: the formats INT8, BF16 and BF16X3.
  *
  *	INT8	Weights: a scale for each output, symmetric, -127 to 127.
  *			Activations: a scale and a zero point for each row, 0 to 255.  Sums
@@ -19,14 +19,14 @@
  * A row's results depend on the row and the weights alone, never on the rows
  * beside it; bits are the same in any batch on one instruction set.
  *
- * Panels.  A panel of MB_PANEL outputs is a pair of tiles of 16.  A tile is a
- * sequence of lines of 64 bytes; a line has, for each of the 16 outputs, the
- * next 4 (INT8) or 2 inputs: what VPDPBUSD and an AMX tile take as it is.
- * Inputs are filled up with zeros to whole AMX tiles of 16 lines.  BF16X3 has
- * the tile of low parts behind that of high parts.  Behind the panels of INT8
- * come float scale[n], float sum[n], the sum of an output's integers, and all
- * weights once more as bfloat16 [k, n] for values that are left out, each
- * padded to whole panels.
+ * Panels.  A panel of MB_PANEL outputs is a pair of strips of 16.  A strip is
+ * a sequence of lines of 64 bytes; a line has, for each of the 16 outputs, the
+ * next 4 (INT8) or 2 inputs: what VPDPBUSD and AMX take as it is.  Inputs are
+ * filled up with zeros to whole tiles of 16 lines, which is what a register of
+ * AMX holds.  BF16X3 has the strip of low parts after that of high parts.
+ * After the panels of INT8 come float scale[n], float sum[n], the sum of an
+ * output's integers, and all weights once more as bfloat16 [k, n] for values
+ * that are left out, each padded to whole panels.
  *
  * Attention of these formats, where a table has it (mb_attention of kernels.h),
  * is in fewer bits as well: attention_amx.c, attention_vnni.c.

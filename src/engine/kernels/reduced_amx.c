@@ -4,7 +4,7 @@
  *	  int8, bf16 and bf16x3 products for processors with AMX.
  *
  * The tiles' configuration is state of the thread, loaded before a pass and let
- * go behind it, so that switching tasks need not save 8 kB outside of one.
+ * go after it, so that switching tasks need not save 8 kB outside of one.
  *
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
@@ -108,7 +108,7 @@ rest(vf x, __m256i rounded)
 													 _mm512_cvtepu16_epi32(rounded), 16));
 }
 
-/* A line of 32 inputs, and with "parts" that of their low parts behind it */
+/* A line of 32 inputs, and with "parts" that of their low parts after it */
 MB_INLINE void
 store_line(uint8_t *line, vf a, vf b, bool parts, size_t low)
 {
@@ -135,7 +135,7 @@ store_line(uint8_t *line, vf a, vf b, bool parts, size_t low)
 static inline uint8_t *
 next_line(const mb_product *p, size_t row, size_t column)
 {
-	mb_format	format = p->map->format;
+	mb_format	format = p->linear->format;
 	uint8_t    *group = p->next;
 
 	if (format == MB_FORMAT_INT8)
@@ -146,25 +146,25 @@ next_line(const mb_product *p, size_t row, size_t column)
 					 column / MB_BF16_DEEP);
 }
 
-/* Activations on the way; with others the block has been through them. */
-typedef enum brief_activation
+/* Activations in registers; with others the block has been through them. */
+typedef enum fused_activation
 {
-	BRIEF_NONE,
-	BRIEF_RELU,
-	BRIEF_GELU
-} brief_activation;
+	FUSED_NONE,
+	FUSED_RELU,
+	FUSED_GELU
+} fused_activation;
 
 MB_INLINE vf
-activate_brief(vf x, brief_activation activation)
+activate_fused(vf x, fused_activation activation)
 {
-	return activation == BRIEF_RELU ? v_relu(x) :
-		activation == BRIEF_GELU ? gelu_approximate(x) : x;
+	return activation == FUSED_RELU ? v_relu(x) :
+		activation == FUSED_GELU ? gelu_approximate(x) : x;
 }
 
 /* Lines of rows [r, end), which are in one tile */
 MB_INLINE void
-hand_over_rows(const finish_job *job, bool floats, bool biased,
-			   brief_activation activation, bool parts, size_t r, size_t end)
+store_next_rows(const finish_job *job, bool floats, bool biased,
+				fused_activation activation, bool parts, size_t r, size_t end)
 {
 	const mb_product *p = job->p;
 	size_t		n = job->width < MB_LANES ? job->width : MB_LANES;
@@ -172,9 +172,9 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 	finish_vectors v = load_finish(p, job->column, n);
 	finish_vectors w = load_finish(p, job->column + n, m);
 	uint8_t    *line = next_line(p, job->row + r, job->column);
-	size_t		step = p->map->format == MB_FORMAT_INT8 ?
+	size_t		step = p->linear->format == MB_FORMAT_INT8 ?
 		padded(p->n) * sizeof(uint16_t) : MB_LINE;
-	size_t		low = MB_GROUP / MB_TILE * depth(p->map->format, p->n) *
+	size_t		low = MB_GROUP / MB_TILE * depth(p->linear->format, p->n) *
 		MB_TILE_BYTES;
 
 	if (!biased)
@@ -187,8 +187,8 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 			(vf) (v_load(job->block->f[r] + MB_LANES) + w.bias) :
 			integers(job->group, job->block, r, MB_LANES, &w, w.bias);
 
-		a = activate_brief(a, activation);
-		b = activate_brief(b, activation);
+		a = activate_fused(a, activation);
+		b = activate_fused(b, activation);
 		if (job->width < MB_PANEL)
 		{
 			a = _mm512_maskz_mov_ps(v_first(n), a);
@@ -198,13 +198,10 @@ hand_over_rows(const finish_job *job, bool floats, bool biased,
 	}
 }
 
-#define HAND_OVER(activation, floats, parts) \
-	hand_over_rows(job, floats, biased, activation, parts, r, stop)
-
 /* The same for rows in any tiles; biased: the bias is still to be added */
 MB_INLINE void
-hand_over_tiles(const finish_job *job, brief_activation activation,
-				bool biased, bool floats, size_t r, size_t end)
+store_next_tiles(const finish_job *job, fused_activation activation,
+				 bool biased, bool floats, size_t r, size_t end)
 {
 	size_t		stop;
 
@@ -212,32 +209,32 @@ hand_over_tiles(const finish_job *job, brief_activation activation,
 	{
 		stop = (r / MB_TILE + 1) * MB_TILE;
 		stop = stop < end ? stop : end;
-		if (job->p->map->format == MB_FORMAT_BF16X3)
-			HAND_OVER(activation, true, true);
+		if (job->p->linear->format == MB_FORMAT_BF16X3)
+			store_next_rows(job, true, biased, activation, true, r, stop);
 		else if (floats)
-			HAND_OVER(activation, true, false);
+			store_next_rows(job, true, biased, activation, false, r, stop);
 		else
-			HAND_OVER(activation, false, false);
+			store_next_rows(job, false, biased, activation, false, r, stop);
 	}
 }
 
 /* Rows [r, end) of a block become inputs of the next product. */
 static void
-hand_over(const finish_job *job, size_t r, size_t end)
+store_next_operand(const finish_job *job, size_t r, size_t end)
 {
 	mb_activation activation = job->p->activation;
 	bool		gelu = activation == MB_ACT_GELU &&
-		job->p->map->format != MB_FORMAT_BF16X3;
+		job->p->linear->format != MB_FORMAT_BF16X3;
 	bool		elaborate = is_elaborate(activation) && !gelu;
 	bool		floats = settle(job, elaborate, r, end);
 	bool		biased = !floats || (!elaborate && job->group == NULL);
 
 	if (gelu)
-		hand_over_tiles(job, BRIEF_GELU, biased, floats, r, end);
+		store_next_tiles(job, FUSED_GELU, biased, floats, r, end);
 	else if (activation == MB_ACT_RELU)
-		hand_over_tiles(job, BRIEF_RELU, biased, floats, r, end);
+		store_next_tiles(job, FUSED_RELU, biased, floats, r, end);
 	else
-		hand_over_tiles(job, BRIEF_NONE, biased, floats, r, end);
+		store_next_tiles(job, FUSED_NONE, biased, floats, r, end);
 }
 
 /* ----------
@@ -252,53 +249,53 @@ dispatch_rows(const finish_job *job, size_t r, size_t end)
 	if (job->p->next == NULL)
 		finish_rows(job, r, end);
 	else
-		hand_over(job, r, end);
+		store_next_operand(job, r, end);
 }
 
 /* Rows finished at a time: few calls, and yet all of them between the steps */
-#define SHARE_LEAST 8
+#define FINISH_LEAST 8
 
 MB_INLINE size_t
-share_of(size_t rows, size_t steps)
+rows_at_once(size_t rows, size_t steps)
 {
 	size_t		least = (rows + steps - 1) / (steps > 0 ? steps : 1);
 
-	return least > SHARE_LEAST ? least : SHARE_LEAST;
+	return least > FINISH_LEAST ? least : FINISH_LEAST;
 }
 
 /*
- * Of the lines of weights to come a group of rows asks for one in so many, when
- * it has one tile and when it has two; what the processor reads by itself is
- * enough for the others.  Further groups ask for what lies between, BF16X3's
+ * Of the next panel's lines a group of rows prefetches one in so many, when it
+ * has one tile and when it has two; what the processor fetches by itself is
+ * enough for the others.  Further groups prefetch what lies between, BF16X3's
  * excepted, which have enough to wait for.
  */
-#define ASKED_BY_FEW 8
-#define ASKED 4
+#define PREFETCH_EVERY_FEW 8
+#define PREFETCH_EVERY 4
 
 /*
  * Sums of one block, and between their steps results of the block before: the
  * tiles' unit and the vectors' work at the same time.  two: more than a tile
- * of rows.  ahead: the panel to ask for meanwhile, or NULL.
+ * of rows.  ahead: the panel to prefetch, or NULL.
  */
 MB_INLINE void
 multiply_block(mb_format format, const step_operands *o, bool two,
 			   const uint8_t *ahead, const finish_job *before,
 			   sums_block *block)
 {
-	size_t		share_of_panel = MB_PANEL / MB_TILE * MB_TILE_BYTES *
+	size_t		panel_step = MB_PANEL / MB_TILE * MB_TILE_BYTES *
 		(format == MB_FORMAT_BF16X3 ? 2 : 1);
 	size_t		steps = o->size / MB_TILE_BYTES;
 	size_t		rows = before == NULL ? 0 : before->rows;
-	size_t		share = share_of(rows, steps);
-	size_t		every = two && format != MB_FORMAT_BF16X3 ? ASKED :
-		ASKED_BY_FEW;
+	size_t		at_once = rows_at_once(rows, steps);
+	size_t		every = two && format != MB_FORMAT_BF16X3 ?
+		PREFETCH_EVERY : PREFETCH_EVERY_FEW;
 	size_t		done = 0;
 	size_t		s;
 
 	clear_sums();
 	for (s = 0; s < steps; s++)
 	{
-		size_t		end = rows - done < share ? rows : done + share;
+		size_t		end = rows - done < at_once ? rows : done + at_once;
 
 		if (format == MB_FORMAT_INT8)
 			step_int8(o, s * MB_TILE_BYTES, two);
@@ -307,7 +304,7 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 		else
 			step_bf16x3(o, s * MB_TILE_BYTES, two);
 		if (ahead != NULL)
-			ask_ahead(ahead + s * share_of_panel, share_of_panel, every);
+			prefetch_lines(ahead + s * panel_step, panel_step, every);
 		if (end > done)
 			dispatch_rows(before, done, end);
 		done = end;
@@ -316,13 +313,13 @@ multiply_block(mb_format format, const step_operands *o, bool two,
 	MB_BARRIER;
 }
 
-/* The first line that the group that begins with "row" asks for, or NULL */
+/* The first line that the group from "row" on prefetches, or NULL */
 MB_INLINE const uint8_t *
-asked_from(const mb_product *p, mb_format format, size_t row, size_t column)
+prefetch_from(const mb_product *p, mb_format format, size_t row, size_t column)
 {
 	size_t		group = row / MB_GROUP;
 
-	if (group >= (format == MB_FORMAT_BF16X3 ? 1 : ASKED))
+	if (group >= (format == MB_FORMAT_BF16X3 ? 1 : PREFETCH_EVERY))
 		return NULL;
 	return panel_after(format, p, column) + group * MB_LINE;
 }
@@ -341,7 +338,7 @@ find_operands(const mb_product *p, mb_format format, const uint8_t *group,
 {
 	step_operands o = {
 		format == MB_FORMAT_INT8 ? ((const int8_group *) group)->tiles : group,
-		panel_tile(format, p->map->panels, p->k, column),
+		panel_strip(format, p->linear->panels, p->k, column),
 		depth(format, p->k) * MB_TILE_BYTES
 	};
 
@@ -366,7 +363,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 		{
 			const uint8_t *group = group_of(p, row, size);
 			step_operands o = find_operands(p, format, group, column);
-			const uint8_t *ahead = asked_from(p, format, row, column);
+			const uint8_t *ahead = prefetch_from(p, format, row, column);
 
 			jobs[now] = finish_job_make(p, format == MB_FORMAT_INT8 ?
 										(const int8_group *) group : NULL,
@@ -391,7 +388,7 @@ linear_amx(const mb_product *p, mb_format format, size_t size)
 
 /*
  * Rows of bfloat16 become the operand.  They take half of the memory of y,
- * which has whole blocks of rows; behind them is room for a row of floats.
+ * which has whole blocks of rows; after them is room for a row of floats.
  */
 static void
 quantise_next(const mb_product *p)

@@ -214,10 +214,10 @@ int8_rows_2(const uint8_t *x, const uint8_t *w, size_t deep,
 	BODY_INT8(MB_ROWS_2);
 }
 
-/* All rows with one tile of outputs */
+/* All rows with one strip of outputs */
 static void
-tile_sums(int8_group *group, size_t rows, size_t k, const uint8_t *w,
-		  size_t column, sums_block *block)
+strip_sums(int8_group *group, size_t rows, size_t k, const uint8_t *w,
+		   size_t column, sums_block *block)
 {
 	size_t		deep = depth(MB_FORMAT_INT8, k);
 	size_t		r;
@@ -241,8 +241,8 @@ int8_avx2(int8_group *group, size_t rows, size_t k, const uint8_t *w,
 
 	for (column = 0; column < MB_PANEL; column += MB_TILE)
 	{
-		tile_sums(group, rows, k, w, column, block);
-		w += tile_size(MB_FORMAT_INT8, k);
+		strip_sums(group, rows, k, w, column, block);
+		w += strip_size(MB_FORMAT_INT8, k);
 	}
 }
 
@@ -281,7 +281,7 @@ odd(const uint8_t *w)
 	return _mm256_castsi256_ps(_mm256_and_si256(line, mask));
 }
 
-/* The same of a line; low: plus the low parts, which lie half a tile on */
+/* The same of a line; low: plus the low parts, which lie half a strip on */
 #define WEIGHTS(part, at) \
 	vf w0 = part(w + (at)); \
 	vf w1 = part(w + MB_LINE / 2 + (at)); \
@@ -310,7 +310,7 @@ odd(const uint8_t *w)
 		v_store(sums + r * MB_PANEL + MB_LANES, b##r); \
 	} while (0)
 
-/* Inputs in order, so that the bits of a row are the same in every tile */
+/* Inputs in order, so that the bits of a row do not depend on the others */
 #define BODY(ROWS_DO) \
 	size_t i; \
 	ROWS_DO(OPEN); \
@@ -345,7 +345,7 @@ rows_4(const float *x, size_t k, const uint8_t *w, size_t size, const bool low,
 	BODY(MB_ROWS_4);
 }
 
-/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
+/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its strips */
 MB_INLINE void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)
@@ -366,14 +366,14 @@ static void
 bf16_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 		  sums_block *block)
 {
-	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16, k), false, block);
+	all_rows(x, rows, k, w, strip_size(MB_FORMAT_BF16, k), false, block);
 }
 
 static void
 bf16x3_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 			sums_block *block)
 {
-	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
+	all_rows(x, rows, k, w, strip_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
 static void

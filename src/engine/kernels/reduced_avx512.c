@@ -37,7 +37,7 @@ odd(const uint8_t *line)
 	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_load_si512(line), mask));
 }
 
-/* The same of both tiles; low: plus the low parts, which lie half a tile on */
+/* The same of both strips; low: plus the low parts, half a strip on */
 #define WEIGHTS(part, at) \
 	vf w0 = part(w + (at)); \
 	vf w1 = part(w + size + (at)); \
@@ -66,7 +66,7 @@ odd(const uint8_t *line)
 		v_store(sums[r] + MB_TILE, b##r); \
 	} while (0)
 
-/* Inputs in order, so that the bits of a row are the same in every tile */
+/* Inputs in order, so that the bits of a row do not depend on the others */
 #define BODY(ROWS_DO) \
 	size_t i; \
 	ROWS_DO(OPEN); \
@@ -115,7 +115,7 @@ rows_8(ARGUMENTS)
 	BODY(MB_ROWS_8);
 }
 
-/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its tiles */
+/* Sums of rows of x [rows, k] with the panel at w; size: bytes of its strips */
 MB_INLINE void
 all_rows(const float *x, size_t rows, size_t k, const uint8_t *w, size_t size,
 		 const bool low, sums_block *block)
@@ -142,14 +142,14 @@ static void
 bf16_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 		  sums_block *block)
 {
-	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16, k), false, block);
+	all_rows(x, rows, k, w, strip_size(MB_FORMAT_BF16, k), false, block);
 }
 
 static void
 bf16x3_sums(const float *x, size_t rows, size_t k, const uint8_t *w,
 			sums_block *block)
 {
-	all_rows(x, rows, k, w, tile_size(MB_FORMAT_BF16X3, k), true, block);
+	all_rows(x, rows, k, w, strip_size(MB_FORMAT_BF16X3, k), true, block);
 }
 
 static void

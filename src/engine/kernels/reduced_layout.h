@@ -3,7 +3,7 @@
  * reduced_layout.h
  *	  Where things lie in panels and rows; see reduced.h.
  *
- * For the files behind reduced.h and split.h only.
+ * For the files that implement reduced.h and split.h.
  * Depends on kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
@@ -47,7 +47,7 @@ typedef struct int8_outlier
 } int8_outlier;
 
 /*
- * The operand of INT8 has, for each group of rows, this and behind it the
+ * The operand of INT8 has, for each group of rows, this and after it the
  * group's integers, (x / scale + zero), in tiles.  The operands of BF16 and
  * BF16X3 are tiles alone; low parts are rows from MB_GROUP on.  Those of split.h
  * are in split_amx.c.
@@ -71,8 +71,8 @@ typedef union sums_block
 } sums_block;
 
 /*
- * A macro for each of some rows, by number: vectors of sums are variables named
- * by it, because compilers keep arrays of so many in memory.
+ * A macro for each of some rows, by number: the vectors of its sums are
+ * variables named by it.
  */
 #define MB_ROWS_1(DO) DO(0)
 #define MB_ROWS_2(DO) MB_ROWS_1(DO); DO(1)
@@ -88,9 +88,9 @@ depth(mb_format format, size_t k)
 	return (k + deep - 1) / deep;
 }
 
-/* Bytes of one tile of outputs, and of a panel */
+/* Bytes of a strip, and of a panel */
 static inline size_t
-tile_size(mb_format format, size_t k)
+strip_size(mb_format format, size_t k)
 {
 	return depth(format, k) * MB_TILE_BYTES *
 		(format == MB_FORMAT_BF16X3 ? 2 : 1);
@@ -99,7 +99,7 @@ tile_size(mb_format format, size_t k)
 static inline size_t
 panel_size(mb_format format, size_t k)
 {
-	return MB_PANEL / MB_TILE * tile_size(format, k);
+	return MB_PANEL / MB_TILE * strip_size(format, k);
 }
 
 /* Outputs, rounded up to whole panels */
@@ -109,14 +109,14 @@ padded(size_t n)
 	return (n + MB_PANEL - 1) / MB_PANEL * MB_PANEL;
 }
 
-/* The tile of an output */
+/* The strip of an output */
 static inline const uint8_t *
-panel_tile(mb_format format, const void *panels, size_t k, size_t column)
+panel_strip(mb_format format, const void *panels, size_t k, size_t column)
 {
-	return (const uint8_t *) panels + column / MB_TILE * tile_size(format, k);
+	return (const uint8_t *) panels + column / MB_TILE * strip_size(format, k);
 }
 
-/* Where in a tile of BF16 the weight of input i and output c is */
+/* Where in a strip of BF16 the weight of input i and output c is */
 static inline size_t
 bf16_at(size_t i, size_t c)
 {
@@ -128,7 +128,7 @@ bf16_at(size_t i, size_t c)
 static inline const float *
 panel_scale(const void *panels, size_t k, size_t n)
 {
-	return (const float *) panel_tile(MB_FORMAT_INT8, panels, k, padded(n));
+	return (const float *) panel_strip(MB_FORMAT_INT8, panels, k, padded(n));
 }
 
 static inline const float *
@@ -146,15 +146,16 @@ panel_input(const void *panels, size_t k, size_t n, size_t i)
 }
 
 /*
- * The panel that is used after that of a column.  Behind the last of INT8 lies,
- * past what values left out need, the first of the map that was packed after it.
+ * The panel that is used after that of a column.  After the last of INT8 lies,
+ * past what values left out need, the first of the layer that was packed next.
  */
 static inline const uint8_t *
 panel_after(mb_format format, const mb_product *p, size_t column)
 {
 	if (format == MB_FORMAT_INT8 && column + MB_PANEL >= p->n)
-		return (const uint8_t *) panel_input(p->map->panels, p->k, p->n, p->k);
-	return panel_tile(format, p->map->panels, p->k, column + MB_PANEL);
+		return (const uint8_t *) panel_input(p->linear->panels, p->k, p->n,
+											 p->k);
+	return panel_strip(format, p->linear->panels, p->k, column + MB_PANEL);
 }
 
 /* Bytes of a group's tiles when it has so many rows, low parts included */

@@ -39,7 +39,7 @@ reduced_size(mb_format format, size_t k, size_t n, size_t *size)
 static void
 pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 {
-	int8_t	   *tile = (int8_t *) panel_tile(MB_FORMAT_INT8, panels, k, c);
+	int8_t	   *strip = (int8_t *) panel_strip(MB_FORMAT_INT8, panels, k, c);
 	float	   *scale = (float *) panel_scale(panels, k, n) + c;
 	float	   *sum = (float *) panel_sum(panels, k, n) + c;
 	float		largest = 0.0f;
@@ -62,8 +62,8 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 		((uint16_t *) panel_input(panels, k, n, i))[c] =
 			mb_bf16_from_float(w[i]);
 		q = q > 127 ? 127 : q < -127 ? -127 : q;
-		tile[i / MB_INT8_STEP * MB_LINE + c % MB_TILE * MB_INT8_STEP +
-			 i % MB_INT8_STEP] = (int8_t) q;
+		strip[i / MB_INT8_STEP * MB_LINE + c % MB_TILE * MB_INT8_STEP +
+			  i % MB_INT8_STEP] = (int8_t) q;
 		total += q;
 	}
 	*sum = (float) total;
@@ -72,7 +72,7 @@ pack_int8(const float *w, size_t k, size_t n, size_t c, void *panels)
 static void
 pack_bf16(mb_format format, const float *w, size_t k, size_t c, void *panels)
 {
-	uint16_t   *high = (uint16_t *) panel_tile(format, panels, k, c);
+	uint16_t   *high = (uint16_t *) panel_strip(format, panels, k, c);
 	uint16_t   *low = high + depth(format, k) * MB_TILE_BYTES / sizeof(uint16_t);
 	size_t		i;
 

@@ -4,9 +4,9 @@
  *	  int8 products for processors with AVX-512 VNNI.
  *
  * VPDPBUSD adds four products of a byte of activations and a byte of weights
- * to each of 16 integers, without saturation.  A tile is up to eight rows by a
- * pair of column tiles: sixteen sums, enough to hide the latency of five
- * cycles on two ports.
+ * to each of 16 integers, without saturation.  Up to eight rows by the outputs
+ * of two strips are summed in registers: sixteen sums, enough to hide the
+ * latency of five cycles on two ports.
  *
  * The instruction stands as inline assembly: given the intrinsic, GCC 12 keeps
  * moving the sums between registers and the stack.
@@ -61,25 +61,25 @@ quad(const uint8_t *p)
 	} while (0)
 
 /*
- * What each pair of lines of weights asks for meanwhile: nothing, a pair of the
- * next panel, or "share" bytes of it where several blocks of rows ask in turn.
- * Places for lines on their way are few: asked for by the first eight rows of 32
- * alone, the next panel stopped these.
+ * What is prefetched with each pair of lines of weights: nothing, a pair of the
+ * next panel, or "part" bytes of it where several blocks of rows take turns.
+ * Fill buffers are few: when the first eight rows of 32 alone prefetched the
+ * next panel, these had to wait.
  */
-#define NONE
-#define PAIR \
-	__builtin_prefetch(ask, 0, 2); \
-	__builtin_prefetch(ask + MB_LINE, 0, 2); \
-	ask += 2 * MB_LINE
-#define SHARE \
-	__builtin_prefetch(ask, 0, 2); \
-	ask += share
+#define PREFETCH_NONE
+#define PREFETCH_PAIR \
+	__builtin_prefetch(next, 0, 2); \
+	__builtin_prefetch(next + MB_LINE, 0, 2); \
+	next += 2 * MB_LINE
+#define PREFETCH_PART \
+	__builtin_prefetch(next, 0, 2); \
+	next += part
 
 /*
- * Rows from x on, "deep" tiles along k, with the tiles at w and behind them.
+ * Rows from x on, "deep" tiles along k, with the strip at w and the next one.
  * ROWS_DO applies a macro to each row's number.
  */
-#define BODY(ROWS_DO, FETCH) \
+#define BODY(ROWS_DO, PREFETCH) \
 	const uint8_t *w_next = w + deep * MB_TILE_BYTES; \
 	size_t t; \
 	size_t i; \
@@ -95,7 +95,7 @@ quad(const uint8_t *p)
 			__m512i w1 = _mm512_load_si512(w_next + t * MB_TILE_BYTES + \
 										   i * MB_LINE); \
 			\
-			FETCH; \
+			PREFETCH; \
 			ROWS_DO(EACH); \
 		} \
 	} \
@@ -106,19 +106,19 @@ static void \
 name(const uint8_t *x, const uint8_t *w, size_t deep, \
 	 int32_t (*sums)[MB_PANEL]) \
 { \
-	BODY(ROWS_DO, NONE); \
+	BODY(ROWS_DO, PREFETCH_NONE); \
 } \
 static void \
 name##_pair(const uint8_t *x, const uint8_t *w, size_t deep, \
-			int32_t (*sums)[MB_PANEL], const uint8_t *ask) \
+			int32_t (*sums)[MB_PANEL], const uint8_t *next) \
 { \
-	BODY(ROWS_DO, PAIR); \
+	BODY(ROWS_DO, PREFETCH_PAIR); \
 } \
 static void \
-name##_share(const uint8_t *x, const uint8_t *w, size_t deep, \
-			 int32_t (*sums)[MB_PANEL], const uint8_t *ask, size_t share) \
+name##_part(const uint8_t *x, const uint8_t *w, size_t deep, \
+			 int32_t (*sums)[MB_PANEL], const uint8_t *next, size_t part) \
 { \
-	BODY(ROWS_DO, SHARE); \
+	BODY(ROWS_DO, PREFETCH_PART); \
 }
 
 ROWS(rows_1, MB_ROWS_1)
@@ -130,18 +130,18 @@ ROWS(rows_8, MB_ROWS_8)
 	do { \
 		if (next == NULL) \
 			name(x, w, deep, sums); \
-		else if (share >= 2 * MB_LINE) \
+		else if (part >= 2 * MB_LINE) \
 			name##_pair(x, w, deep, sums, next); \
 		else \
-			name##_share(x, w, deep, sums, next, share); \
+			name##_part(x, w, deep, sums, next, part); \
 	} while (0)
 
-/* Sums of a group's rows, which ask for the panel at next, unless NULL. */
+/* Sums of a group's rows; the panel at next, unless NULL, is prefetched. */
 static void
 group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 		   const uint8_t *next, sums_block *block)
 {
-	size_t		share = 2 * MB_LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
+	size_t		part = 2 * MB_LINE / (rows > 16 ? 4 : rows > 8 ? 2 : 1);
 	size_t		r = 0;
 
 	/* eight rows at a multiple of eight lie in one tile; so do the parts */
@@ -161,7 +161,7 @@ group_sums(int8_group *group, size_t rows, size_t deep, const uint8_t *w,
 			SUMS(rows_1);
 		r += left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 		if (next != NULL)
-			next = share < 2 * MB_LINE ? next + deep * MB_TILE * share : NULL;
+			next = part < 2 * MB_LINE ? next + deep * MB_TILE * part : NULL;
 	}
 }
 
@@ -193,7 +193,7 @@ finish_gelu(const finish_job *job, bool floats, size_t i, size_t n)
  * it, rounding y to bfloat16 takes longer than half the memory saves.
  */
 static void
-hand_over(const finish_job *job)
+store_next_operand(const finish_job *job)
 {
 	size_t		i;
 
@@ -211,8 +211,8 @@ hand_over(const finish_job *job)
 }
 
 /*
- * As linear_int8(), but the first group of rows asks for the next panel
- * meanwhile: with few rows there is little else to wait for.
+ * As linear_int8(), but during the first group of rows the next panel is
+ * prefetched: with few rows there is little else to wait for.
  */
 static void
 run_int8(const mb_product *p)
@@ -225,8 +225,8 @@ run_int8(const mb_product *p)
 
 	for (column = p->first; column < end; column += MB_PANEL)
 	{
-		const uint8_t *w = panel_tile(MB_FORMAT_INT8, p->map->panels, p->k,
-									  column);
+		const uint8_t *w = panel_strip(MB_FORMAT_INT8, p->linear->panels, p->k,
+									   column);
 		const uint8_t *next = panel_after(MB_FORMAT_INT8, p, column);
 
 		for (row = 0; row < p->rows; row += MB_GROUP)
@@ -239,7 +239,7 @@ run_int8(const mb_product *p)
 			if (p->next == NULL)
 				finish_rows(&job, 0, job.rows);
 			else
-				hand_over(&job);
+				store_next_operand(&job);
 		}
 	}
 	if (p->next != NULL && end == p->n)

@@ -17,7 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Bytes of a step: high parts, and what lies behind them */
+/* Bytes of a step: high parts, and what lies after them */
 static size_t
 step_size(mb_format format)
 {
@@ -64,11 +64,11 @@ place_of(mb_format format, const uint8_t *panel, size_t i, size_t c)
 	size_t		line = c / MB_TILE * MB_TILE + i % MB_TILE;
 	size_t		word = c % MB_TILE * MB_BF16_STEP + i / MB_TILE % MB_BF16_STEP;
 	uint8_t    *step = (uint8_t *) panel + i / MB_BF16_DEEP * step_size(format);
-	uint8_t    *behind = step + MB_PANEL / MB_TILE * MB_TILE_BYTES;
+	uint8_t    *after = step + MB_PANEL / MB_TILE * MB_TILE_BYTES;
 	size_t		at = line * MB_LINE + word * sizeof(uint16_t);
 	place		p = {
-		step + at, behind + at,
-		behind + line / 2 * (MB_LINE / 2) + word, line % 2 * 4
+		step + at, after + at,
+		after + line / 2 * (MB_LINE / 2) + word, line % 2 * 4
 	};
 
 	return p;

@@ -7,11 +7,11 @@
  * what those before leave over, are a float exactly.  binary16 takes two.
  * Tiles that multiply bfloat16 (AMX) so multiply floats, part by part; see
  * split_amx.c for which parts and in what order.  Other instruction sets have
- * plain C for these formats: models get them only where the table in use asks
- * for them (mb_kernels.split).
+ * plain C for these formats: models get them only for tables that want
+ * them (mb_kernels.split).
  *
  * All keep the high part, the nearest bfloat16, as tiles take it.  The others
- * are made by the kernel on the way, of what lies behind a step's high parts:
+ * are made by the kernel on the way, of what lies after a step's high parts:
  *
  *	FLOAT_SPLIT		with 0x8000 added to a float's bits the upper half is the high
  *					part; the lower half, 16 bits

@@ -49,34 +49,34 @@
 #define PART_BYTES ((size_t) 2 * MB_TILE_BYTES)
 
 /*
- * Weights are asked for so many steps ahead, each line of them.  Maps lie in the
- * order of use, so that behind the last panel comes the next map.
+ * Weights are prefetched so many steps ahead, each line of them.  Layers lie in
+ * the order of use, so that after the last panel comes the next layer.
  */
 #define AHEAD(parts) ((parts) == 3 ? (size_t) 2 : (size_t) 4)
 
 /*
- * What is made of a step of weights: middle parts, and low ones behind them.
- * One group of rows has two such slots, for the step in work and the one behind
- * it: more would not stay in the first level beside all else.  More groups have
- * the chunk in work and the one behind it.
+ * What is made of a step of weights: middle parts, and low ones after them.
+ * One group of rows has two such slots, for this step and the next: more would
+ * not stay in the first level beside all else.  More groups have this chunk and
+ * the next.
  */
 #define SLOT_BYTES (2 * PART_BYTES)
 #define FEW_SLOTS ((size_t) 2)
 #define SLOTS (2 * CHUNK)
 
 /*
- * A step of a tile of rows: its parts, high first.  Tiles lie one behind the
+ * A step of a tile of rows: its parts, high first.  Tiles lie one after the
  * other, so that the first level holds little for a short text.
  */
 #define ROWS_STEP (PARTS * (size_t) MB_TILE_BYTES)
 
 /*
- * mb_product.operand: this, the rows in tiles, their steps one behind the
- * other, and the sums so far of each group with the panel in work.
+ * mb_product.operand: this, the rows in tiles, their steps one after the
+ * other, and the sums so far of each group with this panel.
  */
 typedef struct split_operand
 {
-	sums_block	sums[2];		/* of the chunk in work and of the one before */
+	sums_block	sums[2];		/* of this chunk and of the one before */
 	uint8_t		slots[][SLOT_BYTES];
 } split_operand;
 
@@ -250,45 +250,45 @@ unpack_half_line(const uint8_t *from, const uint8_t *rest, bool upper,
 }
 
 /*
- * What is done with weights to come, between the products of others: lines are
- * unpacked and those AHEAD of them asked for, or this only.
+ * The next weights, which are made ready between the products of others: lines
+ * are unpacked and those AHEAD of them prefetched, or this only.
  */
-typedef struct coming
+typedef struct weight_stream
 {
 	const uint8_t *from;		/* steps as they are kept */
 	uint8_t    *to;				/* slots to unpack into */
 	size_t		line;			/* the next one */
 	size_t		end;
-	size_t		places;			/* between products, that are left */
-} coming;
+	size_t		calls;			/* of stream_advance() that are left */
+} weight_stream;
 
 /* Lines of a step that make a line of each of its parts */
 #define STEP_LINES (PART_BYTES / MB_LINE)
 
 /* Lines up to "end" */
 MB_INLINE void
-unpack(coming *job, int parts, size_t end)
+unpack(weight_stream *stream, int parts, size_t end)
 {
 	const size_t ahead = AHEAD(parts) * kept_bytes(parts);
 
-	for (; job->line < end; job->line++)
+	for (; stream->line < end; stream->line++)
 	{
-		size_t		step = job->line / STEP_LINES;
-		size_t		line = job->line % STEP_LINES;
-		const uint8_t *from = job->from + step * kept_bytes(parts);
-		const uint8_t *behind = from + PART_BYTES;
-		uint8_t    *to = job->to + step * SLOT_BYTES + line * MB_LINE;
+		size_t		step = stream->line / STEP_LINES;
+		size_t		line = stream->line % STEP_LINES;
+		const uint8_t *from = stream->from + step * kept_bytes(parts);
+		const uint8_t *rest_of_step = from + PART_BYTES;
+		uint8_t    *to = stream->to + step * SLOT_BYTES + line * MB_LINE;
 
 		from += line * MB_LINE;
-		behind += line * MB_LINE / (parts == 3 ? 1 : 4);
+		rest_of_step += line * MB_LINE / (parts == 3 ? 1 : 4);
 		__builtin_prefetch(from + ahead, 0, 2);
 		if (parts == 3 || line % 4 == 0)
-			__builtin_prefetch(behind + ahead, 0, 2);
+			__builtin_prefetch(rest_of_step + ahead, 0, 2);
 		if (parts == 3)
 			unpack_line(from, to);
 		else
-			unpack_half_line(from, behind - line % 2 * (MB_LINE / 4), line % 2,
-							 to);
+			unpack_half_line(from, rest_of_step - line % 2 * (MB_LINE / 4),
+							 line % 2, to);
 	}
 }
 
@@ -300,23 +300,23 @@ typedef struct chunk_job
 	const uint8_t *w;			/* the chunk's weights */
 	size_t		steps;
 	sums_block *sums;			/* to make */
-	coming		share;			/* of this job, but for its places; not used where
+	weight_stream stream;		/* of this job, but for its calls; not used where
 								 * one group's weights are unpacked */
 	/* Where weights are unpacked: */
 	uint8_t    *slots;			/* of the chunk; with one group: the two */
 	size_t		slot;			/* one group: number of the first step */
-	const uint8_t *next;		/* one group: the step behind the last, or NULL */
+	const uint8_t *next;		/* one group: the step after the last, or NULL */
 } chunk_job;
 
-/* Calls of meanwhile() in small_products() */
-#define SMALL_PLACES(parts) ((parts) == 1 ? 2 : (parts) + 2)
+/* Calls of stream_advance() in small_products() */
+#define SMALL_CALLS(parts) ((parts) == 1 ? 2 : (parts) + 2)
 
 /* What becomes of a chunk's sums: added to totals, and those finished */
 typedef struct total_job
 {
 	finish_job	finish;			/* of totals */
 	const sums_block *sums;		/* to add, or NULL */
-	bool		last;			/* there is no chunk behind */
+	bool		last;			/* there is no chunk after this */
 } total_job;
 
 /* totals[r, end) += sums */
@@ -334,11 +334,11 @@ add_sums(const total_job *job, size_t r, size_t end)
 }
 
 /*
- * Rows [r, end) of totals become inputs of the next maps, as finish_rows()
+ * Rows [r, end) of totals become inputs of the next layers, as finish_rows()
  * would write them: the 32 outputs of a panel are a step along k.
  */
 static inline void
-hand_over(const finish_job *job, size_t r, size_t end)
+store_next_operand(const finish_job *job, size_t r, size_t end)
 {
 	const mb_product *p = job->p;
 	size_t		step = job->column / MB_PANEL;
@@ -348,10 +348,10 @@ hand_over(const finish_job *job, size_t r, size_t end)
 
 	if (is_elaborate(p->activation))
 		activate(job, r, end);	/* with the bias */
-	else if (p->map->bias != NULL)
+	else if (p->linear->bias != NULL)
 	{
-		bias_a = v_load_row(p->map->bias + job->column, job->width, 0);
-		bias_b = v_load_row(p->map->bias + job->column, job->width, MB_LANES);
+		bias_a = v_load_row(p->linear->bias + job->column, job->width, 0);
+		bias_b = v_load_row(p->linear->bias + job->column, job->width, MB_LANES);
 	}
 	for (; r < end; r++)
 	{
@@ -378,7 +378,7 @@ total_rows(const total_job *job, size_t r, size_t end)
 	if (!job->last)
 		return;
 	if (job->finish.p->next != NULL)
-		hand_over(&job->finish, r, end);
+		store_next_operand(&job->finish, r, end);
 	else
 		finish_rows(&job->finish, r, end);
 }
@@ -400,56 +400,59 @@ load_weights(const uint8_t *w)
 	MB_LOAD_TILE(7, w + MB_TILE_BYTES);
 }
 
-/* What is due of it at one place */
+/* What is due between two products */
 MB_INLINE void
-meanwhile(coming *job, int parts)
+stream_advance(weight_stream *stream, int parts)
 {
-	size_t		end = job->line + (job->end - job->line) / job->places--;
+	size_t		end = stream->line +
+		(stream->end - stream->line) / stream->calls--;
 
 	if (parts > 1)
-		unpack(job, parts, end);
-	else if (end > job->line)
+		unpack(stream, parts, end);
+	else if (end > stream->line)
 	{
-		ask_ahead(job->from + AHEAD(1) * kept_bytes(1) + job->line * MB_LINE,
-				  (end - job->line) * MB_LINE, 1);
-		job->line = end;
+		prefetch_lines(stream->from + AHEAD(1) * kept_bytes(1) +
+					   stream->line * MB_LINE,
+					   (end - stream->line) * MB_LINE, 1);
+		stream->line = end;
 	}
 }
 
 /*
  * All products of a step but the largest.  high, middle: parts of the weights,
- * low ones behind the middle
+ * low ones after the middle
  */
 MB_INLINE void
 small_products(const uint8_t *x, size_t tile, const uint8_t *high,
-			   const uint8_t *middle, int parts, bool two, coming *job)
+			   const uint8_t *middle, int parts, bool two,
+			   weight_stream *stream)
 {
 	load_rows(x, tile, 0, two);
 	if (parts > 1)
 	{
 		load_weights(middle);
 		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-		meanwhile(job, parts);
+		stream_advance(stream, parts);
 	}
 	if (parts > 2)
 	{
 		load_weights(middle + PART_BYTES);
 		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-		meanwhile(job, parts);
+		stream_advance(stream, parts);
 	}
 	load_rows(x, tile, 1, two);
 	if (parts > 1)
 	{
 		load_weights(middle);
 		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-		meanwhile(job, parts);
+		stream_advance(stream, parts);
 	}
 	load_weights(high);
 	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-	meanwhile(job, parts);
+	stream_advance(stream, parts);
 	load_rows(x, tile, 2, two);
 	MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-	meanwhile(job, parts);
+	stream_advance(stream, parts);
 }
 
 /*
@@ -462,10 +465,10 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 {
 	size_t		rows = before == NULL ? 0 : before->finish.rows;
 	size_t		step = kept_bytes(parts);
-	coming		job = now->share;
+	weight_stream stream = now->stream;
 	size_t		s;
 
-	job.places = now->steps * (SMALL_PLACES(parts) + 1);
+	stream.calls = now->steps * (SMALL_CALLS(parts) + 1);
 	clear_sums();
 	for (s = 0; s < now->steps; s++)
 	{
@@ -481,16 +484,16 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 			{
 				bool		last = s + 1 == now->steps;
 
-				job.from = last ? now->next : w + step;
-				job.to = now->slots + (slot + 1) % 2 * SLOT_BYTES;
-				job.line = 0;
-				job.end = job.from == NULL ? 0 : STEP_LINES;
-				job.places = SMALL_PLACES(parts) + (last ? now->steps : 0);
+				stream.from = last ? now->next : w + step;
+				stream.to = now->slots + (slot + 1) % 2 * SLOT_BYTES;
+				stream.line = 0;
+				stream.end = stream.from == NULL ? 0 : STEP_LINES;
+				stream.calls = SMALL_CALLS(parts) + (last ? now->steps : 0);
 			}
 			MB_BARRIER;
 		}
 		small_products(now->x + s * ROWS_STEP, now->tile, w, middle, parts, two,
-					   &job);
+					   &stream);
 		if (before != NULL)
 			total_rows(before, rows * s / now->steps,
 					   rows * (s + 1) / now->steps);
@@ -500,7 +503,7 @@ multiply_chunk(const chunk_job *now, int parts, bool two, bool alone,
 		load_rows(now->x + s * ROWS_STEP, now->tile, 0, two);
 		load_weights(now->w + s * step);
 		MB_MULTIPLY_TILES(_tile_dpbf16ps, two);
-		meanwhile(&job, parts);
+		stream_advance(&stream, parts);
 	}
 	store_sums(now->sums, two);
 	MB_BARRIER;
@@ -515,8 +518,8 @@ chunk_steps(size_t steps, size_t first)
 
 /*
  * Panel by panel, chunk by chunk, group by group of rows: the weights of a
- * chunk are near for all rows.  What a job has multiplied is totalled during
- * the next.
+ * chunk stay in the cache for all rows.  What a job has multiplied is totalled
+ * during the next.
  */
 MB_INLINE void
 linear_groups(const mb_product *p, int parts, bool alone)
@@ -526,7 +529,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 	size_t		step = kept_bytes(parts);
 	size_t		steps = steps_of(p->k);
 	size_t		end = p->first + p->width;
-	const uint8_t *w = (const uint8_t *) p->map->panels +
+	const uint8_t *w = (const uint8_t *) p->linear->panels +
 		p->first / MB_PANEL * steps * step;
 	size_t		groups = (p->rows + MB_GROUP - 1) / MB_GROUP;
 	size_t		slot = 0;
@@ -540,7 +543,7 @@ linear_groups(const mb_product *p, int parts, bool alone)
 
 	if (parts > 1)
 	{
-		coming		first = {w, operand->slots[0], 0, 0, 0};
+		weight_stream first = {w, operand->slots[0], 0, 0, 0};
 
 		unpack(&first, parts,
 			   (alone ? 1 : chunk_steps(steps, 0)) * STEP_LINES);
@@ -574,15 +577,15 @@ linear_groups(const mb_product *p, int parts, bool alone)
 
 				if (parts == 1)
 				{
-					multiply.share.from = w;
-					multiply.share.end = row == 0 ? some * step / MB_LINE : 0;
+					multiply.stream.from = w;
+					multiply.stream.end = row == 0 ? some * step / MB_LINE : 0;
 				}
 				else if (!alone)
 				{
-					multiply.share.from = next;
-					multiply.share.to = operand->slots[(turn ^ 1) * CHUNK];
-					multiply.share.line = lines * group / groups;
-					multiply.share.end = lines * (group + 1) / groups;
+					multiply.stream.from = next;
+					multiply.stream.to = operand->slots[(turn ^ 1) * CHUNK];
+					multiply.stream.line = lines * group / groups;
+					multiply.stream.end = lines * (group + 1) / groups;
 				}
 				job->finish = finish_job_make(p, NULL, &totals[group], row,
 											  column);
