@@ -377,14 +377,29 @@ sub random_halfs
 		  1 .. $count);
 }
 
-# Makes a directory with a model of a certain size and random F16 weights.
-# Options: the keys of config.json; vocabulary => [words] or a path; seed.
+# The same in single precision, the exponent counted as in half.
+sub random_singles
+{
+	my ($count, $exponent, $seed) = @_;
+
+	srand($seed);
+	return pack('V*',
+		map { int(rand(2)) << 31 | ($exponent + 112) << 23 | int(rand(1 << 23)) }
+		  1 .. $count);
+}
+
+# Makes a directory with a model of a certain size and random weights.
+# Options: the keys of config.json; vocabulary => [words] or a path; seed;
+# dtype => F16 (the default) or F32.
 # The defaults are the sizes of google/mobilebert-uncased.
 sub build_model
 {
 	my ($directory, %options) = @_;
 	my $vocabulary = delete $options{vocabulary};
 	my $seed = delete $options{seed} || 1;
+	my $dtype = delete $options{dtype} || 'F16';
+	my ($bytes, $one) =
+	  $dtype eq 'F16' ? (2, pack('v', 0x3bff)) : (4, pack('V', 0x3f7fe000));
 	my @lines = ref $vocabulary ? @$vocabulary
 	  : split(/\n/, file_content($vocabulary));
 	my %config = (
@@ -402,7 +417,8 @@ sub build_model
 		vocab_size => scalar(@lines),
 		%options);
 	my $shapes = shapes(\%config);
-	my $pool = random_halfs(100_003, 9, $seed);
+	my $pool = $dtype eq 'F16' ? random_halfs(100_003, 9, $seed)
+	  : random_singles(100_003, 9, $seed);
 	my %tensors;
 	my $at = 0;
 
@@ -414,11 +430,12 @@ sub build_model
 		# a norm's weights are near 1, all others below 2^-5
 		my $data =
 		  $name =~ /LayerNorm\.weight$/
-		  ? pack('v', 0x3bff) x $count
-		  : substr($pool x (2 + int($count / 100_003)), 2 * $at, 2 * $count);
+		  ? $one x $count
+		  : substr($pool x (2 + int($count / 100_003)), $bytes * $at,
+			$bytes * $count);
 		$at = ($at + $count) % 100_003;
 		$tensors{"mobilebert.$name"} =
-		  { dtype => 'F16', shape => $shapes->{$name}, data => $data };
+		  { dtype => $dtype, shape => $shapes->{$name}, data => $data };
 	}
 	mkdir $directory or die "could not make $directory: $!";
 	write_weights("$directory/model.safetensors", \%tensors);
