@@ -10,9 +10,9 @@
 #
 # BEFORE and AFTER are directories with the sources, or revisions of git; AFTER
 # is this tree when it is not given.  Each is copied to build/compare, built
-# there by its own "make" and kept, so that the next run builds what has changed
-# only.  Nothing is written outside of build and a temporary directory; root may
-# call this (test/cluster.sh).
+# there by its own "make" and kept (60 MB each), so that what did not change is
+# not built again.  Nothing is written outside of build and a temporary
+# directory; root may call this (test/run/cluster.sh).
 #
 # Bits.  Each build runs in a server of its own.  For each instruction set that
 # the processor has and each precision both answer the same statements, one
@@ -63,16 +63,18 @@
 #					machine disturb less than "wall", the time that passed
 #	COPT			further flags of the compiler for both builds, as PGXS has it
 #	BUILD			further arguments of make for both builds
-#	SUBJECT_BEFORE, SUBJECT_AFTER	another file instead of the tree's
-#					test/bench/subject.c; a tree without one gets this tree's
+#	SUBJECT_BEFORE, SUBJECT_AFTER	absolute path of another file instead of the
+#					tree's test/bench/subject.c, for instance what git show gives of
+#					an older revision; a tree without one gets this tree's
 #
-# Bits take about six minutes on two cores, builds aside, and speed as much.
+# Bits take about five minutes on two cores that have nothing else to do, speed
+# about nine, builds aside.
 #
 #-------------------------------------------------------------------------
 set -eu
 cd "$(dirname "$0")/../.."
 here=$PWD
-. test/cluster.sh
+. test/run/cluster.sh
 
 mode=bits
 if [ "${1:-}" = --speed ]; then
@@ -117,14 +119,13 @@ sources()
 {
 	if [ -d "$1" ]; then
 		tar -C "$1" --exclude=./.git --exclude=./build --exclude='*.o' \
-			--exclude='*.so' --exclude=./src/exports.map -cf - .
+			--exclude='*.so' --exclude=./src/exports.map -cf - . | tar -xf - -C "$2"
+	elif git rev-parse -q --verify "$1^{commit}" >/dev/null; then
+		git archive "$1" | tar -xf - -C "$2"
 	else
-		git rev-parse -q --verify "$1^{commit}" >/dev/null || {
-			echo "compare.sh: \"$1\" is neither a directory nor a revision" >&2
-			exit 2
-		}
-		git archive "$1"
-	fi | tar -xf - -C "$2"
+		echo "compare.sh: \"$1\" is neither a directory nor a revision" >&2
+		return 2
+	fi
 }
 
 # digest DIRECTORY: of the files in it, and of what builds them
@@ -215,6 +216,7 @@ finish()
 		cluster_end
 	done
 	test -z "${work:-}" || rm -rf "$work"
+	rm -rf "$store/new.$$"
 	exit $status
 }
 
@@ -318,6 +320,8 @@ compare_speed()
 
 # ---------------------------------------------------------------------------
 
+# In braces, so that all of it has been read when it begins.
+{
 trap finish EXIT
 trap 'exit 130' INT TERM
 build "$before"
@@ -351,3 +355,5 @@ if [ "$parts" != engine ]; then
 fi
 echo "== comparing"
 compare_$mode
+exit
+}

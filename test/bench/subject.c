@@ -14,9 +14,9 @@
  */
 #include "subject.h"
 
-#include "forward.h"
-#include "kernels.h"
-#include "pages.h"
+#include "base/pages.h"
+#include "encoder/forward.h"
+#include "kernels/choose.h"
 
 #include "load.h"
 
@@ -75,17 +75,18 @@ subject_open(const char *directory, const char *precision,
 			 const char *instruction_set, size_t tokens)
 {
 	engine	   *e = calloc(1, sizeof(engine));
+	const mb_kernels *kernels = mb_kernels_find(instruction_set);
 	mb_precision p;
 
 	if (e == NULL)
 		give_up("memory");
-	if (!mb_kernels_choose(instruction_set))
+	if (kernels == NULL)
 		give_up(instruction_set);
 	if (!mb_precision_from_name(precision, &p))
 		give_up(precision);
 	e->memory.alloc = region_alloc;
 	e->memory.context = &e->regions;
-	e->checkpoint = load_checkpoint(directory, "subject", p, &e->memory);
+	e->checkpoint = load_checkpoint(directory, "subject", kernels, p, &e->memory);
 	e->workspace_size = mb_forward_memory(&e->checkpoint->model, tokens,
 										  tokens);
 	e->workspace = new_region(&e->regions, e->workspace_size);
