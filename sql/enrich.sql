@@ -34,7 +34,7 @@ TRUNCATE touched;
 CALL mobilebert.enrich('note', 'v', 'ARRAY[id]', max_rows => 120, batch_rows => 50);
 SELECT count(v) AS enriched, count(*) = 120 AS once FROM note, touched t WHERE t.id = note.id;
 CALL mobilebert.enrich('note', 'v', 'ARRAY[id]', max_rows => 0);
-CALL mobilebert.enrich('note', 'v', 'ARRAY[id]', rows_per_second => 100000);
+CALL mobilebert.enrich('note', 'v', 'ARRAY[id]', rows_per_second => 100000::double precision);
 SELECT count(v) AS enriched, bool_and(v = ARRAY[id]::real[]) AS right FROM note;
 SELECT count(*) AS updates, count(DISTINCT id) AS rows FROM touched;
 

@@ -33,6 +33,9 @@ SELECT name, tasks FROM mobilebert.import_model('qa',
 SELECT round(mobilebert.loss('A good film.', 'yesno', 1)::numeric, 4) AS number, round(mobilebert.loss('A good film.', 'yesno', 'yes')::numeric, 4) AS name,
 	round(mobilebert.loss('{A good film.,It was a very long and dull evening.}'::text[], 'yesno', '{1,0}'::int[])::numeric, 4) AS batch;
 SELECT round(mobilebert.loss('A good film.', 'multi', '{0,1}'::real[])::numeric, 4) AS several_labels;
+SELECT mobilebert.loss('A good film.', 'multi', '{0,0.25}'::double precision[]) = mobilebert.loss('A good film.', 'multi', '{0,0.25}'::real[]) AS double,
+	mobilebert.loss('A good film.', 'multi', ARRAY[0,0.25]) = mobilebert.loss('A good film.', 'multi', '{0,0.25}'::real[]) AS numeric,
+	mobilebert.loss('{A good film.}'::text[], 'multi', '{{0,0.25}}'::double precision[]) = mobilebert.loss('A good film.', 'multi', '{0,0.25}'::real[]) AS batch;
 SELECT round(mobilebert.loss('A good film.', 'one', 0.5)::numeric, 4) AS regression, round(mobilebert.loss('{A good film.,It was a very long and dull evening.}'::text[], 'one', '{0.5,-1}'::real[])::numeric, 4) AS batch;
 SELECT round(mobilebert.loss('The man [MASK] as a [MASK].', 'pre', '{-100,-100,-100,221,-100,-100,363,-100,-100}'::int[])::numeric, 4) AS tokens,
 	round(mobilebert.loss('The man [MASK] as a [MASK].', 'pre', 'The man was as a man.')::numeric, 4) AS truth,

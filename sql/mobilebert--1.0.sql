@@ -857,6 +857,70 @@ COMMENT ON FUNCTION mobilebert.similarity(text, text, text) IS
 -- Vectors
 --
 
+-- Drivers send lists of numbers as double precision[], and numpy's are of that
+-- type.  A second form that took double precision[] itself would make calls
+-- with untyped literals, integer[] or numeric[] ambiguous.  So there is a type
+-- that arrays of numbers become, and that the parser prefers among arrays:
+--   (real[], real[]) and (real[], untyped) take the form with real[], and so
+--     does what casts to real[] alone (pgvector's vector);
+--   all else takes the form with numbers.
+-- Inside it is a real[]; to a driver that asks (asyncpg) an array of real.
+
+CREATE TYPE mobilebert.numbers;
+
+CREATE FUNCTION mobilebert.numbers_in(cstring, oid, integer) RETURNS mobilebert.numbers
+AS 'array_in' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.numbers_in(cstring, oid, integer) IS 'Input of the type numbers: as of real[]';
+
+CREATE FUNCTION mobilebert.numbers_out(mobilebert.numbers) RETURNS cstring
+AS 'array_out' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.numbers_out(mobilebert.numbers) IS 'Output of the type numbers: as of real[]';
+
+CREATE FUNCTION mobilebert.numbers_recv(internal, oid, integer) RETURNS mobilebert.numbers
+AS 'array_recv' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.numbers_recv(internal, oid, integer) IS 'Binary input of the type numbers: as of real[]';
+
+CREATE FUNCTION mobilebert.numbers_send(mobilebert.numbers) RETURNS bytea
+AS 'array_send' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.numbers_send(mobilebert.numbers) IS 'Binary output of the type numbers: as of real[]';
+
+CREATE TYPE mobilebert.numbers
+(
+	INPUT = mobilebert.numbers_in,
+	OUTPUT = mobilebert.numbers_out,
+	RECEIVE = mobilebert.numbers_recv,
+	SEND = mobilebert.numbers_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended,
+	ELEMENT = real,
+	SUBSCRIPT = raw_array_subscript_handler,
+	CATEGORY = 'A',
+	PREFERRED = true
+);
+COMMENT ON TYPE mobilebert.numbers IS
+'What distances take: double precision[], numeric[] and arrays of integers become it by themselves, rounded to real; for columns use real[]';
+
+CREATE FUNCTION mobilebert.numbers(anyarray)
+RETURNS mobilebert.numbers
+AS 'MODULE_PATHNAME', 'mobilebert_numbers'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION mobilebert.numbers(anyarray) IS
+'The cast from arrays of numbers (real, double precision, numeric, integers) to the type numbers';
+
+CREATE CAST (real[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+CREATE CAST (double precision[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+CREATE CAST (numeric[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+CREATE CAST (smallint[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+CREATE CAST (integer[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+CREATE CAST (bigint[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
+COMMENT ON CAST (real[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (double precision[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (numeric[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (smallint[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (integer[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (bigint[] AS mobilebert.numbers) IS 'Argument of a distance';
+
 CREATE FUNCTION mobilebert.cosine_similarity(a real[], b real[])
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_cosine_similarity'
@@ -864,6 +928,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 
 COMMENT ON FUNCTION mobilebert.cosine_similarity(real[], real[]) IS
 'Cosine of the angle between two vectors of the same length, -1 to 1; NaN when one of them is zero';
+
+CREATE FUNCTION mobilebert.cosine_similarity(a mobilebert.numbers, b mobilebert.numbers)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_cosine_similarity'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.cosine_similarity(mobilebert.numbers, mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
 CREATE FUNCTION mobilebert.inner_product(a real[], b real[])
 RETURNS real
@@ -873,6 +945,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
 COMMENT ON FUNCTION mobilebert.inner_product(real[], real[]) IS
 'Sum of the products of the elements of two vectors of the same length';
 
+CREATE FUNCTION mobilebert.inner_product(a mobilebert.numbers, b mobilebert.numbers)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.inner_product(mobilebert.numbers, mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
+
 CREATE FUNCTION mobilebert.l2_distance(a real[], b real[])
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_l2_distance'
@@ -880,6 +960,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
 
 COMMENT ON FUNCTION mobilebert.l2_distance(real[], real[]) IS
 'Euclidean distance of two vectors of the same length';
+
+CREATE FUNCTION mobilebert.l2_distance(a mobilebert.numbers, b mobilebert.numbers)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_l2_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.l2_distance(mobilebert.numbers, mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
 --
 -- Classification (MobileBertForSequenceClassification)
@@ -1723,7 +1811,7 @@ COMMENT ON FUNCTION mobilebert.loss(text, text, double precision, text) IS
 CREATE FUNCTION mobilebert.loss(
 	input text,
 	model text,
-	targets real[],
+	targets double precision[],
 	pair text DEFAULT NULL
 )
 RETURNS real
@@ -1731,7 +1819,7 @@ AS 'MODULE_PATHNAME', 'mobilebert_loss_targets'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.loss(text, text, real[], text) IS
+COMMENT ON FUNCTION mobilebert.loss(text, text, double precision[], text) IS
 'Binary cross entropy for a text or pair, a target from 0 to 1 for each label, or the mean squared error of a regression with several outputs (MobileBertForSequenceClassification)';
 
 CREATE FUNCTION mobilebert.loss(
@@ -1826,7 +1914,7 @@ COMMENT ON FUNCTION mobilebert.loss(text[], text, integer[], text[], text) IS
 CREATE FUNCTION mobilebert.loss(
 	input text[],
 	model text,
-	targets real[],
+	targets double precision[],
 	pair text[] DEFAULT NULL
 )
 RETURNS real
@@ -1834,7 +1922,7 @@ AS 'MODULE_PATHNAME', 'mobilebert_loss_targets_batch'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 400000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.loss(text[], text, real[], text[]) IS
+COMMENT ON FUNCTION mobilebert.loss(text[], text, double precision[], text[]) IS
 'Loss of several texts or pairs as one padded batch, in which all but the longest see a pad token: targets [texts] or [texts][outputs]; the mean over all of them (MobileBertForSequenceClassification)';
 
 CREATE FUNCTION mobilebert.loss(
@@ -1862,12 +1950,12 @@ CREATE PROCEDURE mobilebert.enrich(
 	batch_rows integer DEFAULT 1000,
 	error_column name DEFAULT NULL,
 	max_rows bigint DEFAULT NULL,
-	rows_per_second real DEFAULT NULL
+	rows_per_second double precision DEFAULT NULL
 )
 AS 'MODULE_PATHNAME', 'mobilebert_enrich'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE mobilebert.enrich(regclass, name, text, text, integer, name, bigint, real) IS
+COMMENT ON PROCEDURE mobilebert.enrich(regclass, name, text, text, integer, name, bigint, double precision) IS
 'Sets a column to an expression over the row, where it is NULL (and the filter holds), with the caller''s rights, batch_rows rows a transaction; several sessions share the work, and a call that ended early is resumed by calling again; a row that fails is passed over with its message in error_column, else with a WARNING; max_rows: end after so many rows; rows_per_second: go no faster';
 
 CREATE FUNCTION mobilebert.enrichment_progress_rows(

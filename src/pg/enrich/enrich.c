@@ -212,7 +212,7 @@ read_limits(Enrich *e, FunctionCallInfo fcinfo)
 						e->max_rows),
 				 errdetail("Legal values are integers from 0.")));
 	e->rows_per_second = PG_ARGISNULL(ARGUMENT_ROWS_PER_SECOND) ? 0 :
-		PG_GETARG_FLOAT4(ARGUMENT_ROWS_PER_SECOND);
+		PG_GETARG_FLOAT8(ARGUMENT_ROWS_PER_SECOND);
 	if (!PG_ARGISNULL(ARGUMENT_ROWS_PER_SECOND) &&
 		!(e->rows_per_second > 0))
 		ereport(ERROR,

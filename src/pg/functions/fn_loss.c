@@ -10,7 +10,7 @@
  *	  (input, int)				a class, or a next sentence's label
  *	  (input, text)				a class by name, or the text without masks
  *	  (input, double)			the target of a regression
- *	  (input, real[])			targets of a regression, or of each label
+ *	  (input, double[])			targets of a regression, or of each label
  *	  (input, int[])			a label for each token: tags, or masked tokens;
  *							with next_sentence_label both pretraining heads
  *	  (words[], tags[])			tags of words
@@ -82,14 +82,25 @@ texts_read(ArrayType *array, const char *what, int dimensions, size_t *count)
 	return texts;
 }
 
-/* Elements of a real[] without nulls, of whatever dimensions. */
+/*
+ * Elements of a double precision[] without nulls, of whatever dimensions: what
+ * drivers send, and what real[] becomes by itself.
+ */
 static const float *
-real_values(ArrayType *array, const char *what, size_t *count)
+target_values(ArrayType *array, const char *what, size_t *count)
 {
+	const float8 *given = (const float8 *) ARR_DATA_PTR(array);
+	float	   *values;
+	size_t		i;
+
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
 		mobilebert_array_null(what);
 	*count = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	return (const float *) ARR_DATA_PTR(array);
+	values = MemoryContextAllocHuge(CurrentMemoryContext,
+									Max(*count, 1) * sizeof(float));
+	for (i = 0; i < *count; i++)
+		values[i] = (float) given[i];
+	return values;
 }
 
 /* The number of the first label of that name. */
@@ -261,7 +272,7 @@ mobilebert_loss_target_begin(FunctionCallInfo fcinfo)
 
 MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_target);
 
-/* loss(input text, model text, targets real[], pair text) */
+/* loss(input text, model text, targets double precision[], pair text) */
 MobilebertCall *
 mobilebert_loss_targets_begin(FunctionCallInfo fcinfo)
 {
@@ -274,7 +285,7 @@ mobilebert_loss_targets_begin(FunctionCallInfo fcinfo)
 	loss = loss_make(fcinfo, 1, MB_TASK_CLASSIFY);
 	add_text(loss, fcinfo, 3);
 	loss_ready(loss);
-	targets = real_values(PG_GETARG_ARRAYTYPE_P(2), "targets", &count);
+	targets = target_values(PG_GETARG_ARRAYTYPE_P(2), "targets", &count);
 	loss_targets(loss, targets, count);
 	return &loss->call;
 }
@@ -586,7 +597,7 @@ mobilebert_loss_labels_batch_begin(FunctionCallInfo fcinfo)
 
 MOBILEBERT_VALUE_FUNCTION(mobilebert_loss_labels_batch);
 
-/* loss(input text[], model text, targets real[], pair text[]) */
+/* loss(input text[], model text, targets double precision[], pair text[]) */
 MobilebertCall *
 mobilebert_loss_targets_batch_begin(FunctionCallInfo fcinfo)
 {
@@ -600,7 +611,7 @@ mobilebert_loss_targets_batch_begin(FunctionCallInfo fcinfo)
 	add_batch(loss, PG_GETARG_ARRAYTYPE_P(0),
 			  ARG_IS_GIVEN(3) ? PG_GETARG_ARRAYTYPE_P(3) : NULL);
 	loss_ready(loss);
-	targets = real_values(PG_GETARG_ARRAYTYPE_P(2), "targets", &count);
+	targets = target_values(PG_GETARG_ARRAYTYPE_P(2), "targets", &count);
 	loss_targets(loss, targets, count);
 	return &loss->call;
 }
