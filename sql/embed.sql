@@ -5,6 +5,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT mobilebert.embed('x');
+SELECT mobilebert.embed('x', mobilebert.default_model('embed'), pooling => 'cls');
 SELECT name, dimension, max_tokens FROM mobilebert.import_model('minilm');
 
 -- the first numbers of sentence-transformers/all-MiniLM-L6-v2
@@ -46,6 +47,8 @@ SELECT count(*) FROM mobilebert.embed('{}'::text[]);
 SELECT count(*) FROM mobilebert.embed(NULL::text[]);
 SELECT mobilebert.embed('a', 'minilm', NULL, NULL, NULL, NULL, stride => NULL) = mobilebert.embed('a') AS defaults;
 SELECT mobilebert.embed('a', NULL);
+-- options with the default model
+SELECT mobilebert.embed('a', mobilebert.default_model('embed'), pooling => 'cls') = mobilebert.embed('a', 'minilm', pooling => 'cls') AS named;
 
 -- pooling, normalisation and layers against the hidden states themselves
 CREATE TEMP TABLE states AS

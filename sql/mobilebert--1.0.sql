@@ -299,7 +299,7 @@ CREATE FUNCTION mobilebert.default_model(task text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_default_model_name'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.default_model(text) IS
-'Name of the model that f(input) uses for a task: the setting mobilebert.default_model when that model can do the task, else the stored default, else NULL';
+'Name of the model that f(input) uses for a task: the setting mobilebert.default_model when that model can do the task, else the stored default, else NULL; names it where options are given: embed(input, mobilebert.default_model(''embed''), pooling => ''cls'')';
 
 CREATE FUNCTION mobilebert.model_config(name text) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'mobilebert_model_config'

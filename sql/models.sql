@@ -114,6 +114,12 @@ SET mobilebert.default_model = 'models_none';
 SELECT mobilebert.embed('text');
 RESET mobilebert.default_model;
 SELECT mobilebert.set_default_model('ner', NULL);
+-- no default: what is there, and what is not
+SELECT mobilebert.ner('x');
+SELECT mobilebert.ner('x', mobilebert.default_model('ner'));
+SELECT mobilebert.choose('x', '{y}');
+SELECT mobilebert.choose('x', '{y}', mobilebert.default_model('choose'));
+SELECT mobilebert.choose('x', '{y}', 'minilm');
 SELECT mobilebert.default_model('ner');
 SELECT mobilebert.set_default_model('dance', 'models_ner');
 SELECT mobilebert.set_default_model('ner', 'models_tiny');

@@ -293,6 +293,50 @@ mobilebert_task(const char *name)
 			 errhint("Legal values are embed, fill_mask, next_sentence, classify, ner, answer and choose.")));
 }
 
+/*
+ * Heads as messages call them, and the classes of transformers that have them,
+ * in the order of mb_task's bits.
+ */
+static const struct
+{
+	const char *head;
+	const char *class;
+}			task_names[MB_TASK_COUNT] =
+{
+	{"embedding", "MobileBertModel"},
+	{"pooler", "MobileBertModel"},
+	{"masked-language-model", "MobileBertForMaskedLM"},
+	{"next-sentence", "MobileBertForNextSentencePrediction"},
+	{"sequence-classification", "MobileBertForSequenceClassification"},
+	{"token-classification", "MobileBertForTokenClassification"},
+	{"question-answering", "MobileBertForQuestionAnswering"},
+	{"multiple-choice", "MobileBertForMultipleChoice"}
+};
+
+/* What to import where no model can do a task: the end of a hint. */
+static const char *
+what_to_import(mb_task task)
+{
+	if (task == MB_TASK_EMBED)
+		return "Run SELECT mobilebert.import_model('minilm').";
+	return psprintf("Register a model with a %s head (%s) by mobilebert.import_model(name, path).",
+					task_names[__builtin_ctz((unsigned) task)].head,
+					task_names[__builtin_ctz((unsigned) task)].class);
+}
+
+/* What to do where a task has no default model: what is there, or is not. */
+static const char *
+without_default(mb_task task)
+{
+	char	   *names = registry_names_with_task(task);
+
+	if (names[0] == '\0')
+		return psprintf("No registered model can do it. %s",
+						what_to_import(task));
+	return psprintf("Models that can do it: %s. Name one in the call, or make it the default with mobilebert.set_default_model('%s', name) or the setting mobilebert.default_model.",
+					names, mb_task_name(task));
+}
+
 static void
 no_default(mb_task task)
 {
@@ -300,17 +344,34 @@ no_default(mb_task task)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("there is no default model for task \"%s\"",
 					mb_task_name(task)),
-			 task == MB_TASK_EMBED ?
-			 errhint("Run SELECT mobilebert.import_model('minilm'), or choose one with mobilebert.set_default_model or the setting mobilebert.default_model.") :
-			 errhint("Choose one with mobilebert.set_default_model or the setting mobilebert.default_model, or name a model.")));
+			 errhint("%s", without_default(task))));
 }
 
-/* Heads as messages call them, in the order of mb_task's bits. */
-static const char *const head_names[MB_TASK_COUNT] = {
-	"embedding", "pooler", "masked-language-model", "next-sentence",
-	"sequence-classification", "token-classification", "question-answering",
-	"multiple-choice"
-};
+/*
+ * NULL where a model is to be named.  Who wants options with the default model
+ * names it with mobilebert.default_model(), which gives NULL when there is none.
+ * task 0: of no task in particular.
+ */
+static void
+null_model(mb_task task)
+{
+	char	   *name;
+
+	if (task == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"model\" must not be null"),
+				 errhint("Name a model; mobilebert.default_model(task) is the default one of a task.")));
+	name = mobilebert_default_name(task);
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"model\" must not be null"),
+			 name != NULL ?
+			 errhint("Name a model: the default one is mobilebert.default_model('%s').",
+					 mb_task_name(task)) :
+			 errhint("There is no default model for task \"%s\". %s",
+					 mb_task_name(task), without_default(task))));
+}
 
 /* The head that a task needs is missing (rule 8 of the SQL interface). */
 void
@@ -330,11 +391,12 @@ mobilebert_no_head(const RegistryModel *row, mb_task task)
 	ereport(ERROR,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("model \"%s\" has no %s head", row->name,
-					head_names[__builtin_ctz((unsigned) task)]),
+					task_names[__builtin_ctz((unsigned) task)].head),
 			 errdetail("It can do: %s.", has.data),
 			 others[0] != '\0' ?
 			 errhint("Models with this head: %s.", others) :
-			 errhint("No registered model has this head.")));
+			 errhint("No registered model has this head. %s",
+					 what_to_import(task))));
 }
 
 static Entry *
@@ -422,10 +484,7 @@ mobilebert_model_argument(FunctionCallInfo fcinfo, int n, mb_task task)
 	if (PG_NARGS() <= n)
 		return mobilebert_model(NULL, task);
 	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"model\" must not be null"),
-				 errhint("Name a model, or leave out the arguments after the input to use the default model.")));
+		null_model(task);
 	return mobilebert_model(PG_GETARG_TEXT_PP(n), task);
 }
 
