@@ -8,13 +8,14 @@
  * listen to, and looks at plans from then on (batch_plan.c).  Parallel workers
  * load it before they read theirs.
  *
- * Depends on server/pg.h, server/guc.h, models/model_cache.h, models/stats.h,
- * pass/result_cache.h, planner/batch_plan.h, planner/batch_scan.h,
- * planner/support.h.
+ * Depends on server/pg.h, server/client_warning.h, server/guc.h,
+ * models/model_cache.h, models/stats.h, pass/result_cache.h,
+ * planner/batch_plan.h, planner/batch_scan.h, planner/support.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/client_warning.h"
 #include "server/guc.h"
 #include "models/model_cache.h"
 #include "models/stats.h"
@@ -35,6 +36,7 @@ void
 _PG_init(void)
 {
 	mobilebert_guc_init();
+	mobilebert_client_warning_init();
 	mobilebert_model_cache_init();
 	mobilebert_result_cache_init();
 	mobilebert_support_init();

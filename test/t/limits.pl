@@ -123,6 +123,46 @@ unlike(
 	qr/PANIC|WARNING.*WARNING/s,
 	'a failing statement');
 
+# The client is told, the log is not, but where NOTICEs are wanted in it.
+sub logged
+{
+	my ($sql) = @_;
+	my $before = length(file_content($node->logfile));
+	my $told = warnings_of($sql);
+
+	# the server writes a line before it answers the next statement
+	return ($told, substr(file_content($node->logfile), $before));
+}
+
+value($node, "CREATE TABLE abstract (body text, v real[]
+	GENERATED ALWAYS AS (mobilebert.embed(body, 'm')) STORED);
+	CREATE TABLE many AS SELECT '$long ' || g AS body FROM generate_series(1, 40) g;
+	ALTER TABLE many SET (parallel_workers = 2);
+	ANALYZE many;
+	SELECT mobilebert.import_model('yesno', '" . golden('store-bf16') . "')");
+my $parallel = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+	SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off;
+	SELECT count(mobilebert.embed(body, 'm')) FROM many";
+for my $case (
+	[ 'a generated column', "INSERT INTO abstract VALUES ('$long')", 'cut to' ],
+	[ 'parallel workers', $parallel, 'cut to' ],
+	[ 'a label that is no entailment', q{SELECT mobilebert.best_label('x', '{a,b}', 'yesno')}, 'called entailment' ])
+{
+	my ($name, $sql, $message) = @$case;
+	my ($told, $log) = logged($sql);
+
+	like($told, qr/WARNING:.*$message/, "$name: the client is told");
+	unlike($log, qr/$message/, "$name: the log is not");
+	($told, $log) = logged("SET log_min_messages = notice; $sql");
+	like($told, qr/WARNING:.*$message/, "$name: the client is told again");
+	like($log, qr/WARNING:.*$message/, "$name: and a log that wants NOTICEs");
+}
+like(value($node, $parallel =~ s/SELECT count/EXPLAIN SELECT count/r),
+	qr/Workers Planned/, 'there were parallel workers');
+(undef, my $raised) =
+  logged(q{DO $$ BEGIN RAISE WARNING 'of somebody else'; END $$});
+like($raised, qr/WARNING:.*of somebody else/, 'other WARNINGs are logged');
+
 # the window form is another vector, and the same whatever the batch
 isnt( value($node,
 		"SELECT mobilebert.embed('$long', 'm', overflow => 'window')"),

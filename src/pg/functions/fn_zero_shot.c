@@ -19,14 +19,15 @@
  *
  * Source: transformers' ZeroShotClassificationPipeline; spec pipelines.md
  * section 6.
- * Depends on server/pg.h, server/adapt.h, server/options.h, models/labels.h,
- * models/model_cache.h, pass/calls.h, pass/sequences.h, pass/truncation.h,
- * pass/workspace.h, functions/batched.h.
+ * Depends on server/pg.h, server/adapt.h, server/client_warning.h,
+ * server/options.h, models/labels.h, models/model_cache.h, pass/calls.h,
+ * pass/sequences.h, pass/truncation.h, pass/workspace.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "server/client_warning.h"
 #include "server/options.h"
 #include "models/labels.h"
 #include "models/model_cache.h"
@@ -245,12 +246,10 @@ find_outputs(ZeroShotCall *z, FunctionCallInfo fcinfo)
 		return;
 	if (function != NULL)
 		function->fn_extra = MemoryContextAlloc(function->fn_mcxt, 1);
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("no label of model \"%s\" is called entailment",
-					model->name),
-			 errdetail("Its last output is taken for that, so the scores may mean nothing."),
-			 errhint("Use a model made for natural language inference, with a label that starts with \"entail\" in the \"label2id\" of its config.json.")));
+	mobilebert_client_warning(psprintf("no label of model \"%s\" is called entailment",
+									   model->name),
+							  "Its last output is taken for that, so the scores may mean nothing.",
+							  "Use a model made for natural language inference, with a label that starts with \"entail\" in the \"label2id\" of its config.json.");
 }
 
 /* Sequences go by window first, then by label. */

@@ -17,11 +17,12 @@
  * so each says for itself how many texts it cut; the server marks these
  * WARNINGs with the context "parallel worker".
  *
- * Depends on server/pg.h, pass/truncation.h.
+ * Depends on server/pg.h, server/client_warning.h, pass/truncation.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/client_warning.h"
 #include "pass/truncation.h"
 
 #include "access/xact.h"
@@ -50,6 +51,8 @@ note_emit(TruncationNote *note)
 {
 	uint64		texts = note->texts;
 	char		limit[64];
+	char		message[128];
+	char		detail[64];
 
 	note->texts = 0;
 	if (texts == 0)
@@ -60,16 +63,16 @@ note_emit(TruncationNote *note)
 		snprintf(limit, sizeof(limit),
 				 note->limit == 1 ? "%zu token" : "%zu tokens", note->limit);
 
+	snprintf(message, sizeof(message), texts == 1 ?
+			 "%llu text was cut to %s" : "%llu texts were cut to %s",
+			 (unsigned long long) texts, limit);
+	snprintf(detail, sizeof(detail), "The longest has %zu tokens.",
+			 note->longest);
+
 	/* A cancel must not jump out of a memory context's clean-up. */
 	HOLD_INTERRUPTS();
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg_plural("%llu text was cut to %s",
-						   "%llu texts were cut to %s",
-						   (unsigned long) texts,
-						   (unsigned long long) texts, limit),
-			 errdetail("The longest has %zu tokens.", note->longest),
-			 errhint("Use overflow => 'window' to read whole texts, or overflow => 'error' to refuse them.")));
+	mobilebert_client_warning(message, detail,
+							  "Use overflow => 'window' to read whole texts, or overflow => 'error' to refuse them.");
 	RESUME_INTERRUPTS();
 }
 
