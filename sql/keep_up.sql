@@ -41,12 +41,12 @@ CREATE TRIGGER note_outdated BEFORE UPDATE OF body ON note FOR EACH ROW EXECUTE 
 UPDATE note SET body = 'changed again' WHERE id <= 10;
 INSERT INTO note SELECT g, 'note ' || g FROM generate_series(51, 60) g;
 SELECT count(*) AS waiting FROM note WHERE v IS NULL;
-CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')');
+CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')') \gset
 SELECT count(*) FILTER (WHERE v IS NULL) AS waiting, bool_and(v = mobilebert.embed(body, 'keep_old')) AS current FROM note;
 -- what a catch-up finds quickly, and uses
 CREATE INDEX note_waiting ON note (id) WHERE v IS NULL;
 INSERT INTO note SELECT g, 'note ' || g FROM generate_series(61, 70) g;
-CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')');
+CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')') \gset
 
 -- stale rows are a plain WHERE
 UPDATE note SET made_by = mobilebert.fingerprint('keep_old') WHERE made_by IS NULL;
@@ -63,11 +63,11 @@ BEGIN
 	NEW.v_new := NULL;
 	RETURN NEW;
 END $$;
-CALL mobilebert.enrich('note', 'v_new', 'mobilebert.embed(body, ''keep_new'')', max_rows => 30);
+CALL mobilebert.enrich('note', 'v_new', 'mobilebert.embed(body, ''keep_new'')', max_rows => 30) \gset
 UPDATE note SET body = 'changed meanwhile' WHERE id <= 3;
-CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')');
+CALL mobilebert.enrich('note', 'v', 'mobilebert.embed(body, ''keep_old'')') \gset
 SELECT count(mobilebert.cosine_similarity(v, q)) AS searchable FROM search;
-CALL mobilebert.enrich('note', 'v_new', 'mobilebert.embed(body, ''keep_new'')');
+CALL mobilebert.enrich('note', 'v_new', 'mobilebert.embed(body, ''keep_new'')') \gset
 -- the swap, all at once
 BEGIN;
 DROP VIEW search;

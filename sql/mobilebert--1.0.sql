@@ -1950,13 +1950,19 @@ CREATE PROCEDURE mobilebert.enrich(
 	batch_rows integer DEFAULT 1000,
 	error_column name DEFAULT NULL,
 	max_rows bigint DEFAULT NULL,
-	rows_per_second double precision DEFAULT NULL
+	rows_per_second double precision DEFAULT NULL,
+	INOUT rows_done bigint DEFAULT NULL,
+	INOUT rows_null bigint DEFAULT NULL,
+	INOUT rows_failed bigint DEFAULT NULL,
+	INOUT rows_left bigint DEFAULT NULL,
+	INOUT seconds double precision DEFAULT NULL,
+	INOUT rate double precision DEFAULT NULL
 )
 AS 'MODULE_PATHNAME', 'mobilebert_enrich'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE mobilebert.enrich(regclass, name, text, text, integer, name, bigint, double precision) IS
-'Sets a column to an expression over the row, where it is NULL (and the filter holds), with the caller''s rights, batch_rows rows a transaction; several sessions share the work, and a call that ended early is resumed by calling again; a row that fails is passed over with its message in error_column, else with a WARNING; max_rows: end after so many rows; rows_per_second: go no faster';
+COMMENT ON PROCEDURE mobilebert.enrich IS
+'Sets a column to an expression over the row, where it is NULL (and the filter holds), with the caller''s rights, batch_rows rows a transaction; several sessions share the work, and a call that ended early is resumed by calling again; a row that fails is passed over with its message in error_column, else with a WARNING; max_rows: end after so many rows; rows_per_second: go no faster; gives back a row: rows_done (enriched), rows_null (stay NULL), rows_failed, rows_left (to other sessions), seconds, and rate (rows a second)';
 
 CREATE FUNCTION mobilebert.enrichment_progress_rows(
 	OUT pid integer,

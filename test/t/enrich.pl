@@ -225,6 +225,7 @@ fill();
 ask($sessions[0], 'BEGIN; SELECT count(*) FROM (SELECT FROM note WHERE id % 10 = 0 FOR UPDATE) t');
 my ($status, $out, $error) = $node->psql('postgres', $call);
 like($error, qr/0 failed, 300 left to other sessions/, 'held rows are counted');
+like($out, qr/^\d+\|0\|0\|300\|[\d.]+\|[\d.]+$/, 'and come back in the row');
 is(value($node, 'SELECT count(*), min(id % 10) FROM note WHERE v IS NULL'),
 	'300|0', 'and skipped');
 ask($sessions[0], 'COMMIT');

@@ -46,6 +46,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
@@ -625,12 +626,18 @@ check_nonatomic(FunctionCallInfo fcinfo)
 
 /*
  * enrich(relation regclass, target name, expression text, filter text,
- * batch_rows int, error_column name, max_rows bigint, rows_per_second real)
+ * batch_rows int, error_column name, max_rows bigint, rows_per_second double,
+ * INOUT rows_done bigint, rows_null bigint, rows_failed bigint,
+ * rows_left bigint, seconds double, rate double)
+ *
+ * The last six are only given back; INOUT lets a call leave them out.
  */
 Datum
 mobilebert_enrich(PG_FUNCTION_ARGS)
 {
 	Enrich	   *e;
+	EnrichProgress progress;
+	TupleDesc	type;
 
 	check_nonatomic(fcinfo);
 	PreventCommandIfReadOnly("mobilebert.enrich()");
@@ -659,7 +666,11 @@ mobilebert_enrich(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 	enrich_progress_summary(&e->progress);
 	enrich_progress_end();
+	progress = e->progress;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
-	PG_RETURN_VOID();
+	if (get_call_result_type(fcinfo, NULL, &type) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "enrich() must give back a row");
+	PG_RETURN_DATUM(HeapTupleGetDatum(enrich_progress_row(&progress,
+														  BlessTupleDesc(type))));
 }

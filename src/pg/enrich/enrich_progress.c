@@ -166,6 +166,26 @@ enrich_progress_summary(const EnrichProgress *p)
 					rate_of(p, now), p->nulls, p->failed, p->left)));
 }
 
+HeapTuple
+enrich_progress_row(const EnrichProgress *p, TupleDesc type)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Datum		values[] = {
+		Int64GetDatum(p->done),
+		Int64GetDatum(p->nulls),
+		Int64GetDatum(p->failed),
+		Int64GetDatum(p->left),
+		Float8GetDatum((double) (now - p->started_at) / USECS_PER_SEC),
+		Float8GetDatum(rate_of(p, now))
+	};
+	bool		nulls[lengthof(values)] = {false};
+
+	if (type->natts != lengthof(values))
+		elog(ERROR, "enrich() gives %d columns, not %d",
+			 (int) lengthof(values), type->natts);
+	return heap_form_tuple(type, values, nulls);
+}
+
 /* The status entry number i as read by this backend's snapshot of them. */
 static LocalPgBackendStatus *
 status_entry(int i)

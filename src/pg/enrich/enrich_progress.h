@@ -13,6 +13,8 @@
 #include "server/pg.h"
 
 #include "access/attnum.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "utils/timestamp.h"
 
 typedef struct EnrichProgress
@@ -39,6 +41,10 @@ enrich_progress_tried(const EnrichProgress *progress)
 /* Show it in mobilebert.enrichment_progress. */
 extern void enrich_progress_show(const EnrichProgress *progress);
 extern void enrich_progress_end(void);
+
+/* What a call gives back: a row of the caller's type. */
+extern HeapTuple enrich_progress_row(const EnrichProgress *progress,
+									 TupleDesc type);
 
 /* NOTICE lines: underway, and at the end. */
 extern void enrich_progress_notice(const EnrichProgress *progress);
