@@ -47,6 +47,20 @@ is( value(
 	't|t|t',
 	'the same distances');
 
+# Distances of a column of type vector: it casts to real[] alone.
+is( value(
+		$node, q{
+		PREPARE near AS SELECT mobilebert.inner_product(v, $1) FROM passage WHERE id = 1;
+		SELECT mobilebert.inner_product(v, v) = mobilebert.inner_product(e, e),
+			mobilebert.inner_product(v, e) = mobilebert.inner_product(e, v),
+			mobilebert.inner_product(v, (e::float8[])::vector) = mobilebert.inner_product(e, e::float8[]),
+			mobilebert.inner_product('[1,2]'::vector, '{3,4}'), mobilebert.inner_product('[1,2]'::vector, ARRAY[3,4]),
+			mobilebert.inner_product(ARRAY[3.0,4], '[1,2]'::vector),
+			(SELECT parameter_types FROM pg_prepared_statements WHERE name = 'near')
+		FROM passage WHERE id = 1}),
+	't|t|t|11|11|11|{real[]}',
+	'distances of vectors');
+
 my $dimension = value($node, q{SELECT cardinality(mobilebert.embed('', 'tiny'))});
 value($node, "CREATE INDEX ON passage USING hnsw ((e::vector($dimension)) vector_cosine_ops)");
 my $search = "SELECT id FROM passage ORDER BY e::vector($dimension) <=>
