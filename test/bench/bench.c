@@ -15,7 +15,7 @@
  *	--set NAME			the table of kernels
  *	--precision NAME	fp32, bf16x3, bf16 or int8
  *	--f16				round weights to binary16 first, as if stored so
- *	--parts				linear maps and attention by themselves, what is left,
+ *	--parts				linear layers and attention by themselves, what is left,
  *						and their share of the speed at which this core
  *						multiplies and adds when nothing else stands in its
  *						way, measured in the same second
@@ -225,21 +225,21 @@ run_all(void *context)
 
 /* Parts */
 
-/* Rows of one sweep through all maps of the encoder, as forward.c does it. */
-typedef struct maps
+/* Rows of one sweep through all linear layers of the encoder, as forward.c does it. */
+typedef struct linears
 {
 	const mb_model *model;
 	size_t		rows;
 	float	   *x;
 	float	   *y;
 	void	   *scratch;
-} maps;
+} linears;
 
-/* What is done with each map of the encoder that is there */
-typedef void (*map_visitor) (void *context, const mb_linear *map);
+/* What is done with each linear layer of the encoder that is there */
+typedef void (*linear_visitor) (void *context, const mb_linear *linear);
 
 static void
-walk_maps(const mb_model *model, map_visitor visit, void *context)
+walk_linears(const mb_model *model, linear_visitor visit, void *context)
 {
 	uint32_t	i;
 	uint32_t	j;
@@ -267,67 +267,67 @@ walk_maps(const mb_model *model, map_visitor visit, void *context)
 }
 
 static void
-run_map(void *context, const mb_linear *map)
+run_linear(void *context, const mb_linear *linear)
 {
-	const maps *m = context;
-	mb_operand	operand = {m->x, m->rows, map->k, m->scratch, MB_FORMAT_ROWS};
+	const linears *m = context;
+	mb_operand	operand = {m->x, m->rows, linear->k, m->scratch, MB_FORMAT_ROWS};
 
-	if (mb_dense(m->model->kernels, map, &operand, NULL, m->y, NULL,
+	if (mb_dense(m->model->kernels, linear, &operand, NULL, m->y, NULL,
 				 &error) != MB_OK)
-		give_up("map");
+		give_up("linear layer");
 }
 
 static void
-run_maps(void *context)
+run_linears(void *context)
 {
-	const maps *m = context;
+	const linears *m = context;
 
-	walk_maps(m->model, run_map, context);
+	walk_linears(m->model, run_linear, context);
 }
 
-/* Memory that any of the maps needs */
-typedef struct map_sizes
+/* Memory that any linear layer needs */
+typedef struct linear_sizes
 {
 	const mb_kernels *kernels;
 	size_t		rows;
 	size_t		width;
 	size_t		scratch;
-	double		work;			/* multiply-adds of all maps for one row */
-} map_sizes;
+	double		work;			/* multiply-adds of all linear layers for one row */
+} linear_sizes;
 
 static void
-add_map(void *context, const mb_linear *map)
+add_linear(void *context, const mb_linear *linear)
 {
-	map_sizes  *s = context;
-	size_t		scratch = mb_operand_memory(s->kernels, map->format, s->rows,
-											map->k);
+	linear_sizes  *s = context;
+	size_t		scratch = mb_operand_memory(s->kernels, linear->format, s->rows,
+											linear->k);
 
-	s->width = map->k > s->width ? map->k : s->width;
-	s->width = map->n > s->width ? map->n : s->width;
+	s->width = linear->k > s->width ? linear->k : s->width;
+	s->width = linear->n > s->width ? linear->n : s->width;
 	s->scratch = scratch > s->scratch ? scratch : s->scratch;
-	s->work += (double) map->k * (double) map->n;
+	s->work += (double) linear->k * (double) linear->n;
 }
 
-static map_sizes
-size_maps(const mb_model *model, size_t rows)
+static linear_sizes
+size_linears(const mb_model *model, size_t rows)
 {
-	map_sizes	s = {model->kernels, rows, 0, 0, 0.0};
+	linear_sizes	s = {model->kernels, rows, 0, 0, 0.0};
 
-	walk_maps(model, add_map, &s);
+	walk_linears(model, add_linear, &s);
 	return s;
 }
 
 static double
-time_maps(const mb_model *model, size_t tokens)
+time_linears(const mb_model *model, size_t tokens)
 {
-	maps		m;
-	map_sizes	sizes;
+	linears		m;
+	linear_sizes	sizes;
 	double		seconds;
 	size_t		bytes;
 
 	m.model = model;
 	m.rows = tokens < 192 ? tokens : 192;
-	sizes = size_maps(model, m.rows);
+	sizes = size_linears(model, m.rows);
 	bytes = (m.rows + 32) * sizes.width * sizeof(float);
 	if (posix_memalign((void **) &m.x, 64, bytes) != 0 ||
 		posix_memalign((void **) &m.y, 64, bytes) != 0 ||
@@ -336,7 +336,7 @@ time_maps(const mb_model *model, size_t tokens)
 	memset(m.x, 0, bytes);
 	if (model->kernels->begin != NULL)
 		model->kernels->begin();
-	seconds = median_time(run_maps, &m);
+	seconds = median_time(run_linears, &m);
 	if (model->kernels->end != NULL)
 		model->kernels->end();
 	return seconds / (double) m.rows;
@@ -377,10 +377,10 @@ static void
 print_parts(const job *j, double whole)
 {
 	double		peak = 0.0;
-	double		maps = time_maps(j->model, j->tokens) * 1e6 *
+	double		linears = time_linears(j->model, j->tokens) * 1e6 *
 		(double) j->tokens / (double) j->texts;
 	double		tokens = (double) j->tokens / (double) j->texts;
-	double		speed = size_maps(j->model, 1).work * tokens / maps *
+	double		speed = size_linears(j->model, 1).work * tokens / linears *
 		2e-3;
 
 #if defined(__x86_64__)
@@ -389,10 +389,10 @@ print_parts(const job *j, double whole)
 #endif
 	printf("# %zu texts, %.0f tokens in each, table %s\n", j->texts, tokens,
 		   j->model->kernels->name);
-	printf("# maps %.1f us, attention and the rest %.1f us, whole %.1f us a "
-		   "text, %.1f us a token\n", maps, whole - maps, whole,
+	printf("# linear layers %.1f us, attention and the rest %.1f us, whole %.1f us a "
+		   "text, %.1f us a token\n", linears, whole - linears, whole,
 		   whole / tokens);
-	printf("# maps %.1f GFLOP/s of %.1f, %.0f %%\n", speed, peak,
+	printf("# linear layers %.1f GFLOP/s of %.1f, %.0f %%\n", speed, peak,
 		   peak > 0.0 ? 100.0 * speed / peak : 0.0);
 }
 
@@ -420,9 +420,9 @@ round_weights(mb_model *model, mb_arena *arena)
 	uint32_t	i;
 	uint32_t	j;
 
-#define ROUND(map, k, n) \
-	if ((map).weight != NULL) \
-		round_half((float *) (map).weight, (size_t) (k) * (n))
+#define ROUND(linear, k, n) \
+	if ((linear).weight != NULL) \
+		round_half((float *) (linear).weight, (size_t) (k) * (n))
 
 	ROUND(model->embedding_transformation,
 		  c->embedding_size * (c->trigram_input ? 3 : 1), c->hidden_size);

@@ -87,7 +87,7 @@ choose_heads(choices *c, mb_config *config, uint32_t *inner)
 	*inner = size / config->heads * config->heads;
 }
 
-/* Multiply-adds of a token through all maps, attention aside */
+/* Multiply-adds of a token through all linear layers, attention aside */
 static double
 token_work(const mb_config *c)
 {
@@ -164,22 +164,22 @@ fill_weights(choices *c, fixture *f, bool exact)
 	}
 }
 
-/* Divide the weights of a map by the root of its inputs, in powers of two. */
+/* Divide the weights of a linear layer by the root of its inputs, in powers of two. */
 static void
-scale_map(mb_linear *map)
+scale_linear(mb_linear *linear)
 {
-	float		factor = exp2f(-rintf(0.5f * log2f((float) (map->k + 1))));
-	float	   *w = (float *) map->weight;
+	float		factor = exp2f(-rintf(0.5f * log2f((float) (linear->k + 1))));
+	float	   *w = (float *) linear->weight;
 	size_t		i;
 
-	for (i = 0; map->weight != NULL && i < map->n * map->k; i++)
+	for (i = 0; linear->weight != NULL && i < linear->n * linear->k; i++)
 		w[i] *= 4.0f * factor;
 }
 
-typedef void (*map_visitor) (mb_linear *map);
+typedef void (*linear_visitor) (mb_linear *linear);
 
 static void
-for_each_map(mb_model *m, map_visitor visit)
+for_each_linear(mb_model *m, linear_visitor visit)
 {
 	uint32_t	i;
 	uint32_t	j;
@@ -209,7 +209,7 @@ for_each_map(mb_model *m, map_visitor visit)
  * ----------
  */
 
-/* One for each map and the workspace; mapped once, used again and again. */
+/* One for each linear layer and the workspace; mapped once, used again and again. */
 #define FENCES (MOST_LAYERS * (7 + 2 * MOST_NETWORKS) + 2)
 #define FENCE_SIZE ((size_t) 16 << 20)
 
@@ -254,18 +254,18 @@ fenced(size_t size, bool begins)
 static mb_format packing;
 
 static void
-pack_fenced(mb_linear *map)
+pack_fenced(mb_linear *linear)
 {
 	size_t		size;
 	void	   *panels;
 
-	if (map->weight == NULL)
+	if (linear->weight == NULL)
 		return;
-	CHECK(mb_format_size(packing, map->k, map->n, &size));
+	CHECK(mb_format_size(packing, linear->k, linear->n, &size));
 	panels = fenced((size + 63) / 64 * 64, false);
-	mb_format_pack(packing, map->weight, map->k, map->n, panels);
-	map->panels = panels;
-	map->format = packing;
+	mb_format_pack(packing, linear->weight, linear->k, linear->n, panels);
+	linear->panels = panels;
+	linear->format = packing;
 }
 
 /* ----------
@@ -614,7 +614,7 @@ check_table(choices *c, fixture *f, const text_batch *b,
 	packing = mb_format_choose(f->model.kernels, precision, dtype);
 	if (f->model.kernels->linear[packing] == NULL)
 		return;
-	for_each_map(&f->model, pack_fenced);
+	for_each_linear(&f->model, pack_fenced);
 	x = run_pass(&f->model, &b->batch, b->layers, false, filler);
 	again = run_pass(&f->model, &b->batch, b->layers, true,
 					 (uint8_t) ~filler);
@@ -675,7 +675,7 @@ check_precision(choices *c, fixture *f, const text_batch *b,
 	f->model.kernels = &mb_kernels_ref;
 	free_fenced();
 	packing = mb_format_choose(&mb_kernels_ref, precision, dtype);
-	for_each_map(&f->model, pack_fenced);
+	for_each_linear(&f->model, pack_fenced);
 	ref = run_pass(&f->model, &b->batch, b->layers, false, 0);
 	bound = allowed->share +
 		ENLARGED * change_input(c, f, b, allowed->change, ref);
@@ -708,7 +708,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config.embedding_size <= config.hidden_size)
 		f->model.parts |= 1 << MB_PART_MLM;
 	fill_weights(&c, f, dtype != MB_DTYPE_F32);
-	for_each_map(&f->model, scale_map);
+	for_each_linear(&f->model, scale_linear);
 	for (precision = 0; precision < MB_PRECISIONS; precision++)
 		check_precision(&c, f, &b, (mb_precision) precision, dtype);
 	free_fixture(f);

@@ -125,7 +125,7 @@ test_open(void)
 {
 	mb_image	image;
 	mb_slot		slot;
-	const mb_linear *map;
+	const mb_linear *linear;
 	float		panel[5 * MB_PANEL];
 	size_t		index = (size_t) mb_slot_index(&config, "encoder.layer.1.ffn.0."
 											   "output.dense.weight");
@@ -143,10 +143,10 @@ test_open(void)
 	   "checksum of the data");
 	ok(image.tokenizer.vocabulary_size == 10, "tokenizer");
 	mb_slot_get(&config, index, &slot);
-	map = &image.model.layers[1].feedforwards[0].output;
-	mb_format_widen(map->format, map->panels, slot.shape[1], 0, 0,
+	linear = &image.model.layers[1].feedforwards[0].output;
+	mb_format_widen(linear->format, linear->panels, slot.shape[1], 0, 0,
 					slot.shape[1], panel);
-	ok(map->weight == NULL && map->format == plan.slot_formats[index] &&
+	ok(linear->weight == NULL && linear->format == plan.slot_formats[index] &&
 	   panel[2 * MB_PANEL + 1] == element(index, slot.shape[1] + 2),
 	   "a weight");
 	ok(image.model.nsp.weight == NULL && image.model.qa.weight != NULL &&
@@ -213,15 +213,15 @@ sign_head(uint8_t *bytes)
 	memcpy(bytes + HEAD_CRC_OFFSET, &crc, sizeof(crc));
 }
 
-/* Of a map's panels. */
+/* Of a linear layer's panels. */
 static uint8_t
-last_byte(const mb_linear *map, size_t k, size_t n)
+last_byte(const mb_linear *linear, size_t k, size_t n)
 {
 	size_t		size;
 
-	if (map->panels == NULL || !mb_format_size(map->format, k, n, &size))
+	if (linear->panels == NULL || !mb_format_size(linear->format, k, n, &size))
 		abort();
-	return ((const uint8_t *) map->panels)[size - 1];
+	return ((const uint8_t *) linear->panels)[size - 1];
 }
 
 /* Sum over everything that an opened image points to. */
