@@ -3,6 +3,72 @@
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION mobilebert" to load this file. \quit
 
+-- ---------------------------------------------------------------------------
+-- CREATE EXTENSION takes a schema as it finds it.  Whoever owns it, or may
+-- create in it, could put a function beside ours that fits a caller's types
+-- better and runs as that caller, so only an empty schema of a trusted owner
+-- will do.  All names are qualified: the schema stands in the search path.
+-- ---------------------------------------------------------------------------
+
+DO LANGUAGE plpgsql $check$
+DECLARE
+	place pg_catalog.oid := 'mobilebert'::pg_catalog.regnamespace;
+	untrusted pg_catalog.name;
+	inside pg_catalog.text;
+BEGIN
+	SELECT pg_catalog.pg_get_userbyid(n.nspowner) INTO untrusted
+	FROM pg_catalog.pg_namespace n
+	WHERE n.oid OPERATOR(pg_catalog.=) place
+		AND pg_catalog.pg_get_userbyid(n.nspowner)
+			OPERATOR(pg_catalog.<>) CURRENT_USER
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
+			WHERE r.oid OPERATOR(pg_catalog.=) n.nspowner AND r.rolsuper);
+	IF untrusted IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "mobilebert" belongs to role "%"', untrusted
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			DETAIL = 'Its owner could add functions to it that run as whoever calls the extension''s.',
+			HINT = 'Drop or rename the schema, or make it yours: ALTER SCHEMA mobilebert OWNER TO CURRENT_USER.';
+	END IF;
+
+	SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+	INTO inside
+	FROM pg_catalog.pg_depend d
+	WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+		AND d.refobjid OPERATOR(pg_catalog.=) place
+		AND NOT (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+			AND d.objid OPERATOR(pg_catalog.=) (SELECT e.oid
+				FROM pg_catalog.pg_extension e
+				WHERE e.extname OPERATOR(pg_catalog.=) 'mobilebert'))
+	ORDER BY 1 USING OPERATOR(pg_catalog.<)
+	LIMIT 1;
+	IF inside IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "mobilebert" is not empty'
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			DETAIL = 'It has: ' OPERATOR(pg_catalog.||) inside OPERATOR(pg_catalog.||) '.',
+			HINT = 'Drop or rename the schema, or move what is in it.';
+	END IF;
+
+	SELECT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'public'
+		ELSE pg_catalog.pg_get_userbyid(a.grantee) END INTO untrusted
+	FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+	WHERE n.oid OPERATOR(pg_catalog.=) place
+		AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+		AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
+		AND pg_catalog.pg_get_userbyid(a.grantee)
+			OPERATOR(pg_catalog.<>) CURRENT_USER
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
+			WHERE r.oid OPERATOR(pg_catalog.=) a.grantee AND r.rolsuper)
+	ORDER BY 1 USING OPERATOR(pg_catalog.<)
+	LIMIT 1;
+	IF untrusted IS NOT NULL THEN
+		RAISE EXCEPTION 'role "%" may create objects in schema "mobilebert"', untrusted
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			DETAIL = 'That role could add functions to it that run as whoever calls the extension''s.',
+			HINT = 'REVOKE CREATE ON SCHEMA mobilebert FROM that role.';
+	END IF;
+END
+$check$;
+
 COMMENT ON SCHEMA mobilebert IS
 'MobileBERT inside the database: models, tokenizer, embeddings and text tasks';
 
