@@ -31,6 +31,8 @@ value(
 	SELECT mobilebert.prewarm('deep');
 	CREATE TABLE texts AS SELECT g AS id, '} . text_of(600, 1)
 	  . q{' || g AS body FROM generate_series(1, 1000) g});
+value($node,
+	q{SELECT mobilebert.import_model('ner', '} . golden('tok-only-vocab') . q{')});
 is( value(
 		$node,
 		q{SELECT mobilebert.count_tokens(body, 'deep') > 512 FROM texts LIMIT 1}
@@ -43,6 +45,8 @@ my $windows = q{SELECT count(mobilebert.embed(repeat(body, 100), 'deep',
 	overflow => 'window')) FROM texts};
 my $tokenize =
   q{SELECT count(mobilebert.encode(repeat(body, 2000), 'deep')) FROM texts};
+my $words = q{SELECT count(*) FROM texts, mobilebert.ner(
+	array_fill('word'::text, '{1000}'), 'ner', delimiter => repeat(' ', 100000))};
 my $states = q{SELECT count(*) FROM texts,
 	mobilebert.hidden_states(repeat(body, 100), 'deep')};
 my $import = "DO 'BEGIN FOR i IN 1 .. 100 LOOP
@@ -101,6 +105,7 @@ sub interrupts
 interrupts('embed of 512 tokens', $embed, 0.3, map { 0.1 + 0.037 * $_ } 1 .. 9);
 interrupts('embed in windows', $windows, 0.2, 0.5, 0.6);
 interrupts('tokenizer', $tokenize, 0.1, 0.3);
+interrupts('joined words', $words, 0.1, 0.3, 0.7);
 interrupts('hidden states', $states, 0.3, 0.5);
 
 # imports and drops, one after another

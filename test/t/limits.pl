@@ -74,6 +74,72 @@ is( ask($session,
 	$result,
 	'without the limit the long text works again');
 
+# What is kept beside the passes: text, tokens, windows, answers.  Each of these
+# took its memory before, and gave a result.
+value($node, sprintf(q{SELECT mobilebert.import_model('%s', '%s')}, @$_))
+  for [ 'ner', golden('tok-only-vocab') ],
+  [ 'nli', golden('nli-3-entail-first') ],
+  [ 'mlm', golden('one-layer-one-head') ],
+  [ 'qa', golden('tok-no-cjk') ];
+
+my @kept = (
+	[ 'words and a long delimiter (ner)', '4MB',
+		q{SELECT count(*) FROM mobilebert.ner(array_fill('word'::text, '{1000}'),
+			'ner', delimiter => repeat(' ', 10000))} ],
+	[ 'words and a long delimiter (entities)', '4MB',
+		q{SELECT length(mobilebert.entities(array_fill('word'::text, '{1000}'),
+			'ner', delimiter => repeat(' ', 10000))::text)} ],
+	[ 'labels to leave out (ner)', '4MB',
+		q{SELECT count(*) FROM mobilebert.ner('a word', 'ner',
+			ignore_labels => array_fill('O'::text, '{300000}'))} ],
+	[ 'many words (tokens)', '4MB',
+		q{SELECT count(*) FROM mobilebert.tokens(array_fill('a'::text, '{100000}'), 'm')} ],
+	[ 'long words (tokens)', '4MB',
+		q{SELECT count(*) FROM mobilebert.tokens(array_fill(repeat('a', 1000), '{5000}'), 'm')} ],
+	[ 'padding (encode)', '4MB',
+		q{SELECT length(mobilebert.encode('a', 'm', padding => 'max_length',
+			max_length => 1000000)::text)} ],
+	[ 'many windows (tokens)', '8MB',
+		q{SELECT count(*) FROM mobilebert.tokens(repeat('a ', 10000), 'm',
+			max_length => 102, truncation => 'only_first', stride => 99)} ],
+	[ 'tokens of a text (count_tokens)', '8MB',
+		q{SELECT mobilebert.count_tokens(repeat('a ', 500000), 'm')} ],
+	[ 'a text (token_id)', '4MB',
+		q{SELECT mobilebert.token_id(repeat('a', 5000000), 'm') IS NULL} ],
+	[ 'an array of tokens (tokenize)', '12MB',
+		q{SELECT length(mobilebert.tokenize(repeat('kilometa ', 300000), 'm')::text)} ],
+	[ 'text of ids (decode)', '4MB',
+		q{SELECT length(mobilebert.decode(array_fill(31, '{3000000}'), 'm'))} ],
+	[ 'chunks that overlap (chunk)', '12MB',
+		q{SELECT count(*) FROM mobilebert.chunk(repeat('a ', 30000), 'm',
+			max_tokens => 502, overlap => 499)} ],
+	[ 'many texts (embed)', '4MB',
+		q{SELECT count(*) FROM mobilebert.embed(ARRAY(SELECT 'a' || g
+			FROM generate_series(1, 40000) g), 'm')} ],
+	[ 'many labels (zero_shot)', '4MB',
+		q{SELECT count(*) FROM mobilebert.zero_shot('a text',
+			array_fill(NULL::text, '{600000}') || 'one'::text, 'nli')} ],
+	[ 'many targets (fill_mask)', '4MB',
+		q{SELECT count(*) FROM mobilebert.fill_mask('a [MASK].', 'mlm',
+			targets => array_fill('a'::text, '{1100000}'))} ],
+	[ 'many answers (best_answers)', '4MB',
+		q{SELECT array_length(mobilebert.best_answers('who?', repeat(g || ' one two ', 40),
+			g || repeat('k', 50000), 'qa', 1000000), 1)
+			FROM generate_series(1, 100) g} ]);
+
+for my $case (@kept)
+{
+	my ($name, $setting, $query) = @$case;
+
+	fails_like($node,
+		"SET client_min_messages = error; SET mobilebert.memory_limit = '$setting'; $query",
+		'54000', 'memory_limit.*HINT:', "$name: refused");
+	$node->psql('postgres',
+		"SET client_min_messages = error; SET mobilebert.memory_limit = '1GB'; $query",
+		stdout => \my $out, on_error_stop => 1);
+	like($out, qr/^\w+$/, "$name: not with enough");
+}
+
 # --------------------------------------------------------------------------
 # Overflow
 # --------------------------------------------------------------------------

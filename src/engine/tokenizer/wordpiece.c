@@ -594,6 +594,7 @@ begin(tokenizing *t, const mb_tokenizer *tokenizer, bool split_special_tokens,
 static mb_status
 finish(tokenizing *t, mb_arena *arena, mb_pieces *pieces)
 {
+	const size_t limit = arena->limit;
 	const piece_chunk *chunk;
 	size_t		count = 0;
 	size_t		i;
@@ -601,10 +602,15 @@ finish(tokenizing *t, mb_arena *arena, mb_pieces *pieces)
 	for (chunk = t->chunks; chunk != NULL; chunk = chunk->next)
 		count += chunk->count;
 	pieces->count = count;
+
+	/* the list and the arrays are there at the same time: both count */
+	if (limit != SIZE_MAX)
+		arena->limit -= t->scratch->total;
 	pieces->ids = mb_arena_alloc(arena, count, sizeof(int32_t));
 	pieces->starts = mb_arena_alloc(arena, count, sizeof(int32_t));
 	pieces->ends = mb_arena_alloc(arena, count, sizeof(int32_t));
 	pieces->words = mb_arena_alloc(arena, count, sizeof(int32_t));
+	arena->limit = limit;
 	if (pieces->ids == NULL || pieces->starts == NULL ||
 		pieces->ends == NULL || pieces->words == NULL)
 		return mb_fail_memory(t->work.err);

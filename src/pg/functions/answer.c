@@ -139,7 +139,7 @@ answer_question(const MobilebertModel *model, text *question)
 
 	check_not_empty(question, "question");
 	kept->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&kept->arena, &kept->memory, SIZE_MAX);
+	mobilebert_arena_init(&kept->arena, &kept->memory);
 	mobilebert_text_read(question, &t);
 	tokenise(model, &t, &kept->arena, &kept->pieces);
 	mobilebert_text_free(&t);
@@ -245,7 +245,7 @@ answer_take(MobilebertCall *base, size_t n, const MobilebertSequence *sequence,
 	mb_arena	arena;
 	size_t		i;
 
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_arena_init(&arena, &memory);
 	window = answer_window(call, n, &arena);
 	for (i = 0; i < length; i++)
 	{
@@ -278,8 +278,8 @@ answer_begin(const AnswerOptions *options, const mb_pieces *question,
 	call->options = *options;
 	call->question = question;
 	call->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&call->arena, &call->memory, SIZE_MAX);
-	mb_arena_init(&call->window_arena, &call->memory, SIZE_MAX);
+	mobilebert_arena_init(&call->arena, &call->memory);
+	mobilebert_arena_init(&call->window_arena, &call->memory);
 
 	/* answers are slices of it, and the argument may be gone by then */
 	mobilebert_text_read(DatumGetTextPCopy(PointerGetDatum(context)),
@@ -304,11 +304,10 @@ answer_best(const AnswerCall *call, size_t *count)
 	mb_answer  *best;
 	mb_answer  *copy;
 
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_arena_init(&arena, &memory);
 	ENGINE_CALL(mb_answers_best, &call->answers, &arena, &mobilebert_cancel,
 				&best, count);
-	copy = MemoryContextAllocHuge(CurrentMemoryContext,
-								  Max(*count, 1) * sizeof(mb_answer));
+	copy = mobilebert_allocate(*count, sizeof(mb_answer));
 	memcpy(copy, best, *count * sizeof(mb_answer));
 	mb_arena_free(&arena);
 	return copy;
@@ -323,21 +322,15 @@ place_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void *
-allocate(size_t count, size_t size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * size);
-}
-
 /* Texts are cut in one way through the context, so by where they stand. */
 AnswerSlice *
 answer_slices(const AnswerCall *call, const mb_answer *answers, size_t count)
 {
-	AnswerSlice *slices = allocate(count, sizeof(AnswerSlice));
-	AnswerPlace *places = allocate(count, sizeof(AnswerPlace));
-	int32	   *starts = allocate(count, sizeof(int32));
-	int32	   *ends = allocate(count, sizeof(int32));
-	Datum	   *texts = allocate(count, sizeof(Datum));
+	AnswerSlice *slices = mobilebert_allocate(count, sizeof(AnswerSlice));
+	AnswerPlace *places = mobilebert_allocate(count, sizeof(AnswerPlace));
+	int32	   *starts = mobilebert_allocate(count, sizeof(int32));
+	int32	   *ends = mobilebert_allocate(count, sizeof(int32));
+	Datum	   *texts = mobilebert_allocate(count, sizeof(Datum));
 	size_t		i;
 
 	for (i = 0; i < count; i++)

@@ -13,12 +13,13 @@
  * with equal scores are in the order of their keys, then as in their row:
  * the result depends neither on the order of rows nor on parallel workers.
  *
- * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * pass/calls.h, functions/answer.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/calls.h, functions/answer.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "pass/calls.h"
@@ -67,6 +68,7 @@ typedef struct BestState
 	BestEntry  *entries;
 	size_t		count;
 	size_t		room;
+	size_t		bytes;			/* of the entries' texts */
 	double		floor;			/* lower scores have no chance */
 
 	/* In the process that reads rows; run is NULL elsewhere. */
@@ -132,6 +134,20 @@ entry_order(const void *a, const void *b)
 	return order != 0 ? order : text_order(x->answer, y->answer);
 }
 
+static size_t
+text_bytes(const text *value)
+{
+	return value == NULL ? 0 : VARSIZE_ANY(value);
+}
+
+/* top_k is the user's, and so is the number of rows. */
+static void
+check_memory(const BestState *state, size_t room, size_t more)
+{
+	mobilebert_memory_check("best answers",
+							room * sizeof(BestEntry) + state->bytes + more);
+}
+
 /* Sort, and keep the best. */
 static void
 entries_prune(BestState *state)
@@ -141,6 +157,7 @@ entries_prune(BestState *state)
 	{
 		BestEntry  *entry = &state->entries[--state->count];
 
+		state->bytes -= text_bytes(entry->key) + text_bytes(entry->answer);
 		if (entry->key != NULL)
 			pfree(entry->key);
 		pfree(entry->answer);
@@ -157,10 +174,12 @@ entries_add(BestState *state, const BestEntry *entry)
 		entries_prune(state);
 	if (state->count == state->room)
 	{
+		check_memory(state, 2 * state->room, 0);
 		state->room *= 2;
 		state->entries = repalloc_huge(state->entries,
 									   state->room * sizeof(BestEntry));
 	}
+	state->bytes += text_bytes(entry->key) + text_bytes(entry->answer);
 	state->entries[state->count++] = *entry;
 }
 
@@ -199,6 +218,8 @@ take_answers(BestState *state, BestRow *row)
 		entry.rank = (int32) i;
 		entry.start = slices[i].start;
 		entry.end = slices[i].end;
+		check_memory(state, state->room, text_bytes(row->key) +
+					 text_bytes(DatumGetTextPP(slices[i].text)));
 		entry.key = text_copy(row->key);
 		entry.answer = text_copy(DatumGetTextPP(slices[i].text));
 		entries_add(state, &entry);

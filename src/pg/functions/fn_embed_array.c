@@ -8,12 +8,13 @@
  * when those kept exceed mobilebert.memory_limit, the rest is forgotten and will
  * be computed again.
  *
- * Depends on server/pg.h, server/guc.h, server/options.h,
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
  * models/model_cache.h, pass/calls.h, pass/truncation.h, functions/embed.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/guc.h"
 #include "server/options.h"
 #include "models/model_cache.h"
@@ -93,9 +94,8 @@ array_read(EmbedArray *array, const EmbedPlan *plan, ArrayType *value)
 
 	memset(array, 0, sizeof(*array));
 	array->count = ArrayGetNItems(ARR_NDIM(value), ARR_DIMS(value));
-	array->texts = MemoryContextAllocHuge(CurrentMemoryContext,
-										  (Size) array->count *
-										  sizeof(ArrayText *));
+	array->texts = mobilebert_allocate((size_t) array->count,
+									   sizeof(ArrayText *));
 	for (i = 0; i < array->count && array_iterate(iterator, &element, &null);
 		 i++)
 	{
@@ -108,6 +108,10 @@ array_read(EmbedArray *array, const EmbedPlan *plan, ArrayType *value)
 		if (null)
 			continue;
 		input = DatumGetTextPP(element);
+		mobilebert_memory_check("array of texts",
+								(size_t) array->count * sizeof(ArrayText *) +
+								(size_t) hash_get_num_entries(table) *
+								sizeof(ArrayText));
 		entry = hash_search(table, &input, HASH_ENTER, &found);
 		if (!found)
 		{

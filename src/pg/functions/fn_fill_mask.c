@@ -135,9 +135,8 @@ fill_targets(FillCall *fill, ArrayType *array)
 	size_t		used = 0;
 	size_t		i;
 
-	fill->targets = MemoryContextAllocHuge(CurrentMemoryContext,
-										   Max(count, 1) * sizeof(int32));
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	fill->targets = mobilebert_allocate(count, sizeof(int32));
+	mobilebert_arena_init(&arena, &memory);
 	while (array_iterate(iterator, &element, &null))
 	{
 		int32		id;
@@ -222,6 +221,7 @@ fill_masks(FillCall *fill, MobilebertInput *in)
 			if (fill->count == room)
 			{
 				room *= 2;
+				mobilebert_memory_check("masks", room * sizeof(FillMask));
 				fill->masks = repalloc_huge(fill->masks,
 											room * sizeof(FillMask));
 			}
@@ -364,7 +364,7 @@ fill_decode(FillCall *fill, const int32 *ids, size_t count, bool skip_special)
 	size_t		length;
 	Datum		result;
 
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_arena_init(&arena, &memory);
 	ENGINE_CALL(mb_decode, tokenizer, ids, count, skip_special,
 				tokenizer->clean_up_spaces, &arena, &mobilebert_cancel, &utf8,
 				&length);

@@ -69,8 +69,7 @@ texts_read(ArrayType *array, const char *what, int dimensions, size_t *count)
 				 errmsg("array \"%s\" must have one dimension", what) :
 				 errmsg("array \"%s\" must have two dimensions", what)));
 	*count = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	texts = MemoryContextAllocHuge(CurrentMemoryContext,
-								   Max(*count, 1) * sizeof(Datum));
+	texts = mobilebert_allocate(*count, sizeof(Datum));
 	iterator = array_create_iterator(array, 0, NULL);
 	for (i = 0; i < *count && array_iterate(iterator, &texts[i], &null); i++)
 	{
@@ -336,6 +335,7 @@ mobilebert_loss_tags_begin(FunctionCallInfo fcinfo)
 	Datum	   *tags;
 	int32	   *labels;
 	int32		last = -1;
+	size_t		bytes = 0;
 	size_t		count;
 	size_t		tag_count;
 	size_t		i;
@@ -346,13 +346,14 @@ mobilebert_loss_tags_begin(FunctionCallInfo fcinfo)
 	texts = texts_read(PG_GETARG_ARRAYTYPE_P(0), "words", 1, &count);
 	tags = texts_read(PG_GETARG_ARRAYTYPE_P(2), "tags", 1, &tag_count);
 	loss_check_count("tags", tag_count, count);
-	words = MemoryContextAllocHuge(CurrentMemoryContext,
-								   Max(count, 1) * sizeof(mb_document));
+	words = mobilebert_allocate(count, sizeof(mb_document));
 	for (i = 0; i < count; i++)
 	{
 		MobilebertText t;
 
 		CHECK_FOR_INTERRUPTS();
+		bytes += VARSIZE_ANY_EXHDR(DatumGetTextPP(texts[i])) + 1;
+		mobilebert_memory_check("words", bytes);
 		mobilebert_text_read(DatumGetTextPP(texts[i]), &t);
 		words[i].text = t.utf8;
 		words[i].length = t.length;

@@ -35,11 +35,10 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/typcache.h"
 
 /* Arguments; the last one is of words only. */
@@ -121,8 +120,7 @@ ner_ignored(FunctionCallInfo fcinfo, size_t *count)
 	}
 	array = PG_GETARG_ARRAYTYPE_P_COPY(NER_IGNORE_LABELS);
 	room = (size_t) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	labels = MemoryContextAllocHuge(CurrentMemoryContext,
-									Max(room, 1) * sizeof(mb_label));
+	labels = mobilebert_allocate(room, sizeof(mb_label));
 	*count = 0;
 	iterator = array_create_iterator(array, 0, NULL);
 	while (array_iterate(iterator, &element, &null))
@@ -156,7 +154,7 @@ ner_tokenise(NerCall *ner, text *input)
 				&mobilebert_cancel, &ner->in.first);
 }
 
-/* A word as the engine reads it, and its length in code points. */
+/* A word as the engine reads it, and its length in characters. */
 static size_t
 word_length(text *word, mb_document *utf8)
 {
@@ -166,12 +164,68 @@ word_length(text *word, mb_document *utf8)
 	mobilebert_text_read(word, &t);
 	utf8->text = t.utf8;
 	utf8->length = t.length;
-	if (t.offsets == NULL)
-		return (size_t) pg_mbstrlen_with_len(t.original,
-											 (int) t.original_length);
-	length = t.offsets_length - 1;
-	pfree(t.offsets);
+	length = (size_t) mobilebert_text_length(&t);
+	if (t.offsets != NULL)
+		pfree(t.offsets);
 	return length;
+}
+
+/*
+ * The text of words with a delimiter between them.  Its size is known, and
+ * checked, before it is made: together with its copy and those of the words
+ * for the engine.
+ */
+static text *
+words_join(ArrayType *array, size_t count, const text *delimiter)
+{
+	size_t		gap = VARSIZE_ANY_EXHDR(delimiter);
+	size_t		size = 0;
+	size_t		joined;
+	ArrayIterator iterator;
+	Datum		element;
+	bool		null;
+	text	   *result;
+	char	   *at;
+	size_t		i;
+
+	iterator = array_create_iterator(array, 0, NULL);
+	while (array_iterate(iterator, &element, &null))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (null)
+			mobilebert_array_null("words");
+		size += VARSIZE_ANY_EXHDR(DatumGetTextPP(element));
+	}
+	array_free_iterator(iterator);
+
+	/* no overflow: both factors are below 2^30 */
+	joined = size + (count > 0 ? (count - 1) * gap : 0);
+	mobilebert_memory_check("text of the words", 2 * joined + size +
+							count * (sizeof(mb_document) + sizeof(int32) + 1));
+	if (joined > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("text of the words would have %zu bytes, and a text has at most 1 GB",
+						joined)));
+	result = palloc(VARHDRSZ + joined);
+	SET_VARSIZE(result, VARHDRSZ + joined);
+	at = VARDATA(result);
+	iterator = array_create_iterator(array, 0, NULL);
+	for (i = 0; i < count && array_iterate(iterator, &element, &null); i++)
+	{
+		const text *word = DatumGetTextPP(element);
+
+		CHECK_FOR_INTERRUPTS();
+		if (i > 0)
+		{
+			mobilebert_copy(at, VARDATA_ANY(delimiter), gap);
+			at += gap;
+		}
+		mobilebert_copy(at, VARDATA_ANY(word), VARSIZE_ANY_EXHDR(word));
+		at += VARSIZE_ANY_EXHDR(word);
+	}
+	array_free_iterator(iterator);
+	return result;
 }
 
 /* Tokenise words and make the text of them to which offsets refer. */
@@ -186,43 +240,26 @@ ner_tokenise_words(NerCall *ner, ArrayType *array, text *delimiter)
 	mb_document *words;
 	mb_document unused;
 	int32	   *starts;
-	StringInfoData joined;
 	ArrayIterator iterator;
 	Datum		element;
 	bool		null;
 	size_t		i;
 
 	count = mobilebert_array_length(array, "words");
-	words = MemoryContextAllocHuge(CurrentMemoryContext,
-								   Max(count, 1) * sizeof(mb_document));
-	starts = MemoryContextAllocHuge(CurrentMemoryContext,
-									Max(count, 1) * sizeof(int32));
+	mobilebert_text_read(words_join(array, count, delimiter), &ner->text);
+	words = mobilebert_allocate(count, sizeof(mb_document));
+	starts = mobilebert_allocate(count, sizeof(int32));
 	gap = word_length(delimiter, &unused);
-	initStringInfo(&joined);
 	iterator = array_create_iterator(array, 0, NULL);
 	for (i = 0; i < count && array_iterate(iterator, &element, &null); i++)
 	{
-		text	   *word;
-
 		CHECK_FOR_INTERRUPTS();
-		if (null)
-			mobilebert_array_null("words");
-		word = DatumGetTextPP(element);
 		if (i > 0)
-		{
-			appendBinaryStringInfo(&joined, VARDATA_ANY(delimiter),
-								   (int) VARSIZE_ANY_EXHDR(delimiter));
 			at += gap;
-		}
-		appendBinaryStringInfo(&joined, VARDATA_ANY(word),
-							   (int) VARSIZE_ANY_EXHDR(word));
 		starts[i] = (int32) at;
-		at += word_length(word, &words[i]);
+		at += word_length(DatumGetTextPP(element), &words[i]);
 	}
 	array_free_iterator(iterator);
-
-	mobilebert_text_read(cstring_to_text_with_len(joined.data, joined.len),
-						 &ner->text);
 	ENGINE_CALL(mb_tokenize_words, tokenizer, words, count,
 				tokenizer->split_special_tokens, &ner->in.arena,
 				&mobilebert_cancel, pieces);
@@ -398,12 +435,9 @@ ner_slices(NerCall *ner)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many entities")));
-	slices = MemoryContextAllocHuge(CurrentMemoryContext,
-									Max(done->count, 1) * sizeof(Datum));
-	starts = MemoryContextAllocHuge(CurrentMemoryContext,
-									Max(done->count, 1) * sizeof(int32));
-	ends = MemoryContextAllocHuge(CurrentMemoryContext,
-								  Max(done->count, 1) * sizeof(int32));
+	slices = mobilebert_allocate(done->count, sizeof(Datum));
+	starts = mobilebert_allocate(done->count, sizeof(int32));
+	ends = mobilebert_allocate(done->count, sizeof(int32));
 	for (i = 0; i < done->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -428,7 +462,7 @@ ner_row(NerCall *ner, size_t n, Datum slice, Datum *values, bool *nulls)
 	char	   *pieces;
 	size_t		length;
 
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_arena_init(&arena, &memory);
 	ENGINE_CALL(mb_entities_text, &ner->entities, entity, &arena,
 				&mobilebert_cancel, &pieces, &length);
 	memset(nulls, 0, NER_COLUMNS * sizeof(bool));
@@ -482,8 +516,7 @@ ner_array_result(MobilebertCall *call, bool *null)
 	Datum	   *rows;
 	size_t		i;
 
-	rows = MemoryContextAllocHuge(CurrentMemoryContext,
-								  Max(count, 1) * sizeof(Datum));
+	rows = mobilebert_allocate(count, sizeof(Datum));
 	for (i = 0; i < count; i++)
 	{
 		Datum		values[NER_COLUMNS];

@@ -127,10 +127,9 @@ choices_read(ChooseCall *choose, ArrayType *array)
 
 	choose->count = (int) mobilebert_array_length(array, "choices");
 	choose->first = ARR_NDIM(array) == 0 ? 1 : ARR_LBOUND(array)[0];
-	choose->choices = MemoryContextAllocHuge(CurrentMemoryContext,
-											 (Size) Max(choose->count, 1) *
-											 sizeof(Datum));
-	choose->nulls = palloc(Max(choose->count, 1));
+	choose->choices = mobilebert_allocate((size_t) choose->count,
+										  sizeof(Datum));
+	choose->nulls = mobilebert_allocate((size_t) choose->count, sizeof(bool));
 	iterator = array_create_iterator(array, 0, NULL);
 	for (i = 0; i < choose->count; i++)
 	{

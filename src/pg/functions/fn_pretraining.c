@@ -47,9 +47,8 @@ positions_read(PretrainingCall *pretraining, ArrayType *array)
 	if (array != NULL)
 		given = mobilebert_int_values(array, "positions",
 									  &pretraining->count);
-	pretraining->positions =
-		MemoryContextAllocHuge(CurrentMemoryContext,
-							   Max(pretraining->count, 1) * sizeof(size_t));
+	pretraining->positions = mobilebert_allocate(pretraining->count,
+												 sizeof(size_t));
 	for (i = 0; i < pretraining->count; i++)
 	{
 		int64		position = given == NULL ? (int64) i : given[i];

@@ -83,14 +83,6 @@ typedef struct ChunkPlan
 	size_t		overlap;		/* pieces */
 } ChunkPlan;
 
-/* Room for count objects; the counts are bounded by a text's bytes. */
-static void *
-huge_array(size_t count, size_t size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  Max(count, 1) * size);
-}
-
 /*
  * Reading texts and options
  */
@@ -101,7 +93,7 @@ call_init(TokenCall *call, FunctionCallInfo fcinfo, int model, int split)
 	memset(call, 0, sizeof(*call));
 	call->model = mobilebert_model_argument(fcinfo, model, MB_TASK_EMBED);
 	call->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&call->arena, &call->memory, SIZE_MAX);
+	mobilebert_arena_init(&call->arena, &call->memory);
 	call->split_special_tokens =
 		ARG_BOOL(split, call->model->image.tokenizer.split_special_tokens);
 }
@@ -125,6 +117,7 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 {
 	ArrayIterator iterator;
 	mb_document *words;
+	size_t		bytes = 0;
 	Datum		element;
 	bool		null;
 	int			i;
@@ -132,14 +125,16 @@ side_words(TokenCall *call, TokenSide *side, ArrayType *array,
 	side->count = (int) mobilebert_array_length(array, what);
 	side->given = true;
 	side->split = true;
-	side->texts = huge_array((size_t) side->count, sizeof(MobilebertText));
-	words = huge_array((size_t) side->count, sizeof(mb_document));
+	side->texts = mobilebert_allocate((size_t) side->count, sizeof(MobilebertText));
+	words = mobilebert_allocate((size_t) side->count, sizeof(mb_document));
 	iterator = array_create_iterator(array, 0, NULL);
 	for (i = 0; i < side->count && array_iterate(iterator, &element, &null);
 		 i++)
 	{
 		if (null)
 			mobilebert_array_null(what);
+		bytes += VARSIZE_ANY_EXHDR(DatumGetTextPP(element)) + 1;
+		mobilebert_memory_check(what, bytes);
 		mobilebert_text_read(DatumGetTextPP(element), &side->texts[i]);
 		words[i].text = side->texts[i].utf8;
 		words[i].length = side->texts[i].length;
@@ -285,6 +280,8 @@ token_array(const mb_tokenizer *tokenizer, const mb_pieces *pieces)
 	{
 		Datum		token = token_or_error(tokenizer, pieces->ids[i]);
 
+		/* the buffer doubles when it is full */
+		mobilebert_memory_check("array of tokens", 2 * (size_t) buffer.len);
 		appendBinaryStringInfo(&buffer, DatumGetPointer(token),
 							   (int) VARSIZE(DatumGetPointer(token)));
 		while (buffer.len != (int) INTALIGN(buffer.len))
@@ -513,7 +510,7 @@ chunk_words(ChunkPlan *plan)
 	size_t		unit = 0;
 	size_t		i;
 
-	plan->words = huge_array(p->count + 1, sizeof(ChunkWord));
+	plan->words = mobilebert_allocate(p->count + 1, sizeof(ChunkWord));
 	plan->count = 0;
 	for (i = 0; i < p->count; i++)
 	{
@@ -718,11 +715,11 @@ mobilebert_chunk(PG_FUNCTION_ARGS)
 	plan.pieces = &call.sides[0].pieces;
 	chunk_words(&plan);
 
-	starts = huge_array(plan.count, sizeof(int32));
-	ends = huge_array(plan.count, sizeof(int32));
-	tokens = huge_array(plan.count, sizeof(int32));
+	starts = mobilebert_allocate(plan.count, sizeof(int32));
+	ends = mobilebert_allocate(plan.count, sizeof(int32));
+	tokens = mobilebert_allocate(plan.count, sizeof(int32));
 	count = chunk_cut(&plan, t, fixed, starts, ends, tokens);
-	slices = huge_array((size_t) count, sizeof(Datum));
+	slices = mobilebert_allocate((size_t) count, sizeof(Datum));
 	mobilebert_text_slices(t, starts, ends, count, slices);
 	for (i = 0; i < count; i++)
 	{

@@ -84,8 +84,7 @@ labels_read(ZeroShotCall *z, ArrayType *array)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("array \"labels\" must not be empty")));
-	z->labels = MemoryContextAllocHuge(CurrentMemoryContext,
-									   count * sizeof(text *));
+	z->labels = mobilebert_allocate(count, sizeof(text *));
 	iterator = array_create_iterator(array, 0, NULL);
 	while (array_iterate(iterator, &element, &null))
 	{
@@ -119,10 +118,8 @@ sentences_read(ZeroShotCall *z, text *template)
 	mb_arena	arena;
 	size_t		i;
 
-	mb_arena_init(&arena, &z->in.memory, SIZE_MAX);
-	z->sentences = MemoryContextAllocHuge(CurrentMemoryContext,
-										  Max(z->count, 1) *
-										  sizeof(mb_pieces));
+	mobilebert_arena_init(&arena, &z->in.memory);
+	z->sentences = mobilebert_allocate(z->count, sizeof(mb_pieces));
 	for (i = 0; i < z->count; i++)
 	{
 		text	   *sentence = sentence_make(&arena, template, z->labels[i]);
@@ -311,17 +308,15 @@ static void
 zero_shot_prepare(ZeroShotCall *z)
 {
 	const mb_config *config = &z->call.model->image.config;
-	Size		floats = z->count * sizeof(float);
-	MemoryContext context = CurrentMemoryContext;
 
 	z->scratch = palloc(config->hidden_size * sizeof(float));
 	z->logits = palloc(z->outputs->outputs * sizeof(float));
-	z->entailed = MemoryContextAllocHuge(context, floats);
-	z->contradicted = MemoryContextAllocHuge(context, floats);
-	z->scores = MemoryContextAllocHuge(context, floats);
+	z->entailed = mobilebert_allocate(z->count, sizeof(float));
+	z->contradicted = mobilebert_allocate(z->count, sizeof(float));
+	z->scores = mobilebert_allocate(z->count, sizeof(float));
 	if (z->in.windows > 1)
 	{
-		z->sums = MemoryContextAllocHuge(context, z->count * sizeof(double));
+		z->sums = mobilebert_allocate(z->count, sizeof(double));
 		memset(z->sums, 0, z->count * sizeof(double));
 	}
 	z->call.layers = config->layers;
@@ -387,13 +382,11 @@ zero_shot_begin(FunctionCallInfo fcinfo)
 static size_t *
 label_order(const ZeroShotCall *z)
 {
-	size_t	   *order = MemoryContextAllocHuge(CurrentMemoryContext,
-											   Max(z->count, 1) *
-											   sizeof(size_t));
+	size_t	   *order = mobilebert_allocate(z->count, sizeof(size_t));
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	mb_arena	arena;
 
-	mb_arena_init(&arena, &memory, SIZE_MAX);
+	mobilebert_arena_init(&arena, &memory);
 	ENGINE_CALL(mb_zero_shot_order, z->scores, z->count, &arena, order);
 	mb_arena_free(&arena);
 	return order;

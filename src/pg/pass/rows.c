@@ -71,7 +71,8 @@ static void
 rows_begin(MobilebertRows *rows, text *first)
 {
 	if (rows->first == first &&
-		rows->in.arena.total <= rows->first_size + PIECES_ROOM)
+		rows->in.arena.total <= rows->first_size +
+		Min(PIECES_ROOM, rows->in.arena.limit / 4))
 		return;
 	mobilebert_rows_done(rows);
 	mobilebert_input_begin(&rows->in, rows->model, first, rows->max_length);

@@ -142,8 +142,8 @@ mobilebert_input_begin(MobilebertInput *in, const MobilebertModel *model,
 	in->limit = window_limit(model, max_length);
 	in->truncation = MB_TRUNCATE_LONGEST_FIRST;
 	in->memory = mobilebert_memory(CurrentMemoryContext);
-	mb_arena_init(&in->arena, &in->memory, SIZE_MAX);
-	mb_arena_init(&in->window_arena, &in->memory, SIZE_MAX);
+	mobilebert_arena_init(&in->arena, &in->memory);
+	mobilebert_arena_init(&in->window_arena, &in->memory);
 	if (first != NULL)
 		mobilebert_input_tokenise(in, first, &in->first);
 	in->windows = 1;

@@ -15,12 +15,13 @@
  * A text can have a gigabyte, so loops over one let a cancel in.  The server's
  * own conversion, where the encoding is not UTF-8, cannot be interrupted.
  *
- * Depends on server/pg.h, server/adapt.h.
+ * Depends on server/pg.h, server/adapt.h, server/guc.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "server/guc.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -31,6 +32,12 @@
 
 /* What ended the engine's work, on its way from cancel to raise. */
 static ErrorData *interrupt = NULL;
+
+/* Beside its passes a call may keep so much, whatever the limit. */
+#define MEMORY_FLOOR ((size_t) 4 * 1024 * 1024)
+
+/* Did the server have no memory for the engine's last request? */
+static bool memory_refused = false;
 
 /* Bytes of simple work between two looks for a cancel. */
 #define POLL_BYTES ((size_t) 1024 * 1024)
@@ -76,6 +83,14 @@ mobilebert_raise(const mb_error *err)
 		ReThrowError(error);
 	}
 
+	/* The server had it, so an arena's limit forbade it. */
+	if (err->status == MB_ERR_MEMORY && !memory_refused)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("call needs more memory than mobilebert.memory_limit, %d kB",
+						mobilebert_memory_limit),
+				 errhint("Raise mobilebert.memory_limit, or give less text at a time.")));
+
 	ereport(ERROR,
 			(errcode(sqlstate_of(err->status)),
 			 errmsg_internal("%s", mobilebert_message(err->message)),
@@ -93,15 +108,18 @@ static void *
 context_alloc(void *context, size_t size)
 {
 	MemoryContext target = context;
+	void	   *result = NULL;
 
 	if (target == NULL)
 		target = CurrentMemoryContext;
 
 	/* Beyond that even a huge allocation is an ERROR, which would jump. */
-	if (!AllocHugeSizeIsValid(size))
-		return NULL;
-	return MemoryContextAllocExtended(target, Max(size, 1),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (AllocHugeSizeIsValid(size))
+		result = MemoryContextAllocExtended(target, Max(size, 1),
+											MCXT_ALLOC_HUGE |
+											MCXT_ALLOC_NO_OOM);
+	memory_refused = result == NULL;
+	return result;
 }
 
 static void
@@ -121,6 +139,44 @@ mobilebert_memory(MemoryContext context)
 	memory.release = context_release;
 	memory.context = context;
 	return memory;
+}
+
+/* What is kept beside a pass; a very low limit is meant for the pass. */
+static size_t
+memory_limit(void)
+{
+	return Max((size_t) mobilebert_memory_limit * 1024, MEMORY_FLOOR);
+}
+
+void
+mobilebert_memory_check(const char *what, size_t size)
+{
+	if (size > memory_limit())
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s would take %zu kB of memory, but mobilebert.memory_limit is %d kB",
+						what, size / 1024 + (size % 1024 != 0),
+						mobilebert_memory_limit),
+				 errhint("Raise mobilebert.memory_limit, or give less text at a time.")));
+}
+
+void
+mobilebert_arena_init(mb_arena *arena, const mb_memory *memory)
+{
+	/* what is refused by it was not refused by the server */
+	memory_refused = false;
+	mb_arena_init(arena, memory, memory_limit());
+}
+
+void *
+mobilebert_allocate(size_t count, size_t size)
+{
+	size_t		bytes;
+
+	if (!mb_size_multiply(Max(count, 1), size, &bytes))
+		bytes = SIZE_MAX;
+	mobilebert_memory_check("call", bytes);
+	return MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 }
 
 /*
@@ -178,18 +234,25 @@ is_ascii(const char *s, size_t length)
 	return (bits & 0x80) == 0;
 }
 
-/* A zero-terminated copy. */
-static char *
-copy_bytes(const char *s, size_t length)
+void
+mobilebert_copy(char *to, const char *from, size_t length)
 {
-	char	   *copy = palloc(length + 1);
 	size_t		at;
 
 	for (at = 0; at < length; at += POLL_BYTES)
 	{
 		CHECK_FOR_INTERRUPTS();
-		memcpy(copy + at, s + at, Min(length - at, POLL_BYTES));
+		memcpy(to + at, from + at, Min(length - at, POLL_BYTES));
 	}
+}
+
+/* A zero-terminated copy. */
+static char *
+copy_bytes(const char *s, size_t length)
+{
+	char	   *copy = palloc(length + 1);
+
+	mobilebert_copy(copy, s, length);
 	copy[length] = '\0';
 	return copy;
 }
@@ -267,8 +330,7 @@ offsets_build(MobilebertText *t, size_t characters)
 	size_t		i;
 
 	t->offsets_length = code_points + 1;
-	t->offsets = MemoryContextAllocHuge(CurrentMemoryContext,
-									t->offsets_length * sizeof(int32));
+	t->offsets = mobilebert_allocate(t->offsets_length, sizeof(int32));
 
 	if (encoding == PG_SQL_ASCII)
 	{
@@ -321,6 +383,7 @@ mobilebert_text_read(text *value, MobilebertText *result)
 	result->original_length = length;
 	result->offsets = NULL;
 	result->offsets_length = 0;
+	mobilebert_memory_check("text", length + 1);
 
 	/*
 	 * Plain ASCII means the same in every server encoding.  In UTF-8 the
@@ -345,6 +408,14 @@ mobilebert_text_read(text *value, MobilebertText *result)
 		offsets_build(result, characters);
 }
 
+int32
+mobilebert_text_length(const MobilebertText *t)
+{
+	if (t->offsets == NULL)		/* characters are code points */
+		return (int32) count_code_points(t->utf8, t->length);
+	return t->offsets[t->offsets_length - 1];
+}
+
 void
 mobilebert_text_free(MobilebertText *t)
 {
@@ -358,6 +429,7 @@ mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 					   const int32 *ends, int count, Datum *slices)
 {
 	size_t		at = 0;			/* byte offset of character "done" */
+	size_t		bytes = 0;		/* of the slices; they may overlap */
 	int32		done = 0;
 	int			i;
 
@@ -368,6 +440,8 @@ mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 		at = skip_characters(t, at, starts[i] - done);
 		done = starts[i];
 		end = skip_characters(t, at, ends[i] - done);
+		bytes += VARHDRSZ + end - at;
+		mobilebert_memory_check("parts of the text", bytes);
 		slices[i] = PointerGetDatum(cstring_to_text_with_len(t->original + at,
 															 (int) (end - at)));
 		CHECK_FOR_INTERRUPTS();

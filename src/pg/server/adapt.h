@@ -36,6 +36,16 @@ mobilebert_check(mb_status status, const mb_error *err)
 /* Memory of a context (NULL context: the one current at each call). */
 extern mb_memory mobilebert_memory(MemoryContext context);
 
+/*
+ * mobilebert.memory_limit, or 4 MB where that is more, bounds whatever a user
+ * decides the size of: an error before "what" is made (a word for the message)
+ * when it takes more; an arena that refuses beyond it; and room for count
+ * objects, at least one, in the current context.
+ */
+extern void mobilebert_memory_check(const char *what, size_t size);
+extern void mobilebert_arena_init(mb_arena *arena, const mb_memory *memory);
+extern void *mobilebert_allocate(size_t count, size_t size);
+
 /* Serves interrupts; true when one ends the statement (mobilebert_raise). */
 extern const mb_cancel mobilebert_cancel;
 
@@ -56,6 +66,9 @@ typedef struct MobilebertText
 
 extern void mobilebert_text_read(text *value, MobilebertText *result);
 extern void mobilebert_text_free(MobilebertText *t);
+
+/* Its length in characters of the original. */
+extern int32 mobilebert_text_length(const MobilebertText *t);
 
 /* Offset in code points -> offset in characters of the original. */
 static inline int32
@@ -86,6 +99,9 @@ mobilebert_text_end(const MobilebertText *t, int32 code_points)
  */
 extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 								   const int32 *ends, int count, Datum *slices);
+
+/* memcpy of what may be large: it lets a cancel in. */
+extern void mobilebert_copy(char *to, const char *from, size_t length);
 
 /* UTF-8 from the engine -> text in the database encoding. */
 extern text *mobilebert_text_make(const char *utf8, size_t length);

@@ -75,7 +75,7 @@ mobilebert_guc_init(void)
 
 	DefineCustomIntVariable("mobilebert.memory_limit",
 							"Sets the working memory that one pass over a model may take.",
-							"A pass that needs more is refused before anything is allocated.",
+							"A pass that needs more is refused before anything is allocated, and so is what a call keeps beside its passes.",
 							&mobilebert_memory_limit, 1024 * 1024, 64,
 							MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
