@@ -13,6 +13,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use Digest::MD5 qw(md5_hex);
 use Mobilebert;
+use POSIX qw(mkfifo);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -165,6 +166,36 @@ made_anew('of another model', file_content($other), 0);
 value($node, q{SELECT mobilebert.drop_model('other')});
 
 # --------------------------------------------------------------------------
+# Something else in place of a file
+# --------------------------------------------------------------------------
+
+my $precious = "$place/precious";
+for my $other_kind (
+	[ 'a pipe', sub { mkfifo($_[0], 0600) or die "mkfifo: $!" } ],
+	[ 'a link to a file', sub { symlink($precious, $_[0]) or die "symlink: $!" } ],
+	[ 'a link to nothing', sub { symlink("$place/nothing", $_[0]) or die "symlink: $!" } ],
+	[ 'a link to a device', sub { symlink('/dev/zero', $_[0]) or die "symlink: $!" } ])
+{
+	my ($name, $make) = @$other_kind;
+
+	for my $suffix ('', '.ok')
+	{
+		write_file($precious, $suffix eq '' ? $sound : 'precious');
+		my $content = file_content($precious);
+
+		# the stamp is looked at with an image that this server has not checked
+		value($node, $sql);
+		unlink "$image$suffix";
+		$make->("$image$suffix");
+		is( value($node, "SET statement_timeout = '60s'; $sql"),
+			$expected, "$name in place of image$suffix: same result");
+		ok(-f "$image$suffix" && !-l "$image$suffix", 'it was replaced');
+		ok(file_content($precious) eq $content && !-e "$place/nothing",
+			'nothing was written through it');
+	}
+}
+
+# --------------------------------------------------------------------------
 # Removed some time after the model
 # --------------------------------------------------------------------------
 
@@ -196,16 +227,30 @@ use_any();
 is(inode($image) || 0, (image_files())[0] ? inode((image_files())[0]) : -1,
 	'old images of models that are there are not');
 
-# what a session that was killed left behind
-my ($stale, $fresh) = ("$image.tmp.12345", "$image.tmp.12346");
-write_file($_, 'half an image') for $stale, $fresh;
-utime time - 7200, time - 7200, $stale;
+# what a session that was killed left behind, and what one writes that lives
+my $maker = session($node);
+my $own = ask($maker, 'SELECT pg_backend_pid()');
+my ($gone, $alive) = ("$image.tmp.999999999", "$image.tmp.$own");
+write_file($_, 'half an image') for $gone, $alive;
 use_any();
-ok(!-e $stale && -e $fresh, 'of temporary files old ones are removed');
-unlink $fresh;
+ok(!-e $gone, 'the temporary file of a dead process is removed');
+ok(-e $alive, 'that of a living one is not');
+utime time - 7200, time - 7200, $alive;
+use_any();
+ok(!-e $alive, 'but for one that nobody can be writing any more');
+$maker->quit;
+
+# the process id is in use again after a restart
+write_file($alive, 'half an image');
+utime time - 10, time - 10, $alive;
 $node->stop('immediate');
 $node->start;
+$maker = session($node);
+$own = ask($maker, 'SELECT pg_backend_pid()');
+rename $alive, "$image.tmp.$own";
 is(value($node, $sql), $expected, 'after a crash: same result');
+ok(!-e "$image.tmp.$own", 'what was written before the start is removed');
+$maker->quit;
 
 # of another database that was dropped
 value($node, 'CREATE DATABASE doomed');
@@ -477,5 +522,32 @@ ask($there, 'COMMIT');
 
 $_->quit for $here, $there;
 unharmed($node);
+
+# --------------------------------------------------------------------------
+# A process is killed while it writes an image
+# --------------------------------------------------------------------------
+
+my $crash = new_server('crash', conf => "restart_after_crash = on\n");
+$images = $crash->data_dir . '/pgsql_tmp_mobilebert';
+value($crash, q{SELECT mobilebert.import_model('minilm')});
+unlink glob("$images/*");
+my $victim = session($crash);
+$own = ask($victim, 'SELECT pg_backend_pid()');
+$victim->{stdin} .= "SELECT mobilebert.prewarm('minilm');\n";
+$victim->{run}->pump_nb;
+for (1 .. 10_000)
+{
+	last if grep { -s $_ } temporary_files();
+	select(undef, undef, undef, 0.001);
+}
+kill 'KILL', $own;
+my ($half) = temporary_files();
+ok(defined $half, 'half an image');
+$crash->poll_query_until('postgres',
+	'SELECT pg_postmaster_start_time() IS NOT NULL')
+  or die 'server does not come back';
+ok(-e $half, 'which stays when the server has come back');
+like(value($crash, $large), qr/^\w{32}$/, 'the first use of the model');
+ok(!-e $half, 'removes it');
 
 done_testing();

@@ -9,6 +9,8 @@
  * precision.  It is written under a temporary name, flushed and renamed, so
  * that whoever finds it finds all of it; a backend that finds none, or a wrong
  * one, makes it anew.
+ * What a maker that died left under its temporary name is removed by the next
+ * session that uses its first model, or makes an image.
  * One maker at a time: an advisory lock of a class that SQL cannot take (the
  * processes of one parallel query do not exclude each other, but then each
  * writes a temporary file of its own).  Maps survive the removal of the file,
@@ -17,6 +19,9 @@
  * Damage.  Opening checks the head and the size; the data's CRC costs a reading
  * of the whole file and is compared once a server start: a small ".ok" file
  * beside the image names the start it was checked under.
+ *
+ * Only regular files count.  Whatever else stands in their place (a link, a
+ * pipe, a device) is not waited for, not read or written through, and replaced.
  *
  * When the disk refuses (full, read-only, no rights) the image is made in
  * private memory instead, with a message in the log.
@@ -43,11 +48,14 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/lock.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #define IMAGE_DIRECTORY "pgsql_tmp_mobilebert"
 #define IMAGE_SUFFIX ".image"
+#define TEMPORARY_MARK ".tmp."
 
 /* Seconds that a file of an unknown model is left alone: it may belong to a
  * transaction that has not committed yet. */
@@ -151,6 +159,30 @@ file_put(void *context, size_t offset, const void *bytes, size_t size,
 		mb_fail(err, MB_ERR_IO, "could not write a weight image");
 }
 
+/* Open a regular file for reading, without waiting for a pipe; or -1. */
+static int
+open_regular(const char *path, struct stat *st)
+{
+	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK |
+									   O_NOFOLLOW | PG_BINARY);
+
+	if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)))
+	{
+		CloseTransientFile(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Make a new file in the place of whatever is there but a directory. */
+static int
+create_file(const char *path)
+{
+	(void) unlink(path);
+	return OpenTransientFilePerm(path, O_RDWR | O_CREAT | O_EXCL | PG_BINARY,
+								 pg_file_create_mode);
+}
+
 static void
 disk_refused(const char *what, const char *path, int error)
 {
@@ -165,7 +197,7 @@ disk_refused(const char *what, const char *path, int error)
 static bool
 make_file(ImageBuild *build, const char *path)
 {
-	char	   *temporary = psprintf("%s.tmp.%d", path, MyProcPid);
+	char	   *temporary = psprintf("%s" TEMPORARY_MARK "%d", path, MyProcPid);
 	ImageFile	file = {-1, NULL, 0, 0};
 	bool		done = false;
 
@@ -176,9 +208,7 @@ make_file(ImageBuild *build, const char *path)
 	}
 	/* what can fail comes before there is a file to remove */
 	file.piece = palloc0(PIECE);
-	file.fd = OpenTransientFilePerm(temporary,
-									O_RDWR | O_CREAT | O_TRUNC | PG_BINARY,
-									pg_file_create_mode);
+	file.fd = create_file(temporary);
 	if (file.fd < 0)
 	{
 		disk_refused("create", temporary, errno);
@@ -232,9 +262,10 @@ data_verified(const char *path, const mb_image *image, const char *bytes,
 	}			stamp = {PgStartTime, image->data_crc, 0}, found = {0, 0, 0};
 	uint32		crc = 0;
 	size_t		at;
+	struct stat st;
 	int			fd;
 
-	fd = OpenTransientFile(stamp_path, O_RDONLY | PG_BINARY);
+	fd = open_regular(stamp_path, &st);
 	if (fd >= 0)
 	{
 		ssize_t		got = read(fd, &found, sizeof(found));
@@ -252,9 +283,7 @@ data_verified(const char *path, const mb_image *image, const char *bytes,
 	if (crc != image->data_crc)
 		return false;
 
-	fd = OpenTransientFilePerm(stamp_path,
-							   O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY,
-							   pg_file_create_mode);
+	fd = create_file(stamp_path);
 	if (fd >= 0)
 	{
 		/* a stamp that cannot be written only costs the next one a check */
@@ -271,17 +300,17 @@ static bool
 map_file(const RegistryModel *model, const char *path, MemoryContext context,
 		 ImageBytes *bytes, mb_image *image)
 {
-	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	struct stat st;
+	int			fd = open_regular(path, &st);
 	mb_memory	memory = mobilebert_memory(context);
 	mb_arena	arena;
-	struct stat st;
 	const void *base = NULL;
 	mb_error	err;
 	volatile bool good = false;
 
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+	if (st.st_size > 0)
 		base = mb_map_file(fd, (size_t) st.st_size);
 	CloseTransientFile(fd);
 	if (base == NULL)
@@ -390,8 +419,10 @@ image_file_load(const RegistryModel *model, MemoryContext context,
 	(void) LockAcquire(&lock, ExclusiveLock, false, false);
 	if (!map_file(model, path, context, bytes, image))
 	{
-		ImageBuild *build = image_build_begin(model);
+		ImageBuild *build;
 
+		image_file_clean();		/* to make room */
+		build = image_build_begin(model);
 		if (!make_file(build, path) ||
 			!map_file(model, path, context, bytes, image))
 			make_private(model, build, context, bytes, image);
@@ -430,14 +461,28 @@ parse_name(const char *name, Oid *database, uint8 *image_key)
 	return true;
 }
 
+/*
+ * A temporary file has the process id of its maker.  Another process may have
+ * that id now, after a restart even of this server.
+ */
 static bool
-is_unused(const char *name, time_t age)
+maker_is_gone(const char *pid, time_t written)
 {
+	return BackendPidGetProc(atoi(pid)) == NULL ||
+		written < timestamptz_to_time_t(PgStartTime) ||
+		time(NULL) - written > TEMPORARY_GRACE;
+}
+
+static bool
+is_unused(const char *name, time_t written)
+{
+	const char *temporary = strstr(name, TEMPORARY_MARK);
+	time_t		age = time(NULL) - written;
 	Oid			database;
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 
-	if (strstr(name, ".tmp.") != NULL)
-		return age > TEMPORARY_GRACE;
+	if (temporary != NULL)
+		return maker_is_gone(temporary + strlen(TEMPORARY_MARK), written);
 	if (age < IMAGE_GRACE || !parse_name(name, &database, image_key))
 		return false;
 	if (database == MyDatabaseId)
@@ -459,7 +504,7 @@ image_file_clean(void)
 		struct stat st;
 
 		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-			is_unused(file->d_name, time(NULL) - st.st_mtime))
+			is_unused(file->d_name, st.st_mtime))
 			unlink(path);
 		pfree(path);
 	}
