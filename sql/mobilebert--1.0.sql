@@ -2130,7 +2130,7 @@ SELECT name, pg_catalog.sum(calls)::bigint AS calls,
 	pg_catalog.min(since) AS since
 FROM mobilebert.stat_models_rows() GROUP BY name;
 COMMENT ON VIEW mobilebert.stat_models IS
-'What the models that the current user may use have done since the server started or mobilebert.stat_reset(); needs mobilebert in shared_preload_libraries, else an error says so';
+'What the models that the current user may use have done since the server started or mobilebert.stat_reset(); needs mobilebert in shared_preload_libraries, else an error says so; up to 512 models of all databases are counted, and a WARNING says when there are more';
 COMMENT ON COLUMN mobilebert.stat_models.name IS 'Model; one that was not used yet has no row';
 COMMENT ON COLUMN mobilebert.stat_models.calls IS 'Texts, pairs of texts and arrays of ids that were asked for, those answered from the cache included';
 COMMENT ON COLUMN mobilebert.stat_models.rows IS 'Sequences that ran through the network; a text read in windows has several';

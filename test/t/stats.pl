@@ -123,6 +123,81 @@ fails_like($node, 'SET ROLE stranger; SELECT mobilebert.stat_reset()',
 value($node, q{SELECT mobilebert.drop_model('small')});
 is(value($node, 'SELECT count(*) FROM mobilebert.stat_models WHERE name <> $$half$$'),
 	'0', 'nor what was dropped');
+
+# --------------------------------------------------------------------------
+# 512 slots
+# --------------------------------------------------------------------------
+
+# Models that come, are used and go: the same name again and again.
+my $turn = q{DO $$BEGIN FOR i IN 1 .. %d LOOP
+	PERFORM mobilebert.create_variant('turn' || i, 'half', 'int8');
+	PERFORM mobilebert.count_tokens('x', 'turn' || i);
+	PERFORM mobilebert.drop_model('turn' || i);
+	%s END LOOP; END$$};
+my $last = q{SELECT name, calls FROM mobilebert.stat_models WHERE name = 'last'};
+my $warned = qr/all 512 slots of mobilebert.stat_models are taken/;
+
+# What psql says on both channels.
+sub said
+{
+	my ($sql) = @_;
+	my ($status, $out, $error) = $node->psql('postgres', $sql);
+
+	return "$out$error";
+}
+
+value($node, sprintf($turn, 600, 'COMMIT;'));
+value($node, q{SELECT mobilebert.create_variant('last', 'half', 'int8');
+	SELECT length(mobilebert.embed('x', 'last')::text)});
+is(said($last), 'last|1', 'after 600 models that went, a new one is counted');
+value($node, sprintf($turn, 600, ''));
+is(said($last), 'last|1', 'after 600 in one transaction the counts are there');
+value($node, q{SELECT mobilebert.drop_model('last');
+	SELECT mobilebert.create_variant('last', 'half', 'int8');
+	SELECT length(mobilebert.embed('xx', 'last')::text)});
+is(said($last), 'last|1', 'and a new model is counted');
+
+# of a database that goes
+value($node, 'CREATE DATABASE doomed');
+value($node, "CREATE EXTENSION mobilebert;
+	SELECT mobilebert.import_model('half', '$half');
+	SELECT mobilebert.create_variant('m' || i, 'half', 'int8'),
+		mobilebert.count_tokens('x', 'm' || i) FROM generate_series(1, 1) i;
+	DO 'BEGIN FOR i IN 2 .. 505 LOOP
+		PERFORM mobilebert.create_variant(''m'' || i, ''half'', ''int8'');
+		PERFORM mobilebert.count_tokens(''x'', ''m'' || i); END LOOP; END'", 'doomed');
+unlike(said($last), $warned, 'nearly full');
+my $more = q{DO $$BEGIN FOR i IN %d .. %d LOOP
+	PERFORM mobilebert.create_variant('more' || i, 'half', 'int8');
+	PERFORM mobilebert.count_tokens('x', 'more' || i); END LOOP; END$$};
+value($node, sprintf($more, 1, 20));
+like(said($last), qr/last\|1.*$warned/s, 'a full table says so');
+like(file_content($node->logfile), qr/LOG:  $warned/, 'in the log, too');
+value($node, 'DROP DATABASE doomed');
+value($node, sprintf($more, 21, 22) .
+	q{; SELECT length(mobilebert.embed('x', 'more22')::text)});
+unlike(said($last), $warned, 'a dropped database gives its slots back');
+is( value($node, q{SELECT calls FROM mobilebert.stat_models WHERE name = 'more22'}),
+	1, 'and models are counted');
+
+# a session that knew the slot as another's
+my $old = session($node);
+ask($old, q{SELECT length(mobilebert.embed('x', 'more22')::text)});
+ask($old, q{BEGIN; DECLARE c CURSOR FOR SELECT mobilebert.embed('y' || g, 'more22')
+	FROM generate_series(1, 1000) g; FETCH 10 FROM c});
+value($node, q{SELECT mobilebert.drop_model('more22')});
+value($node, q{SELECT mobilebert.count_tokens('x', 'half')});
+value($node, sprintf($more, 30, 30));
+ask($old, 'FETCH ALL FROM c');
+is( value($node, q{SELECT calls FROM mobilebert.stat_models WHERE name = 'more30'}),
+	0, 'what it does is not counted for the new model');
+ask($old, 'ROLLBACK');
+
+# a drop that is taken back
+ask($old, q{BEGIN; SELECT mobilebert.drop_model('last');
+	SELECT mobilebert.count_tokens('x', 'half'); ROLLBACK});
+is(said($last), 'last|1', 'a drop that is rolled back loses no counts');
+$old->quit;
 unharmed($node);
 
 done_testing();

@@ -130,6 +130,7 @@ sweep(uint64 generation)
 		image->dead = !registry_has_image(image->image_key);
 	if (swept_generation != 0)
 		image_file_clean();
+	mobilebert_stats_clean();
 	swept_generation = generation;
 }
 
@@ -473,7 +474,7 @@ mobilebert_model(text *name, mb_task task)
 	model->bytes = entry->loaded->bytes.bytes;
 	model->size = entry->loaded->bytes.size;
 	model->shared = entry->loaded->bytes.shared;
-	model->stats = mobilebert_stats_of(&entry->row->id);
+	model->stats = mobilebert_stats_of(&entry->row->id, entry->context);
 	entry->model = model;
 	return model;
 }

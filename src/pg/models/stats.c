@@ -6,11 +6,19 @@
  * Counters lie in shared memory, so they exist only where the library is
  * preloaded; elsewhere counting does nothing and the view says so.
  *
- * A model (of one database) has a slot, found by hash and linear probing, and
- * a slot is never given back.  Nothing here waits: counters are added to with
- * atomic operations, and who finds a slot half made by another process goes on
- * to the next one.  So a model may in rare cases have two slots; the view adds
- * them up.  When all slots are taken further models are not counted.
+ * A model (of one database) has a slot.  Nothing here waits: counters are added
+ * to with atomic operations, and who finds a slot half made by another process
+ * goes on to the next one.  So a model may in rare cases have two slots; the view
+ * adds them up.
+ *
+ * Slots of models that are no more, and those of databases that are no more, are
+ * given back: by each session that sees that the registry changed, and by who
+ * finds all taken.  A slot has a generation, by which processes that knew it as
+ * another model's notice; they look for theirs again.  (What a process adds in
+ * the very moment in which a slot is given back may count for the next model;
+ * and counts of a model whose import has not been committed may be lost.)  When
+ * all slots are taken further models are not counted, and the log and the view
+ * say so.
  *
  * A reader does not stop writers, so the figures of a row need not be of the
  * same moment.
@@ -24,6 +32,7 @@
 #include "models/registry.h"
 #include "models/stats.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -32,6 +41,8 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mobilebert_stat_models);
@@ -46,26 +57,36 @@ typedef struct StatKey
 	Oid			database;
 } StatKey;
 
-/* States of a slot; it goes from one to the next only. */
+/* States of a slot, which goes through them in a circle. */
 enum
 {
-	SLOT_FREE,
-	SLOT_CLAIMED,				/* its key is being written */
+	SLOT_FREE,					/* all counters are 0 */
+	SLOT_CLAIMED,				/* one process makes it ready or free */
 	SLOT_READY
 };
 
-struct MobilebertStats
+typedef struct StatSlot
 {
 	pg_atomic_uint32 state;
-	StatKey		key;			/* when SLOT_READY; never changes then */
+	pg_atomic_uint32 generation;	/* how often it was given back */
+	StatKey		key;			/* when SLOT_READY; does not change then */
 	pg_atomic_uint64 counters[STAT_COUNTERS];
-};
+} StatSlot;
 
 typedef struct StatShared
 {
 	pg_atomic_uint64 since;		/* TimestampTz of start or reset */
-	MobilebertStats slots[STAT_SLOTS];
+	pg_atomic_uint32 full;		/* has the log been told that it is? */
+	StatSlot	slots[STAT_SLOTS];
 } StatShared;
+
+/* What a process knows of a model's slot. */
+struct MobilebertStats
+{
+	StatKey		key;
+	StatSlot   *slot;			/* NULL: there was none */
+	uint32		generation;		/* of the slot, when it was found */
+};
 
 static StatShared *shared = NULL;	/* NULL: not preloaded */
 static shmem_startup_hook_type previous_startup = NULL;
@@ -99,9 +120,11 @@ stat_startup(void)
 	{
 		memset(shared, 0, sizeof(StatShared));
 		pg_atomic_init_u64(&shared->since, (uint64) GetCurrentTimestamp());
+		pg_atomic_init_u32(&shared->full, 0);
 		for (i = 0; i < STAT_SLOTS; i++)
 		{
 			pg_atomic_init_u32(&shared->slots[i].state, SLOT_FREE);
+			pg_atomic_init_u32(&shared->slots[i].generation, 0);
 			for (c = 0; c < STAT_COUNTERS; c++)
 				pg_atomic_init_u64(&shared->slots[i].counters[c], 0);
 		}
@@ -124,54 +147,146 @@ mobilebert_stats_init(void)
 	shmem_startup_hook = stat_startup;
 }
 
-/* Is it ours, or can we make it so? */
+/* The key of a slot that is ready, and since when it is. */
 static bool
-take_slot(MobilebertStats *slot, const StatKey *key)
+slot_key(StatSlot *slot, StatKey *key, uint32 *generation)
 {
-	uint32		state = SLOT_FREE;
-
-	if (pg_atomic_compare_exchange_u32(&slot->state, &state, SLOT_CLAIMED))
-	{
-		slot->key = *key;
-		pg_write_barrier();
-		pg_atomic_write_u32(&slot->state, SLOT_READY);
-		return true;
-	}
-	if (state != SLOT_READY)
+	*generation = pg_atomic_read_u32(&slot->generation);
+	pg_read_barrier();
+	if (pg_atomic_read_u32(&slot->state) != SLOT_READY)
 		return false;
 	pg_read_barrier();
-	return memcmp(&slot->key, key, sizeof(StatKey)) == 0;
+	*key = slot->key;
+	pg_read_barrier();
+	return pg_atomic_read_u32(&slot->generation) == *generation;
+}
+
+static bool
+claim_slot(StatSlot *slot, uint32 state)
+{
+	return pg_atomic_compare_exchange_u32(&slot->state, &state, SLOT_CLAIMED);
+}
+
+/* Find the slot of stats->key, or make one; false: all are taken. */
+static bool
+find_slot(MobilebertStats *stats)
+{
+	uint32		first = hash_bytes((const unsigned char *) &stats->key,
+								   sizeof(StatKey));
+	StatKey		key;
+	int			i;
+
+	for (i = 0; i < STAT_SLOTS; i++)
+	{
+		stats->slot = &shared->slots[(first + i) % STAT_SLOTS];
+		if (slot_key(stats->slot, &key, &stats->generation) &&
+			memcmp(&key, &stats->key, sizeof(StatKey)) == 0)
+			return true;
+	}
+	for (i = 0; i < STAT_SLOTS; i++)
+	{
+		stats->slot = &shared->slots[(first + i) % STAT_SLOTS];
+		if (!claim_slot(stats->slot, SLOT_FREE))
+			continue;
+		stats->slot->key = stats->key;
+		stats->generation = pg_atomic_read_u32(&stats->slot->generation);
+		pg_write_barrier();
+		pg_atomic_write_u32(&stats->slot->state, SLOT_READY);
+		return true;
+	}
+	stats->slot = NULL;
+	return false;
+}
+
+static void
+release_slot(StatSlot *slot)
+{
+	int			c;
+
+	if (!claim_slot(slot, SLOT_READY))
+		return;
+	(void) pg_atomic_fetch_add_u32(&slot->generation, 1);
+	for (c = 0; c < STAT_COUNTERS; c++)
+		pg_atomic_write_u64(&slot->counters[c], 0);
+	pg_write_barrier();
+	pg_atomic_write_u32(&slot->state, SLOT_FREE);
+}
+
+/* Another database's models cannot be seen from here. */
+static bool
+is_gone(const StatKey *key)
+{
+	if (key->database != MyDatabaseId)
+		return !SearchSysCacheExists1(DATABASEOID,
+									  ObjectIdGetDatum(key->database));
+	return registry_find_id(&key->model) == NULL;
+}
+
+static void
+release_slots(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "mobilebert statistics",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	StatKey		key;
+	uint32		generation;
+	int			i;
+
+	for (i = 0; i < STAT_SLOTS; i++)
+	{
+		StatSlot   *slot = &shared->slots[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (slot_key(slot, &key, &generation) && is_gone(&key) &&
+			pg_atomic_read_u32(&slot->generation) == generation)
+			release_slot(slot);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* What this transaction has dropped may come back. */
+void
+mobilebert_stats_clean(void)
+{
+	if (shared != NULL && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		release_slots();
 }
 
 MobilebertStats *
-mobilebert_stats_of(const pg_uuid_t *model)
+mobilebert_stats_of(const pg_uuid_t *model, MemoryContext context)
 {
-	StatKey		key;
-	uint32		first;
-	int			i;
+	MobilebertStats *stats;
 
 	if (shared == NULL)
 		return NULL;
-	key.model = *model;
-	key.database = MyDatabaseId;
-	first = hash_bytes((const unsigned char *) &key, sizeof(key));
-	for (i = 0; i < STAT_SLOTS; i++)
-	{
-		MobilebertStats *slot = &shared->slots[(first + i) % STAT_SLOTS];
-
-		if (take_slot(slot, &key))
-			return slot;
-	}
-	return NULL;
+	stats = MemoryContextAllocZero(context, sizeof(MobilebertStats));
+	stats->key.model = *model;
+	stats->key.database = MyDatabaseId;
+	if (find_slot(stats))
+		return stats;
+	release_slots();
+	if (!find_slot(stats) && pg_atomic_exchange_u32(&shared->full, 1) == 0)
+		ereport(LOG,
+				(errmsg("all %d slots of mobilebert.stat_models are taken",
+						STAT_SLOTS),
+				 errdetail("Calls of further models are not counted.")));
+	return stats;
 }
 
 void
 mobilebert_stats_add(MobilebertStats *stats, MobilebertCounter counter,
 					 uint64 value)
 {
-	if (stats != NULL)
-		(void) pg_atomic_fetch_add_u64(&stats->counters[counter],
-									   (int64) value);
+	if (stats == NULL || stats->slot == NULL)
+		return;
+	if (pg_atomic_read_u32(&stats->slot->generation) != stats->generation &&
+		!find_slot(stats))
+		return;
+	(void) pg_atomic_fetch_add_u64(&stats->slot->counters[counter],
+								   (int64) value);
 }
 
 static void
@@ -192,6 +307,7 @@ Datum
 mobilebert_stat_models(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			taken = 0;
 	int			i;
 	int			c;
 
@@ -199,17 +315,19 @@ mobilebert_stat_models(PG_FUNCTION_ARGS)
 	mobilebert_srf_begin(fcinfo);
 	for (i = 0; i < STAT_SLOTS; i++)
 	{
-		MobilebertStats *slot = &shared->slots[i];
+		StatSlot   *slot = &shared->slots[i];
+		StatKey		key;
+		uint32		generation;
 		RegistryModel *model;
 		Datum		values[STAT_COUNTERS + 2];
 		bool		nulls[STAT_COUNTERS + 2] = {false};
 
-		if (pg_atomic_read_u32(&slot->state) != SLOT_READY)
+		if (!slot_key(slot, &key, &generation))
 			continue;
-		pg_read_barrier();
-		if (slot->key.database != MyDatabaseId)
+		taken++;
+		if (key.database != MyDatabaseId)
 			continue;
-		model = registry_find_id(&slot->key.model);
+		model = registry_find_id(&key.model);
 		if (model == NULL || !registry_may_use(model))
 			continue;
 		values[0] = CStringGetTextDatum(model->name);
@@ -218,8 +336,20 @@ mobilebert_stat_models(PG_FUNCTION_ARGS)
 				Int64GetDatum((int64) pg_atomic_read_u64(&slot->counters[c]));
 		values[STAT_COUNTERS + 1] =
 			TimestampTzGetDatum((TimestampTz) pg_atomic_read_u64(&shared->since));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		/* it may have become another model's in between */
+		if (pg_atomic_read_u32(&slot->generation) == generation)
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+								 nulls);
 	}
+	if (taken == STAT_SLOTS)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("all %d slots of mobilebert.stat_models are taken",
+						STAT_SLOTS),
+				 errdetail("Calls of further models, of all databases, are not counted."),
+				 errhint("Drop models that are not needed.")));
+	else
+		pg_atomic_write_u32(&shared->full, 0);
 	return (Datum) 0;
 }
 

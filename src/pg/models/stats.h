@@ -32,8 +32,12 @@ typedef struct MobilebertStats MobilebertStats;
 
 extern void mobilebert_stats_init(void);
 
-/* The counters of a model; NULL when nothing is counted.  Stays valid. */
-extern MobilebertStats *mobilebert_stats_of(const pg_uuid_t *model);
+/* The counters of a model, in a context; NULL when nothing is counted. */
+extern MobilebertStats *mobilebert_stats_of(const pg_uuid_t *model,
+											MemoryContext context);
+
+/* The registry changed: counters of models that are no more may go. */
+extern void mobilebert_stats_clean(void);
 
 /* Does nothing when stats is NULL. */
 extern void mobilebert_stats_add(MobilebertStats *stats,
