@@ -104,6 +104,10 @@ sub interrupts
 
 interrupts('embed of 512 tokens', $embed, 0.3, map { 0.1 + 0.037 * $_ } 1 .. 9);
 interrupts('embed in windows', $windows, 0.2, 0.5, 0.6);
+ask($worker, q{SET mobilebert.instruction_set = 'ref';
+	SELECT mobilebert.prewarm('deep')});
+interrupts('embed of 512 tokens in plain C', $embed, 0.2, 0.5, 0.6, 0.7, 0.8);
+ask($worker, 'RESET mobilebert.instruction_set');
 interrupts('tokenizer', $tokenize, 0.1, 0.3);
 interrupts('joined words', $words, 0.1, 0.3, 0.7);
 interrupts('hidden states', $states, 0.3, 0.5);

@@ -26,8 +26,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Scores between two looks for a cancel. */
-#define MAX_SCORES ((size_t) 1 << 16)
+/*
+ * Multiply-adds of attention between two looks for a cancel, and a block's more;
+ * dense.c has the same for linear layers.  A score's exponential counts as so
+ * many.
+ */
+#define ATTENTION_WORK ((size_t) 1 << 22)
+#define EXPONENTIAL_WORK 16
 
 /* One head of one sequence. */
 typedef struct attention
@@ -189,8 +194,9 @@ attend_head(const mb_pass *p, const attention *a)
 			status = mb_poll_cancel(p->cancel, NULL, p->err);
 		if (status == MB_OK)
 			status = attend_block(p, a, first, rows);
-		work += rows * a->length;
-		if (work > MAX_SCORES)
+		work += rows * a->length *
+			(2 * (size_t) p->config->head_size + EXPONENTIAL_WORK);
+		if (work > ATTENTION_WORK)
 			work = 0;
 	}
 	return status;

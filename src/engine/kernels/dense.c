@@ -9,7 +9,10 @@
  */
 #include "kernels/dense.h"
 
-/* Multiply-adds of one call at most: about 10 ms even in plain C. */
+/*
+ * Multiply-adds of one call at most, if that leaves a panel for it: about 10 ms
+ * even in plain C.
+ */
 #define PART_WORK ((size_t) 1 << 23)
 
 /* Outputs of one part of a layer: whole panels, at least one. */
