@@ -307,6 +307,47 @@ SKIP:
 }
 
 # --------------------------------------------------------------------------
+# A hidden column by which an index sorts
+# --------------------------------------------------------------------------
+
+my $near = q{mobilebert.similarity(body, 'number', 'tiny')};
+my $by_index = 'SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off';
+value($node, "
+	CREATE TABLE ranked AS SELECT id, body FROM texts WHERE id <= 60
+		UNION ALL SELECT id + 100, body FROM texts WHERE id <= 20;
+	CREATE INDEX ranked_near ON ranked ($near); ANALYZE ranked");
+
+for my $case (
+	[ 'LIMIT', "SELECT id FROM ranked ORDER BY $near LIMIT 5", 0 ],
+	[ 'OFFSET', "SELECT id FROM ranked ORDER BY $near OFFSET 3", 0 ],
+	[ 'no LIMIT', "SELECT body FROM ranked ORDER BY $near DESC", 0 ],
+	[ 'a condition', "SELECT id FROM ranked WHERE $near > 0.1 ORDER BY $near LIMIT 5", 0 ],
+	[ 'ties', "SELECT count(*) FROM (SELECT id FROM ranked ORDER BY $near FETCH FIRST 3 ROWS WITH TIES) q", 1 ],
+	[ 'ties at the top', "SELECT body FROM ranked ORDER BY $near FETCH FIRST 3 ROWS WITH TIES", 1 ],
+	[ 'a column that is shown', "SELECT id, $near FROM ranked ORDER BY $near, id LIMIT 5", 1 ],
+	[ 'a second key', "SELECT id FROM ranked ORDER BY $near, id LIMIT 5", 1 ],
+	[ 'row locks', "SELECT body FROM ranked ORDER BY $near LIMIT 4 FOR UPDATE", 1 ],
+	[ 'DISTINCT ON', "SELECT DISTINCT ON ($near) body FROM ranked ORDER BY $near LIMIT 5", 1 ])
+{
+	my ($name, $query, $computed) = @$case;
+	my $plan = value($node, "$by_index; LOAD 'mobilebert';
+		EXPLAIN (VERBOSE, COSTS OFF) $query");
+
+	like($plan, qr/Index Scan (Backward )?using ranked_near/, "hidden column, $name: by the index");
+	is($plan =~ /Output: .*similarity/ ? 1 : 0, $computed,
+		$computed ? 'it is computed' : 'it is not computed');
+	is( value($node, "$by_index; $query"),
+		value($node, "$by_index; SET mobilebert.enable_batching = off; $query"),
+		'same rows');
+}
+is( value($node, "$by_index; PREPARE p(int) AS SELECT id FROM ranked ORDER BY $near LIMIT \$1;
+	BEGIN; DECLARE c CURSOR FOR SELECT id FROM ranked ORDER BY $near; FETCH 3 FROM c;
+	EXECUTE p(3); CREATE TABLE taken AS SELECT id FROM ranked ORDER BY $near LIMIT 3; TABLE taken"),
+	value($node, "SELECT id FROM generate_series(1, 3),
+		LATERAL (SELECT id FROM ranked ORDER BY $near, ctid LIMIT 3) q"),
+	'a cursor, a prepared statement, and a table of it');
+
+# --------------------------------------------------------------------------
 # Cancel
 # --------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@
  * A batch node goes above a Limit that was just above it, so that nothing is
  * read ahead in vain, nor computed for rows that OFFSET skips.
  *
+ * A hidden column by which an index sorts already is not computed at all.
+ *
  * Where it would show that rows are read ahead, because a volatile function or
  * a row lock below would act on rows that are never asked for, calls stay as
  * they are.
@@ -36,6 +38,7 @@
 #include "executor/executor.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
@@ -49,7 +52,7 @@ typedef struct Rewrite
 {
 	int			last_id;		/* of plan nodes; -1: not known yet */
 	PlannedStmt *stmt;
-	bool		lifted;			/* anything */
+	bool		lifted;			/* anything, or dropped */
 } Rewrite;
 
 typedef bool (*PlanWalker) (Plan *plan, void *context);
@@ -427,6 +430,50 @@ rewrite_plan(Rewrite *r, Plan *plan, BatchPlace place)
 	return lift_node(r, plan, place);
 }
 
+/* Has an expression a call of a function that is gathered? */
+static bool
+contain_call_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return (IsA(node, FuncExpr) &&
+			mobilebert_batched_function(((FuncExpr *) node)->funcid) != NULL) ||
+		expression_tree_walker(node, contain_call_walker, context);
+}
+
+/*
+ * ORDER BY a call that an index gives the order of: the planner keeps a hidden
+ * column with the call all the same, which is computed for each row and then
+ * dropped.  Where nothing above the index scan can look at it, it is NULL.
+ */
+static void
+drop_hidden_calls(Rewrite *r)
+{
+	Plan	   *plan = r->stmt->planTree;
+	ListCell   *lc;
+
+	if (r->stmt->commandType != CMD_SELECT)
+		return;
+	if (IsA(plan, Limit) &&
+		((Limit *) plan)->limitOption != LIMIT_OPTION_WITH_TIES)
+		plan = plan->lefttree;
+	if (!IsA(plan, IndexScan))
+		return;
+	foreach(lc, plan->targetlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		Node	   *value = (Node *) entry->expr;
+
+		if (!entry->resjunk || !contain_call_walker(value, NULL) ||
+			contain_volatile_functions(value))
+			continue;
+		entry->expr = (Expr *) makeNullConst(exprType(value),
+											 exprTypmod(value),
+											 exprCollation(value));
+		r->lifted = true;
+	}
+}
+
 /*
  * Rewrite in place; true when something was done.  Then the costs are those of
  * the network, which compiled expressions would not make any less.
@@ -438,6 +485,7 @@ rewrite_statement(PlannedStmt *stmt)
 	BatchPlace	root = {BATCH_WANTED_AS_ROOT, false, false};
 	BatchPlace	subplan = {BATCH_WANTED_SOME, false, false};
 
+	drop_hidden_calls(&r);
 	stmt->planTree = rewrite_plan(&r, stmt->planTree, root);
 	rewrite_list(&r, stmt->subplans, subplan);
 	if (r.lifted)
@@ -460,17 +508,6 @@ batch_planner(Query *parse, const char *query_string, int options,
 	if (mobilebert_enable_batching && (options & CURSOR_OPT_SCROLL) == 0)
 		(void) rewrite_statement(stmt);
 	return stmt;
-}
-
-/* Has an expression a call of a function that is gathered? */
-static bool
-contain_call_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return (IsA(node, FuncExpr) &&
-			mobilebert_batched_function(((FuncExpr *) node)->funcid) != NULL) ||
-		expression_tree_walker(node, contain_call_walker, context);
 }
 
 /* Is there such a call, or (then *batched) a batch node? */
