@@ -10,9 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "encoder/forward.h"
+#include "encoder/heads.h"
 #include "kernels/choose.h"
-#include "model/forward.h"
-#include "model/heads.h"
 
 #include "fixture.h"
 #include "tables.h"
@@ -53,7 +53,7 @@ static void
 count_run(const mb_product *p)
 {
 	count(p->rows * p->k * p->width);
-	original->linear[p->map->format]->run(p);
+	original->linear[p->linear->format]->run(p);
 }
 
 /* What is prepared has no format in its arguments: one function for each. */
