@@ -128,4 +128,4 @@ $(OUT):
 
 .PHONY: unit fuzz bench
 .SECONDARY:
--include $(wildcard $(OUT)/*.d $(OUT)/*/*.d)
+-include $(wildcard $(OUT)/*.d $(OUT)/*/*.d $(OUT)/*/*/*.d)

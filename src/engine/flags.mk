@@ -6,7 +6,7 @@
 # The Makefile includes it with ENGINE_OBJ = src/engine/, test/engine.mk with
 # the folder of its objects, so that tests and benchmarks run the machine code
 # that ships.  A name ending in an instruction set is the whole registration
-# of a kernel file: kernels/reduced_avx2.c is compiled for AVX2.
+# of a kernel file: kernels/x86/reduced_avx2.c is compiled for AVX2.
 #
 # Sets MACHINE, and BLAS_INCLUDE, BLAS_LIB and BLAS_LINK for OpenBLAS.  Depends
 # on CC.
@@ -25,7 +25,8 @@ BLAS_INCLUDE := $(firstword $(wildcard \
 	/usr/include/$(MULTIARCH)/openblas-pthread /usr/include/openblas))
 BLAS_LINK := $(BLAS_LIB:%=-L% -Wl$(comma)-rpath$(comma)%) -lopenblas
 
-ENGINE_SOURCES := $(patsubst src/engine/%,%,$(wildcard src/engine/*/*.c))
+ENGINE_SOURCES := $(patsubst src/engine/%,%,$(wildcard \
+	src/engine/*/*.c src/engine/*/*/*.c))
 ENGINE := $(ENGINE_SOURCES:%.c=$(ENGINE_OBJ)%.o)
 
 # Same results from every compiler: no fused multiply-add unless written.
@@ -43,8 +44,8 @@ AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 VNNI := $(AVX512) -mavx512vnni
 AMX := $(VNNI) -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16
-$(ENGINE_OBJ)kernels/%_avx2.o: override CFLAGS += $(AVX2)
-$(ENGINE_OBJ)kernels/%_avx512.o: override CFLAGS += $(AVX512)
-$(ENGINE_OBJ)kernels/%_vnni.o: override CFLAGS += $(VNNI)
-$(ENGINE_OBJ)kernels/%_amx.o: override CFLAGS += $(AMX)
+$(ENGINE_OBJ)kernels/x86/%_avx2.o: override CFLAGS += $(AVX2)
+$(ENGINE_OBJ)kernels/x86/%_avx512.o: override CFLAGS += $(AVX512)
+$(ENGINE_OBJ)kernels/x86/%_vnni.o: override CFLAGS += $(VNNI)
+$(ENGINE_OBJ)kernels/x86/%_amx.o: override CFLAGS += $(AMX)
 endif

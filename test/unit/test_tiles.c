@@ -19,7 +19,7 @@
 #include "kernels/gemm.h"
 #include "kernels/reduced_layout.h"
 
-#include "kernels/amx.h"
+#include "kernels/x86/amx.h"
 
 #include <float.h>
 #include <math.h>

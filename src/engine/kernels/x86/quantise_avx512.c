@@ -6,7 +6,7 @@
  * The same integers as reduced.c makes.
  *
  * Depends on base/dtype.h, kernels/reduced.h, kernels/reduced_layout.h,
- * kernels/simd_avx512.h.  Compiled with -mavx512f -mavx512bw
+ * kernels/x86/simd_avx512.h.  Compiled with -mavx512f -mavx512bw
  * -mavx512dq -mavx512vl -mavx2 -mfma -mf16c.
  *
  *-------------------------------------------------------------------------
@@ -16,7 +16,7 @@
 #include "base/dtype.h"
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include <math.h>
 

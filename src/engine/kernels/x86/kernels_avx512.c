@@ -7,7 +7,7 @@
  * nothing here may run before mb_cpu_has_avx512() has said yes.
  *
  * Depends on kernels/gemm.h, kernels/kernels.h, kernels/linear_template.h,
- * kernels/reduced.h, kernels/rows_template.h, kernels/simd_avx512.h,
+ * kernels/reduced.h, kernels/rows_template.h, kernels/x86/simd_avx512.h,
  * kernels/split.h.
  *
  *-------------------------------------------------------------------------
@@ -20,7 +20,7 @@
 
 #if defined(__x86_64__)
 
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include "kernels/rows_template.h"
 

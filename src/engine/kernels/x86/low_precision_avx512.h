@@ -5,7 +5,7 @@
  *	  attention needs whatever its products are.
  *
  * Depends on kernels/kernels.h, kernels/reduced_layout.h,
- * kernels/simd_avx512.h.
+ * kernels/x86/simd_avx512.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include <math.h>
 

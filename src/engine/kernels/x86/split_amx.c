@@ -24,8 +24,8 @@
  *
  * Source: for the method Henry, Tang and Heinecke, "Leveraging the bfloat16
  * Artificial Intelligence Datatype For Higher-Precision Computations", 2019.
- * Depends on base/arena.h (sizes), kernels/amx.h, kernels/finish_template.h,
- * kernels/reduced_layout.h, kernels/simd_avx512.h, kernels/split.h.  Compiled
+ * Depends on base/arena.h (sizes), kernels/x86/amx.h, kernels/finish_template.h,
+ * kernels/reduced_layout.h, kernels/x86/simd_avx512.h, kernels/split.h.  Compiled
  * as reduced_amx.c, whose mb_begin_amx() sets up the tiles for both.
  *
  *-------------------------------------------------------------------------
@@ -33,9 +33,9 @@
 #if defined(__x86_64__)
 
 #include "base/arena.h"
-#include "kernels/amx.h"
+#include "kernels/x86/amx.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 #include "kernels/split.h"
 
 #include "kernels/finish_template.h"

@@ -9,20 +9,20 @@
  * bf16 products round as AMX does (subnormal numbers are zero); sums of a row
  * are formed along k whatever the rows beside it.
  *
- * Depends on kernels/amx.h, kernels/finish_template.h,
- * kernels/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
- * kernels/simd_avx512.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
+ * Depends on kernels/x86/amx.h, kernels/finish_template.h,
+ * kernels/x86/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
+ * kernels/x86/simd_avx512.h.  Compiled with -mamx-tile -mamx-int8 -mamx-bf16
  * -mavx512bf16; nothing here may run before mb_cpu_has_amx() has said yes.
  *
  *-------------------------------------------------------------------------
  */
 #if defined(__x86_64__)
 
-#include "kernels/amx.h"
-#include "kernels/low_precision_avx512.h"
+#include "kernels/x86/amx.h"
+#include "kernels/x86/low_precision_avx512.h"
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include "kernels/finish_template.h"
 

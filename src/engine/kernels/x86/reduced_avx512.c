@@ -9,7 +9,7 @@
  * sum of its parts, exact in float.
  *
  * Depends on kernels/finish_template.h, kernels/reduced.h,
- * kernels/reduced_layout.h, kernels/simd_avx512.h.  Compiled with
+ * kernels/reduced_layout.h, kernels/x86/simd_avx512.h.  Compiled with
  * -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma.
  *
  *-------------------------------------------------------------------------
@@ -18,7 +18,7 @@
 
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include "kernels/finish_template.h"
 

@@ -19,8 +19,8 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on base/arena.h (sizes), kernels/low_precision_avx512.h,
- * kernels/reduced.h, kernels/reduced_layout.h, kernels/simd_avx512.h.
+ * Depends on base/arena.h (sizes), kernels/x86/low_precision_avx512.h,
+ * kernels/reduced.h, kernels/reduced_layout.h, kernels/x86/simd_avx512.h.
  * Compiled as reduced_vnni.c is.
  *
  *-------------------------------------------------------------------------
@@ -28,10 +28,10 @@
 #if defined(__x86_64__)
 
 #include "base/arena.h"
-#include "kernels/low_precision_avx512.h"
+#include "kernels/x86/low_precision_avx512.h"
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  * mb_cpu_has_avx2() has said yes.
  *
  * Depends on kernels/gemm.h, kernels/kernels.h, kernels/linear_template.h,
- * kernels/reduced.h, kernels/rows_template.h, kernels/simd_avx2.h.
+ * kernels/reduced.h, kernels/rows_template.h, kernels/x86/simd_avx2.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +18,7 @@
 
 #if defined(__x86_64__)
 
-#include "kernels/simd_avx2.h"
+#include "kernels/x86/simd_avx2.h"
 
 #include "kernels/rows_template.h"
 

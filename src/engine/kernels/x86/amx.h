@@ -12,7 +12,7 @@
  * pair of sums; it is a constant wherever these are called.
  *
  * Depends on kernels/kernels.h, kernels/reduced_layout.h,
- * kernels/simd_avx512.h.
+ * kernels/x86/simd_avx512.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include <string.h>
 

@@ -15,9 +15,9 @@
  * A row's results depend on its query, the keys, the values and the mask, not
  * on the rows beside it.
  *
- * Depends on base/arena.h (sizes), base/dtype.h, kernels/amx.h,
- * kernels/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
- * kernels/simd_avx512.h.
+ * Depends on base/arena.h (sizes), base/dtype.h, kernels/x86/amx.h,
+ * kernels/x86/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
+ * kernels/x86/simd_avx512.h.
  * Compiled as reduced_amx.c is.
  *
  *-------------------------------------------------------------------------
@@ -26,11 +26,11 @@
 
 #include "base/arena.h"
 #include "base/dtype.h"
-#include "kernels/amx.h"
-#include "kernels/low_precision_avx512.h"
+#include "kernels/x86/amx.h"
+#include "kernels/x86/low_precision_avx512.h"
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 /* ----------
  * Keys and values as weights

@@ -9,7 +9,7 @@
  * bf16: weights are widened, activations stay float; see reduced_avx512.c.
  *
  * Depends on kernels/finish_template.h, kernels/reduced.h,
- * kernels/reduced_layout.h, kernels/simd_avx2.h.  Compiled with -mavx2 -mfma
+ * kernels/reduced_layout.h, kernels/x86/simd_avx2.h.  Compiled with -mavx2 -mfma
  * -mf16c.
  *
  *-------------------------------------------------------------------------
@@ -18,7 +18,7 @@
 
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx2.h"
+#include "kernels/x86/simd_avx2.h"
 
 #include "kernels/finish_template.h"
 

@@ -11,8 +11,8 @@
  * The instruction stands as inline assembly: given the intrinsic, GCC 12 keeps
  * moving the sums between registers and the stack.
  *
- * Depends on kernels/finish_template.h, kernels/low_precision_avx512.h,
- * kernels/reduced.h, kernels/reduced_layout.h, kernels/simd_avx512.h.
+ * Depends on kernels/finish_template.h, kernels/x86/low_precision_avx512.h,
+ * kernels/reduced.h, kernels/reduced_layout.h, kernels/x86/simd_avx512.h.
  * Compiled with -mavx512vnni; nothing here may run before mb_cpu_has_vnni() has
  * said yes.
  *
@@ -20,10 +20,10 @@
  */
 #if defined(__x86_64__)
 
-#include "kernels/low_precision_avx512.h"
+#include "kernels/x86/low_precision_avx512.h"
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
-#include "kernels/simd_avx512.h"
+#include "kernels/x86/simd_avx512.h"
 
 #include "kernels/finish_template.h"
 
