@@ -3,11 +3,11 @@
  * kernels.h
  *	  The table of functions that do the arithmetic, one per instruction set.
  *
- * A model keeps the table it was made for; each function has one in plain C
- * in kernels_ref.c, gemm.c or reduced.c that stays as oracle and fallback; that
- * of attend() is attention in float.  Row-wise functions treat each row alone,
- * in the same order of operations whatever the number of rows, so a row gives
- * the same bits in any batch.
+ * A model keeps the table it was made for.  What each function does stands in
+ * plain C as well, in kernels_ref.c, gemm.c or reduced.c, as oracle and fallback;
+ * for low-precision attention that is attention in float.  Row-wise functions
+ * treat each row alone, in the same order of operations whatever the number of
+ * rows, so a row gives the same bits in any batch.
  *
  * Depends on kernels/linear.h.
  *
