@@ -8,7 +8,7 @@
 #	make installcheck		pg_regress against a running server that has it
 #	make bench				the engine's speed on this machine
 #	make unit				a part of the tests: border, unit, sanitized, fuzz,
-#							server, readme
+#							regress, server, readme
 #
 # PG_CONFIG names the server to build for.
 #
@@ -95,8 +95,8 @@ test:
 	MAKE='$(MAKE)' test/run/run.sh
 
 # Parts of the tests by themselves; see test/run/run.sh.
-.PHONY: border unit sanitized fuzz server readme
-border unit sanitized fuzz server readme:
+.PHONY: border unit sanitized fuzz regress server readme
+border unit sanitized fuzz regress server readme:
 	MAKE='$(MAKE)' test/run/run.sh $@
 
 # The engine's speed by itself, then with a server; see test/bench/RESULTS.md.

@@ -10,8 +10,8 @@
  *	base		memory, errors and cancel; JSON, for a model's documents; large
  *				pages and checksums, for image files
  *	kernels		the instruction set, chosen and named; the formats of weights
- *	model		a model from its files to an image and from an image to a pass,
- *				its heads, its labels
+ *	model		a model from its files to an image, its labels
+ *	encoder		passes over the encoder, heads, pooling
  *	tasks		from a head's logits to what a SQL function returns
  *	tokenizer	text to tokens and back
  *

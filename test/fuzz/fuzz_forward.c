@@ -114,7 +114,7 @@ choose_config(choices *c)
 	config.trigram_input = (uint8_t) choose(c, 2);
 	config.layer_norm = (uint8_t) choose(c, 2);
 	config.layer_norm_eps = choose(c, 2) ? 1e-12f : 1e-5f;
-	config.activation = (uint8_t) choose(c, MB_ACT_LAPLACE + 1);
+	config.activation = (uint8_t) choose(c, MB_ACTIVATIONS);
 	config.tie_word_embeddings = 1;
 	config.classifier_activation = 1;
 	config.hidden_size = choose_width(c);
@@ -566,7 +566,7 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
 	uint32_t	pooling;
 	size_t		i;
 
-	for (pooling = 1; pooling <= MB_POOL_POOLER; pooling *= 2)
+	for (pooling = 1; pooling < MB_POOL_END; pooling *= 2)
 	{
 		memset(out, 0xff, width * sizeof(float));
 		CHECK(pool_text(model, pooling, states, length, mask, out, &err) ==

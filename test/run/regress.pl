@@ -5,6 +5,7 @@
 #		Runs pg_regress and prints TAP: a line for each of its tests.
 #
 #	perl test/run/regress.pl
+#	SQL="embed ner" perl test/run/regress.pl		these files alone
 #
 # From the top directory, with PG_CONFIG, PGHOST, PGPORT and PGUSER of a server
 # that has the extension's files.  "make installcheck" knows which tests there
@@ -18,7 +19,9 @@ use Test::More;
 
 my $make = $ENV{MAKE} || 'make';
 my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
-my $output = `$make installcheck PG_CONFIG='$pg_config' TAP_TESTS= 2>&1`;
+my $only = $ENV{SQL} ? "REGRESS='$ENV{SQL}'" : '';
+my $output =
+  `$make installcheck PG_CONFIG='$pg_config' TAP_TESTS= $only 2>&1`;
 my $status = $?;
 
 foreach my $line (split /\n/, $output)

@@ -91,7 +91,7 @@ test_refusals(void)
 	   MB_ERR_ARGUMENT &&
 	   pool_text(&model, MB_POOL_MEAN, states, 0, NULL, out, &err) ==
 	   MB_ERR_ARGUMENT, "nothing to pool is refused: %s", err.message);
-	ok(pool_text(&model, 2 * MB_POOL_POOLER, states, 4, NULL, out, &err) ==
+	ok(pool_text(&model, MB_POOL_END, states, 4, NULL, out, &err) ==
 	   MB_ERR_ARGUMENT &&
 	   pool_text(&model, 0, states, 4, NULL, out, &err) == MB_ERR_ARGUMENT,
 	   "an unknown mode, or none, is refused: %s", err.message);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch.h
- *	  What a pass is given: sequences of tokens, and somebody who looks on.
+ *	  What a pass is given: sequences of tokens, and an observer.
  *
  * Depends on base/status.h.
  *

@@ -7,7 +7,7 @@
  * The masked language model transforms the state first and has its weights in
  * two parts that lie crosswise: the decoder by token, [V, E], and the rest by
  * feature, [H - E, V].  It goes over the vocabulary in blocks, so that both are
- * read in the order in which they lie and a cancel is heard between blocks.
+ * read in the order in which they lie and cancellation is checked between blocks.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
  * Depends on encoder/pooling.h, kernels/kernels.h.

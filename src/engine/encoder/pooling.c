@@ -102,7 +102,7 @@ mb_pool_begin(mb_pool *pool, const mb_model *model, uint32_t modes,
 	char	   *at = memory;
 	size_t		i;
 
-	if (modes == 0 || modes >= 2 * MB_POOL_POOLER)
+	if (modes == 0 || modes >= MB_POOL_END)
 		return mb_fail(err, MB_ERR_ARGUMENT, "pooling %u is not known", modes);
 	memset(pool, 0, sizeof(*pool));
 	pool->model = model;
@@ -225,9 +225,12 @@ end_mode(const mb_pool *pool, uint32_t mode, float *out, mb_error *err)
 		case MB_POOL_LAST_TOKEN:
 			memcpy(out, pool->last, width * sizeof(float));
 			return MB_OK;
-		default:				/* MB_POOL_POOLER */
+		case MB_POOL_POOLER:
 			return mb_pooler(pool->model, pool->first, out, err);
+		default:
+			break;
 	}
+	return mb_fail(err, MB_ERR_ARGUMENT, "unknown pooling mode %u", mode);
 }
 
 mb_status
@@ -238,7 +241,7 @@ mb_pool_end(const mb_pool *pool, float *out, mb_error *err)
 
 	if (pool->attended == 0.0)
 		return mb_fail(err, MB_ERR_ARGUMENT, "no token to pool");
-	for (mode = MB_POOL_CLS; mode <= MB_POOL_POOLER; mode *= 2)
+	for (mode = MB_POOL_CLS; mode < MB_POOL_END; mode *= 2)
 	{
 		mb_status	status;
 

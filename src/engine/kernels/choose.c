@@ -4,8 +4,9 @@
  *	  Choosing the table of kernels.
  *
  * The pointer below, to a constant table, is set on first use (beside it the
- * engine keeps only the tables of crc32c.c); mb_kernels_choose() moves it for a
- * user's wish.  Only functions of vectors and those who open models read it.
+ * engine keeps only the tables of crc32c.c); mb_kernels_choose() sets it when
+ * the user changes mobilebert.instruction_set.  It is read by the functions of
+ * vectors and where a model is opened.
  *
  * Depends on base/cpu.h, kernels/choose.h.
  *

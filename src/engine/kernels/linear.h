@@ -97,4 +97,7 @@ typedef enum mb_activation
 	MB_ACT_LAPLACE
 } mb_activation;
 
+/* How many there are */
+#define MB_ACTIVATIONS (MB_ACT_LAPLACE + 1)
+
 #endif							/* MB_LINEAR_H */

@@ -494,7 +494,7 @@ check_ranges(const mb_config *config, mb_error *err)
 		if (*flag_member(&copy, &flags[i]) > 1)
 			return mb_fail_type(flags[i].key, "true or false", err);
 	}
-	if (config->layer_norm > 1 || config->activation > MB_ACT_LAPLACE ||
+	if (config->layer_norm > 1 || config->activation >= MB_ACTIVATIONS ||
 		config->problem > MB_PROBLEM_MULTI_LABEL ||
 		config->architecture > MB_ARCH_QUESTION)
 		return mb_fail(err, MB_ERR_DATA, "a name in the configuration is "

@@ -72,7 +72,7 @@ typedef struct mb_model
 
 /*
  * tensors[slot] points to that slot's numbers, or is NULL when absent; they
- * are float rows, or for an encoder's map what formats[slot] says (formats
+ * are float rows, or for an encoder's linear layer what formats[slot] says (formats
  * NULL: all rows).  "parts" as mb_checkpoint_complete gave it.  Layer structs
  * are allocated in arena.
  */
@@ -83,9 +83,9 @@ extern mb_status mb_model_bind(const mb_config *config,
 							   mb_model *model, mb_error *err);
 
 /*
- * Give panels for model->kernels to the encoder's maps that have rows, in
+ * Give panels for model->kernels to the encoder's linear layers that have rows, in
  * memory of arena: for programs that run a model without an image.  dtype: as
- * which the weights count to be stored.  Maps that have panels get new ones.
+ * which the weights count to be stored.  Layers that have panels get new ones.
  */
 extern mb_status mb_model_pack(mb_model *model, mb_precision precision,
 							   mb_dtype dtype, mb_arena *arena, mb_error *err);

@@ -29,7 +29,7 @@ extern const char *mb_precision_name(mb_precision precision);
 extern bool mb_precision_from_name(const char *name, mb_precision *precision);
 
 /*
- * The format of a linear map whose weights a checkpoint stores as dtype, for
+ * The format of a linear layer whose weights a checkpoint stores as dtype, for
  * a table of kernels.
  */
 extern mb_format mb_format_choose(const mb_kernels *kernels,

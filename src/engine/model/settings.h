@@ -24,7 +24,8 @@ typedef enum mb_pooling
 	MB_POOL_MEAN_SQRT_LEN = 8,
 	MB_POOL_WEIGHTED_MEAN = 16,
 	MB_POOL_LAST_TOKEN = 32,
-	MB_POOL_POOLER = 64			/* ours: Hugging Face's pooler_output */
+	MB_POOL_POOLER = 64,		/* ours: Hugging Face's pooler_output */
+	MB_POOL_END = 128			/* the bit after the last */
 } mb_pooling;
 
 /* 0 when the name is not one of sentence-transformers' names or "pooler". */

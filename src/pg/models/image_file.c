@@ -13,7 +13,7 @@
  * session that uses its first model, or makes an image.
  * One maker at a time: an advisory lock of a class that SQL cannot take (the
  * processes of one parallel query do not exclude each other, but then each
- * writes a temporary file of its own).  Maps survive the removal of the file,
+ * writes a temporary file of its own).  Mappings survive the removal of the file,
  * so removing is always safe.
  *
  * Damage.  Opening checks the head and the size; the data's CRC costs a reading

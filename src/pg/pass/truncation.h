@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * truncation.h
- *	  The note about texts that were cut.
+ *	  The WARNING about texts that were cut.
  *
  * Depends on server/pg.h.
  *
