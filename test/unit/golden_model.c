@@ -894,5 +894,7 @@ main(int argc, char **argv)
 	else
 		for (i = 0; i < (int) (sizeof(all) / sizeof(all[0])); i++)
 			check_table(all[i], root, full);
+	mb_arena_free(&arena);
+	free(text.text);
 	return done_testing();
 }
