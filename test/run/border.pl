@@ -10,11 +10,12 @@
 # The folders of src/engine and of src/pg are layers: what a file includes lies
 # in its own layer or in one below (%below), and includes make no circle.  Each
 # header compiles by itself, and what follows "Depends on" in a file's first
-# comment are the headers of ours that it includes.
+# comment are the headers of ours that it includes.  The files that the two maps,
+# src/README.md and test/README.md, name are there.
 #
 # The engine knows the C library, processor intrinsics and itself; OpenBLAS
-# in gemm_openblas.c and utf8proc in text.c only.  The adapter knows the server, and of
-# the engine engine.h alone.  Each side includes its own headers by their path
+# in gemm_openblas.c and utf8proc in text.c only.  The adapter knows the server,
+# and of the engine engine.h alone.  Each side includes its own headers by their path
 # inside it, and none of them has the path of a header of the server.  With
 # a built module its exported symbols are looked at as well.  LIST names the
 # files under version control, for a copy of the tree; without it git is asked.
@@ -292,7 +293,28 @@ sub dependent_headers
 	return @found;
 }
 
+# Files that a map names in backquotes, by whatever part of their path, and
+# that are nowhere; NAME and SET stand for names.
+sub missing_files
+{
+	my ($map) = @_;
+	my @found;
+
+	foreach my $name (contents($map) =~ m{`([\w./*\[\]-]+\.(?:c|h|\[ch\]|mk|pl|sh|sql|py))`}g)
+	{
+		my $path = $name =~ s{^(?:\.\./)+}{}r =~ s{\[ch\]}{\{c,h\}}r;
+
+		next if $name =~ /NAME|SET/;
+		push @found, "$map: $name"
+		  unless grep { -e $_ } map { glob "$_$path" } '', 'sql/', 'src/', 'src/*/',
+		  'src/*/*/', 'src/*/*/*/', 'test/', 'test/*/', 'test/*/*/';
+	}
+	return @found;
+}
+
 ok(@engine > 0 && @adapter > 0, 'there are sources to look at');
+none('the maps name files that are there',
+	map { missing_files($_) } 'src/README.md', 'test/README.md');
 {
 	my %includes = map { $_ => [ own_includes($_) ] } @engine, @adapter;
 	my $count = 0;
