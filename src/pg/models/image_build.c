@@ -68,7 +68,6 @@ fill_slot(ImageBuild *build, size_t index, const RegistryTensor *tensor)
 {
 	RegistryTensorInfo info;
 	mb_slot		slot;
-	mb_error	err;
 
 	mb_slot_get(&build->config, index, &slot);
 	if (!registry_tensor_info(tensor->sha256, build->snapshot, &info))
@@ -76,8 +75,7 @@ fill_slot(ImageBuild *build, size_t index, const RegistryTensor *tensor)
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("tensor \"%s\" of model \"%s\" is missing in the registry",
 						slot.name, build->model->name)));
-	mobilebert_check(mb_checkpoint_shape(&slot, slot.name, info.rank,
-										 info.shape, &err), &err);
+	ENGINE_CALL(mb_checkpoint_shape, &slot, slot.name, info.rank, info.shape);
 	build->hashes[index] = tensor->sha256;
 	build->dtypes[index] = info.dtype;
 }
@@ -88,7 +86,6 @@ read_slots(ImageBuild *build)
 	size_t		slots = mb_slot_count(&build->config);
 	bool	   *present = palloc0(slots * sizeof(bool));
 	RegistryTensor *tensors;
-	mb_error	err;
 	int			count;
 	int			i;
 
@@ -106,9 +103,8 @@ read_slots(ImageBuild *build)
 	}
 	build->content.present = present;
 	build->content.dtypes = build->dtypes;
-	mobilebert_check(mb_checkpoint_complete(&build->config, present,
-											&build->content.parts, &err),
-					 &err);
+	ENGINE_CALL(mb_checkpoint_complete, &build->config, present,
+				&build->content.parts);
 }
 
 /* All of the content but the tensors' bytes. */
@@ -143,7 +139,6 @@ image_build_begin(const RegistryModel *model)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ImageBuild *build = palloc0(sizeof(ImageBuild));
-	mb_error	err;
 
 	build->model = model;
 	build->context = context;
@@ -151,8 +146,8 @@ image_build_begin(const RegistryModel *model)
 	mb_arena_init(&build->arena, &build->memory, SIZE_MAX);
 	build->snapshot = registry_snapshot();
 	read_content(build);
-	mobilebert_check(mb_image_plan_make(&build->content, &build->arena,
-										&build->plan, &err), &err);
+	ENGINE_CALL(mb_image_plan_make, &build->content, &build->arena,
+				&build->plan);
 	MemoryContextSwitchTo(old);
 	return build;
 }
