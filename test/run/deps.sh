@@ -8,9 +8,10 @@
 #
 # "build" is what make and make demo need, "test" (the default) adds what
 # make test needs.  Nothing happens when all is there, which is tried without
-# apt; when apt is asked, "test" adds pgvector as well if apt has it.  Packages
-# are installed as root or through sudo without a password; where neither
-# works, or where there is no apt, the script names what is missing and fails.
+# apt; when apt is asked, "test" adds pgvector, pgbouncer and drivers as well if
+# apt has them.  Packages are installed as root or through sudo without a
+# password; where neither works, or where there is no apt, the script names what
+# is missing and fails.
 #
 # The PostgreSQL version is that of PG_CONFIG when set, else of the newest
 # server with development files on this machine, else the one the running
@@ -81,11 +82,14 @@ wanted()
 # welcome VERSION: what tests would use if apt has it, and skip without.
 welcome()
 {
-	package=postgresql-$1-pgvector
-	if [ "$what" = test ] && ! own_server && ! installed "$package" &&
-		available "$package"; then
-		echo "$package"
-	fi
+	test "$what" = test || return 0
+	vector=postgresql-$1-pgvector
+	! own_server || vector=
+	for package in $vector pgbouncer python3-psycopg python3-asyncpg; do
+		if ! installed "$package" && available "$package"; then
+			echo "$package"
+		fi
+	done
 }
 
 # missing: prints of the packages wanted those that are not installed.
