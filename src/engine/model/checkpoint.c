@@ -510,12 +510,15 @@ fill_slot(const mb_config *config, const char *const *names, size_t i,
 	{
 		mb_slot		slot;
 
-		/* decoder.bias and bias are one parameter; the former wins. */
-		if (strcmp(names[other], DECODER_BIAS) == 0 &&
-			strcmp(names[i], DECODER_BIAS) != 0)
+		/*
+		 * decoder.bias and bias are one parameter.  transformers 4.57.6 fills
+		 * it from the latter where a file has both.
+		 */
+		if (strcmp(names[i], DECODER_BIAS) == 0 &&
+			strcmp(names[other], DECODER_BIAS) != 0)
 			return MB_OK;
-		if (strcmp(names[i], DECODER_BIAS) != 0 ||
-			strcmp(names[other], DECODER_BIAS) == 0)
+		if (strcmp(names[other], DECODER_BIAS) != 0 ||
+			strcmp(names[i], DECODER_BIAS) == 0)
 		{
 			mb_slot_get(config, (size_t) index, &slot);
 			return mb_fail(err, MB_ERR_DATA,

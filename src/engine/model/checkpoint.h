@@ -72,8 +72,8 @@ mb_slot_elements(const mb_slot *slot)
  * Which slot each of count file names fills: slots[i] = slot number, or -1 for
  * a name that is ignored (position_ids, tensors of no known part).  Applies
  * the prefix rule, gamma/beta, decoder.bias for bias (cls.predictions.bias is
- * the canonical slot; decoder.bias wins when both are there).  Two names that
- * fill one slot are an error unless one of those rules decides.
+ * the canonical slot, and wins when both are there).  Two names that fill one
+ * slot are an error unless one of those rules decides.
  */
 extern mb_status mb_checkpoint_match(const mb_config *config,
 									 const char *const *names, size_t count,
