@@ -291,6 +291,13 @@ refused(
 		}),
 	'0A000', '"pytorch_model.bin".*weights/convert.py',
 	'weights of PyTorch: the error names the converter');
+refused(
+	changed(
+		sub {
+			rename "$_[0]/model.safetensors", "$_[0]/flax_model.msgpack";
+		}),
+	'0A000', '"flax_model.msgpack"(?!.*convert.py).*from_flax',
+	'weights of Flax, which the converter does not read');
 
 refused(changed(
 		sub {

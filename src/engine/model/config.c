@@ -359,9 +359,6 @@ read_model_type(const mb_json *root, mb_error *err)
 	mb_fail(err, MB_ERR_UNSUPPORTED, "model type \"%.100s\" is not supported",
 			member->text);
 	mb_detail(err, "Only \"mobilebert\" models can be run.");
-	if (mb_json_is_string(member, "bert"))
-		mb_hint(err, "The programs in weights/ convert BERT models to "
-				"MobileBERT form.");
 	return MB_ERR_UNSUPPORTED;
 }
 

@@ -86,8 +86,7 @@ typedef struct mb_config
  * Effective configuration of a parsed config.json.  Errors name the key:
  * wrong type, unknown activation or normalisation, sizes that cannot be
  * (zero, over 2^24, heads that do not divide T, bottleneck combinations that
- * Hugging Face cannot run), is_decoder true, model_type other than mobilebert
- * (with a hint for "bert": see weights/).
+ * Hugging Face cannot run), is_decoder true, model_type other than mobilebert.
  */
 extern mb_status mb_config_read(const mb_json *root, mb_config *config,
 								mb_error *err);

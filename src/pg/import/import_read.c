@@ -158,9 +158,19 @@ read_file(const char *directory, const char *name, mb_document *document)
 static void
 no_weights(const char *directory)
 {
-	static const char *const others[] = {
-		"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
-		"flax_model.msgpack", "model.ckpt.index"
+	static const char convert[] =
+		"Convert the model with weights/convert.py of the source distribution.";
+	static const struct
+	{
+		const char *name;
+		const char *hint;
+	}			others[] = {
+		{"pytorch_model.bin", convert},
+		{"pytorch_model.bin.index.json", convert},
+		{"tf_model.h5", convert},
+		{"model.ckpt.index", convert},
+		{"flax_model.msgpack",
+		"Load it with from_flax=True in Hugging Face's transformers, version 4, and save it with save_pretrained()."}
 	};
 	int			i;
 
@@ -168,13 +178,14 @@ no_weights(const char *directory)
 	{
 		struct stat st;
 
-		if (stat(psprintf("%s/%s", directory, others[i]), &st) == 0)
+		if (stat(psprintf("%s/%s", directory, others[i].name), &st) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("weights in \"%s\" are not read", others[i]),
+					 errmsg("weights in \"%s\" are not read",
+							others[i].name),
 					 errdetail("Directory \"%s\" has no \"model.safetensors\".",
 							   directory),
-					 errhint("Convert the model with weights/convert.py of the source distribution.")));
+					 errhint("%s", others[i].hint)));
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_FILE),
