@@ -76,6 +76,11 @@ COMMENT ON SCHEMA mobilebert IS
 -- The registry: ordinary tables, transactional, dumped and replicated.  Only
 -- the functions below write them; users read the view mobilebert.models.
 -- Roles are kept by name: a restore must not fail where one is missing.
+-- The tables do not reference each other: pg_restore and the first copy of a
+-- subscription fill them in any order and several at once.  So a row may be
+-- there before those that it belongs with.  A model says how many files and
+-- tensors it has, and is refused until they are there; rows without a model are
+-- seen by nobody, and drop_model removes them.
 -- Text that C code looks up is COLLATE "C".
 -- ---------------------------------------------------------------------------
 
@@ -100,13 +105,15 @@ CREATE TABLE mobilebert.model
 	labels text[],
 	sha256 bytea NOT NULL CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
 	image_key bytea NOT NULL CHECK (pg_catalog.octet_length(image_key) OPERATOR(pg_catalog.=) 32),
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	file_count int NOT NULL,
+	tensor_count int NOT NULL
 );
 CREATE INDEX model_image_key ON mobilebert.model (image_key);
 
 CREATE TABLE mobilebert.model_file
 (
-	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	model_id uuid NOT NULL,
 	file_name text COLLATE "C" NOT NULL,
 	content bytea NOT NULL,
 	PRIMARY KEY (model_id, file_name)
@@ -114,34 +121,36 @@ CREATE TABLE mobilebert.model_file
 
 CREATE TABLE mobilebert.tensor
 (
-	sha256 bytea PRIMARY KEY CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
+	id uuid PRIMARY KEY,
+	sha256 bytea NOT NULL CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
 	dtype text COLLATE "C" NOT NULL,
 	shape bigint[] NOT NULL,
 	bytes bigint NOT NULL
 );
+CREATE INDEX tensor_sha256 ON mobilebert.tensor (sha256);
 
 CREATE TABLE mobilebert.tensor_chunk
 (
-	sha256 bytea NOT NULL REFERENCES mobilebert.tensor ON DELETE CASCADE,
+	tensor_id uuid NOT NULL,
 	chunk_no int NOT NULL,
 	data bytea NOT NULL,
-	PRIMARY KEY (sha256, chunk_no)
+	PRIMARY KEY (tensor_id, chunk_no)
 );
 ALTER TABLE mobilebert.tensor_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 ALTER TABLE mobilebert.model_file ALTER COLUMN content SET STORAGE EXTERNAL;
 
 CREATE TABLE mobilebert.model_tensor
 (
-	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	model_id uuid NOT NULL,
 	tensor_name text COLLATE "C" NOT NULL,
-	sha256 bytea NOT NULL REFERENCES mobilebert.tensor,
+	tensor_id uuid NOT NULL,
 	PRIMARY KEY (model_id, tensor_name)
 );
-CREATE INDEX model_tensor_sha256 ON mobilebert.model_tensor (sha256);
+CREATE INDEX model_tensor_tensor_id ON mobilebert.model_tensor (tensor_id);
 
 CREATE TABLE mobilebert.model_grant
 (
-	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE,
+	model_id uuid NOT NULL,
 	grantee name NOT NULL,
 	PRIMARY KEY (model_id, grantee)
 );
@@ -149,7 +158,7 @@ CREATE TABLE mobilebert.model_grant
 CREATE TABLE mobilebert.task_default
 (
 	task text COLLATE "C" PRIMARY KEY,
-	model_id uuid NOT NULL REFERENCES mobilebert.model ON DELETE CASCADE
+	model_id uuid NOT NULL
 );
 
 COMMENT ON TABLE mobilebert.model IS
@@ -157,7 +166,7 @@ COMMENT ON TABLE mobilebert.model IS
 COMMENT ON TABLE mobilebert.model_file IS
 'Configuration and tokenizer files of a model, byte for byte as imported';
 COMMENT ON TABLE mobilebert.tensor IS
-'Tensors by the SHA-256 of type, shape and bytes; shared by the models that hold the same';
+'Tensors, with the SHA-256 of type, shape and bytes; shared by the models that hold the same';
 COMMENT ON TABLE mobilebert.tensor_chunk IS
 'Bytes of the tensors in pieces of at most 1 MB, little-endian, row-major';
 COMMENT ON TABLE mobilebert.model_tensor IS
@@ -169,8 +178,10 @@ COMMENT ON TABLE mobilebert.task_default IS
 
 COMMENT ON INDEX mobilebert.model_image_key IS
 'Finds whether a weight image still has a model';
-COMMENT ON INDEX mobilebert.model_tensor_sha256 IS
+COMMENT ON INDEX mobilebert.model_tensor_tensor_id IS
 'Finds the models that share a tensor';
+COMMENT ON INDEX mobilebert.tensor_sha256 IS
+'Finds the tensor that an import can share';
 
 SELECT pg_catalog.pg_extension_config_dump('mobilebert.model', '');
 SELECT pg_catalog.pg_extension_config_dump('mobilebert.model_file', '');
@@ -239,7 +250,7 @@ SELECT m.name, m.owner, m.tasks, m.architecture, m.layers, m.hidden_size,
 	m."precision", m.labels, pg_catalog.encode(m.sha256, 'hex') AS sha256,
 	m.created_at
 FROM mobilebert.model m
-WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
+WHERE (EXISTS (SELECT FROM pg_catalog.pg_roles r
 		WHERE r.rolname OPERATOR(pg_catalog.=) m.owner
 			AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
 	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
@@ -249,9 +260,23 @@ WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
 			AND (g.grantee OPERATOR(pg_catalog.=) 'public'::pg_catalog.name
 				OR EXISTS (SELECT FROM pg_catalog.pg_roles r
 					WHERE r.rolname OPERATOR(pg_catalog.=) g.grantee
-						AND pg_catalog.pg_has_role(r.oid, 'USAGE'))));
+						AND pg_catalog.pg_has_role(r.oid, 'USAGE')))))
+	AND m.file_count OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*)
+		FROM mobilebert.model_file f
+		WHERE f.model_id OPERATOR(pg_catalog.=) m.id)
+	AND m.tensor_count OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*)
+		FROM mobilebert.model_tensor p
+		WHERE p.model_id OPERATOR(pg_catalog.=) m.id)
+	-- tables are restored as wholes: one tensor stands for all of them
+	AND EXISTS (SELECT
+		FROM (SELECT p.tensor_id FROM mobilebert.model_tensor p
+			WHERE p.model_id OPERATOR(pg_catalog.=) m.id LIMIT 1) one
+		WHERE EXISTS (SELECT FROM mobilebert.tensor t
+				WHERE t.id OPERATOR(pg_catalog.=) one.tensor_id)
+			AND EXISTS (SELECT FROM mobilebert.tensor_chunk c
+				WHERE c.tensor_id OPERATOR(pg_catalog.=) one.tensor_id));
 COMMENT ON VIEW mobilebert.models IS
-'Models that the current user may use: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
+'Models that the current user may use, without those whose restore is not complete: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
 COMMENT ON COLUMN mobilebert.models.name IS 'Name that functions take as model';
 COMMENT ON COLUMN mobilebert.models.owner IS 'Role that imported it and may drop, rename and grant it';
 COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose';

@@ -34,41 +34,48 @@ sub damaged
 	return;
 }
 
-my $one = q{(SELECT sha256 FROM mobilebert.model_tensor
+my $one = q{(SELECT tensor_id FROM mobilebert.model_tensor
 	WHERE tensor_name LIKE '%attention.self.query.weight')};
 
 damaged('a tensor without bytes',
-	"DELETE FROM mobilebert.tensor_chunk WHERE sha256 = $one",
-	'XX001', 'attention.self.query.weight');
+	"DELETE FROM mobilebert.tensor_chunk WHERE tensor_id = $one",
+	'55000', 'not complete.*attention.self.query.weight" has 0 of');
 damaged('a tensor cut short',
-	"UPDATE mobilebert.tensor_chunk SET data = substr(data, 1, 9) WHERE sha256 = $one",
-	'XX001', 'attention.self.query.weight');
+	"UPDATE mobilebert.tensor_chunk SET data = substr(data, 1, 9) WHERE tensor_id = $one",
+	'55000', 'not complete.*attention.self.query.weight" has 9 of');
 damaged('a tensor too long',
-	"UPDATE mobilebert.tensor_chunk SET data = data || data WHERE sha256 = $one",
+	"UPDATE mobilebert.tensor_chunk SET data = data || data WHERE tensor_id = $one",
 	'XX001', 'attention.self.query.weight');
 damaged('a piece with another number',
-	"UPDATE mobilebert.tensor_chunk SET chunk_no = 1 WHERE sha256 = $one",
-	'XX001', 'piece of a tensor');
+	"UPDATE mobilebert.tensor_chunk SET chunk_no = 1 WHERE tensor_id = $one",
+	'55000', 'not complete.*attention.self.query.weight" has 0 of');
+damaged('a piece too many, with a number of its own',
+	"INSERT INTO mobilebert.tensor_chunk SELECT tensor_id, 7, data
+		FROM mobilebert.tensor_chunk WHERE tensor_id = $one",
+	'XX001', 'attention.self.query.weight');
+damaged('a tensor that is missing',
+	"DELETE FROM mobilebert.tensor WHERE id = $one",
+	'55000', 'not complete.*attention.self.query.weight" is missing');
 damaged('a tensor of no type',
-	"UPDATE mobilebert.tensor SET dtype = 'X1' WHERE sha256 = $one",
+	"UPDATE mobilebert.tensor SET dtype = 'X1' WHERE id = $one",
 	'XX001', 'type or shape');
 damaged('a tensor of another type',
-	"UPDATE mobilebert.tensor SET dtype = 'F16' WHERE sha256 = $one",
+	"UPDATE mobilebert.tensor SET dtype = 'F16' WHERE id = $one",
 	'XX001', 'attention.self.query.weight');
 damaged('a tensor of another shape',
-	"UPDATE mobilebert.tensor SET shape = '{3,4}' WHERE sha256 = $one",
+	"UPDATE mobilebert.tensor SET shape = '{3,4}' WHERE id = $one",
 	'\w{5}', 'attention.self.query.weight');
 damaged("a tensor with a shape of $_",
-	"UPDATE mobilebert.tensor SET shape = '$_' WHERE sha256 = $one",
+	"UPDATE mobilebert.tensor SET shape = '$_' WHERE id = $one",
 	'XX001', 'type or shape')
   for '{}', '{1,2,3}', '{NULL,1}', '{{1,2},{3,4}}';
 damaged('a place without tensor',
 	q{DELETE FROM mobilebert.model_tensor
 		WHERE tensor_name LIKE '%attention.self.query.weight'},
-	'\w{5}', 'attention.self.query.weight');
+	'55000', 'not complete.* of its \d+ tensors');
 damaged('no configuration',
 	q{DELETE FROM mobilebert.model_file WHERE file_name = 'config.json'},
-	'XX001', 'configuration');
+	'55000', 'not complete.* of its \d+ files');
 damaged('a configuration of rubbish',
 	q{UPDATE mobilebert.model_file SET content = '\x7b22' WHERE file_name = 'config.json'},
 	'22000', 'config.json');
@@ -79,7 +86,7 @@ damaged('another configuration',
 	'\w{5}', 'shape');
 damaged('no tokenizer',
 	q{DELETE FROM mobilebert.model_file WHERE file_name = 'tokenizer.json'},
-	'\w{5}', '\w');
+	'55000', 'not complete.* of its \d+ files');
 
 # by chance, in documents and weights: whatever comes, no crash
 value(
@@ -105,7 +112,7 @@ value(
 				ELSE
 					UPDATE mobilebert.tensor SET shape[1] = (ARRAY[0, -1, 1,
 						9223372036854775807, 16])[1 + floor(random() * 5)]
-					WHERE sha256 = (SELECT sha256 FROM mobilebert.tensor
+					WHERE id = (SELECT id FROM mobilebert.tensor
 						ORDER BY random() LIMIT 1);
 				END IF;
 				PERFORM mobilebert.embed('some words', 'm');

@@ -108,7 +108,7 @@ is( value(
 		$fresh,
 		q{SELECT count(*) FROM mobilebert.tensor t
 			WHERE NOT EXISTS (SELECT FROM mobilebert.model_tensor m
-				WHERE m.sha256 = t.sha256)}, 'plain'),
+				WHERE m.tensor_id = t.id)}, 'plain'),
 	0,
 	'with their tensors');
 

@@ -121,9 +121,9 @@ diag('steps: ' . value(
 is( value(
 		$node, q{SELECT count(*) FROM mobilebert.tensor t
 			WHERE NOT EXISTS (SELECT FROM mobilebert.model_tensor m
-				WHERE m.sha256 = t.sha256)
+				WHERE m.tensor_id = t.id)
 			OR bytes <> (SELECT sum(length(data)) FROM mobilebert.tensor_chunk c
-				WHERE c.sha256 = t.sha256)}),
+				WHERE c.tensor_id = t.id)}),
 	0,
 	'all tensors are used and whole');
 value($node, q{SELECT mobilebert.drop_model(name) FROM mobilebert.models});

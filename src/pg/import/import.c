@@ -6,9 +6,9 @@
  * import_model.h tells how an import goes.
  *
  * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
- * models/model_cache.h, models/registry.h, import/import_check.h,
- * import/import_hash.h, import/import_model.h, import/import_read.h,
- * import/import_store.h.
+ * models/model_cache.h, models/registry.h, models/registry_write.h,
+ * import/import_check.h, import/import_hash.h, import/import_model.h,
+ * import/import_read.h, import/import_store.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,7 @@
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
+#include "models/registry_write.h"
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"

@@ -85,16 +85,22 @@ find_base(Import *import)
 				 errhint("Import the base model first, under that name.")));
 }
 
+void
+import_base_dropped(const Import *import)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("base model \"%s\" does not exist",
+					import->base->name),
+			 errdetail("It was dropped meanwhile.")));
+}
+
 /* Once more when the lock is held: another session may have dropped it. */
 void
 import_base_is_there(const Import *import)
 {
 	if (import->base != NULL && registry_find_id(&import->base->id) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("base model \"%s\" does not exist",
-						import->base->name),
-				 errdetail("It was dropped meanwhile.")));
+		import_base_dropped(import);
 }
 
 static void
@@ -222,7 +228,7 @@ fill_from_base(Import *import)
 	int			count;
 	int			i;
 
-	tensors = registry_tensors(&import->base->id, NULL, &count);
+	tensors = registry_tensors(import->base, NULL, &count);
 	for (i = 0; i < count; i++)
 	{
 		ptrdiff_t	index = mb_slot_index(&import->config, tensors[i].name);
@@ -236,12 +242,14 @@ fill_from_base(Import *import)
 			slot.part != MB_PART_POOLER)
 			continue;
 		filled = &import->filled[index];
-		if (!registry_tensor_info(tensors[i].sha256, NULL, &filled->info) ||
-			mb_checkpoint_shape(&slot, slot.name, filled->info.rank,
+		if (!registry_tensor_info(&tensors[i].id, NULL, &filled->info))
+			registry_incomplete(import->base,
+								psprintf("Its tensor \"%s\" is missing.",
+										 slot.name));
+		if (mb_checkpoint_shape(&slot, slot.name, filled->info.rank,
 								filled->info.shape, NULL) != MB_OK)
 			continue;
-		memcpy(filled->sha256, tensors[i].sha256,
-			   PG_SHA256_DIGEST_LENGTH);
+		filled->id = tensors[i].id;
 		import->present[index] = true;
 	}
 }

@@ -18,4 +18,7 @@ extern void import_check(Import *import);
 /* An error when the base model went away since it was checked. */
 extern void import_base_is_there(const Import *import);
 
+/* That error. */
+pg_noreturn extern void import_base_dropped(const Import *import);
+
 #endif							/* MOBILEBERT_IMPORT_CHECK_H */

@@ -112,7 +112,7 @@ hash_tensors(Import *import)
 			import_hash_add(hash, buffer, step);
 			at += step;
 		}
-		import_hash_end(hash, filled->sha256);
+		import_hash_end(hash, filled->info.sha256);
 	}
 	pfree(buffer);
 }
@@ -212,7 +212,7 @@ hash_model(Import *import)
 			continue;
 		mb_slot_get(&import->config, i, &slot);
 		hash_string(hash, slot.name);
-		import_hash_add(hash, import->filled[i].sha256,
+		import_hash_add(hash, import->filled[i].info.sha256,
 						PG_SHA256_DIGEST_LENGTH);
 	}
 	for (d = 0; d < DOC_COUNT; d++)

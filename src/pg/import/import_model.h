@@ -53,7 +53,7 @@ typedef struct Filled
 	const WeightFile *file;		/* NULL: the base model's */
 	const mb_tensor_entry *entry;
 	RegistryTensorInfo info;
-	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
+	pg_uuid_t	id;				/* of the base's tensor */
 } Filled;
 
 typedef struct Import

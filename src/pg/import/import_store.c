@@ -6,8 +6,8 @@
  * Tensors that the registry has already are not stored again.
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
- * models/registry.h, import/import_check.h, import/import_hash.h,
- * import/import_model.h, import/import_read.h.
+ * models/registry.h, models/registry_write.h, import/import_check.h,
+ * import/import_hash.h, import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +15,7 @@
 #include "server/adapt.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
+#include "models/registry_write.h"
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
@@ -32,7 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define MODEL_COLUMNS 20		/* of mobilebert.model */
+#define MODEL_COLUMNS 22		/* of mobilebert.model */
 
 static Datum
 bytea_datum(const void *data, size_t size)
@@ -87,7 +88,7 @@ execute(SPIPlanPtr plan, Datum *values)
 
 /* The bytes of a new tensor; the hash is taken again: a file may change. */
 static void
-store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
+store_chunks(const Filled *filled, SPIPlanPtr insert, Datum id)
 {
 	uint64		at = filled->entry->begin;
 	int			chunk_no = 0;
@@ -103,7 +104,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 		SET_VARSIZE(data, VARHDRSZ + step);
 		import_read_bytes(filled->file, at, VARDATA(data), step);
 		import_hash_add(hash, VARDATA(data), step);
-		values[0] = sha256;
+		values[0] = id;
 		values[1] = Int32GetDatum(chunk_no++);
 		values[2] = PointerGetDatum(data);
 		execute(insert, values);
@@ -111,51 +112,120 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum sha256)
 		at += step;
 	}
 	import_hash_end(hash, again);
-	if (memcmp(again, filled->sha256, PG_SHA256_DIGEST_LENGTH) != 0)
+	if (memcmp(again, filled->info.sha256, PG_SHA256_DIGEST_LENGTH) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("model file \"%s\" changed while it was read",
 						filled->file->name)));
 }
 
+/* The statements that store tensors. */
+typedef struct TensorPlans
+{
+	SPIPlanPtr	find;
+	SPIPlanPtr	keep;
+	SPIPlanPtr	tensor;
+	SPIPlanPtr	chunk;
+	SPIPlanPtr	link;
+} TensorPlans;
+
+static void
+prepare_tensors(TensorPlans *plans)
+{
+	Oid			find_types[] = {BYTEAOID};
+	Oid			keep_types[] = {UUIDOID};
+	Oid			tensor_types[] = {UUIDOID, BYTEAOID, TEXTOID, INT8ARRAYOID, INT8OID};
+	Oid			chunk_types[] = {UUIDOID, INT4OID, BYTEAOID};
+	Oid			link_types[] = {UUIDOID, TEXTOID, UUIDOID};
+
+	/* a tensor whose pieces a restore has not brought yet is not shared */
+	plans->find = prepare("SELECT t.id FROM mobilebert.tensor t "
+						  "WHERE t.sha256 = $1 AND t.bytes = "
+						  "(SELECT coalesce(sum(octet_length(c.data)), 0) "
+						  "FROM mobilebert.tensor_chunk c "
+						  "WHERE c.tensor_id = t.id) "
+						  "LIMIT 1 FOR KEY SHARE OF t SKIP LOCKED",
+						  1, find_types);
+	plans->keep = prepare("SELECT FROM mobilebert.tensor t "
+						  "WHERE t.id = $1 FOR KEY SHARE", 1, keep_types);
+	plans->tensor = prepare("INSERT INTO mobilebert.tensor "
+							"(id, sha256, dtype, shape, bytes) VALUES "
+							"($1, $2, $3, $4, $5)", 5, tensor_types);
+	plans->chunk = prepare("INSERT INTO mobilebert.tensor_chunk "
+						   "(tensor_id, chunk_no, data) VALUES "
+						   "($1, $2, $3)", 3, chunk_types);
+	plans->link = prepare("INSERT INTO mobilebert.model_tensor "
+						  "(model_id, tensor_name, tensor_id) VALUES "
+						  "($1, $2, $3)", 3, link_types);
+}
+
+static void
+new_uuid(pg_uuid_t *uuid)
+{
+	if (!pg_strong_random(uuid->data, UUID_LEN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not make a random identifier")));
+	uuid->data[6] = (uuid->data[6] & 0x0f) | 0x40;
+	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
+}
+
+/* A tensor of a file: one that is stored already, or a new one. */
+static void
+store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
+{
+	Datum		values[5];
+
+	values[0] = hash_datum(filled->info.sha256);
+	if (execute(plans->find, values) > 0)
+	{
+		bool		isnull;
+
+		*id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0],
+										   SPI_tuptable->tupdesc, 1,
+										   &isnull));
+		SPI_freetuptable(SPI_tuptable);
+		return;
+	}
+	new_uuid(id);
+	values[1] = values[0];
+	values[0] = UUIDPGetDatum(id);
+	values[2] = CStringGetTextDatum(mb_dtype_name(filled->info.dtype));
+	values[3] = shape_datum(&filled->info);
+	values[4] = Int64GetDatum((int64) filled->info.bytes);
+	execute(plans->tensor, values);
+	store_chunks(filled, plans->chunk, values[0]);
+}
+
 static void
 store_tensors(Import *import, Datum id)
 {
-	Oid			tensor_types[] = {BYTEAOID, TEXTOID, INT8ARRAYOID, INT8OID};
-	Oid			chunk_types[] = {BYTEAOID, INT4OID, BYTEAOID};
-	Oid			link_types[] = {UUIDOID, TEXTOID, BYTEAOID};
-	SPIPlanPtr	tensor = prepare("INSERT INTO mobilebert.tensor "
-								 "(sha256, dtype, shape, bytes) VALUES "
-								 "($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-								 4, tensor_types);
-	SPIPlanPtr	chunk = prepare("INSERT INTO mobilebert.tensor_chunk "
-								"(sha256, chunk_no, data) VALUES "
-								"($1, $2, $3)", 3, chunk_types);
-	SPIPlanPtr	link = prepare("INSERT INTO mobilebert.model_tensor "
-							   "(model_id, tensor_name, sha256) VALUES "
-							   "($1, $2, $3)", 3, link_types);
+	TensorPlans plans;
 	size_t		i;
 
+	prepare_tensors(&plans);
 	for (i = 0; i < import->slots; i++)
 	{
-		const Filled *filled = &import->filled[i];
-		Datum		values[4];
+		Filled	   *filled = &import->filled[i];
+		Datum		values[3];
 		mb_slot		slot;
 
 		if (!import->present[i])
 			continue;
 		CHECK_FOR_INTERRUPTS();
+		values[2] = UUIDPGetDatum(&filled->id);
+		if (filled->file != NULL)
+			store_tensor(&plans, filled, &filled->id);
+		else
+		{
+			if (execute(plans.keep, &values[2]) == 0)
+				import_base_dropped(import);
+			SPI_freetuptable(SPI_tuptable);
+		}
 		mb_slot_get(&import->config, i, &slot);
-		values[0] = hash_datum(filled->sha256);
-		values[1] = CStringGetTextDatum(mb_dtype_name(filled->info.dtype));
-		values[2] = shape_datum(&filled->info);
-		values[3] = Int64GetDatum((int64) filled->info.bytes);
-		if (filled->file != NULL && execute(tensor, values) > 0)
-			store_chunks(filled, chunk, values[0]);
-		values[2] = values[0];
 		values[0] = id;
 		values[1] = CStringGetTextDatum(slot.name);
-		execute(link, values);
+		execute(plans.link, values);
 	}
 }
 
@@ -179,6 +249,17 @@ store_documents(Import *import, Datum id)
 						 "(model_id, file_name, content) VALUES ($1, $2, $3)",
 						 3, types, values, NULL);
 	}
+}
+
+static int32
+count_documents(const Import *import)
+{
+	int32		count = 0;
+	int			d;
+
+	for (d = 0; d < DOC_COUNT; d++)
+		count += import->documents.files[d].text != NULL;
+	return count;
 }
 
 static Datum
@@ -246,6 +327,7 @@ typedef struct Sizes
 	int64		parameters;
 	int64		multiply_adds;	/* of the encoder, for one token */
 	int64		bytes;
+	int32		tensors;
 } Sizes;
 
 static void
@@ -263,6 +345,7 @@ sum_sizes(const Import *import, Sizes *sizes)
 		mb_slot_get(&import->config, i, &slot);
 		sizes->parameters += (int64) mb_slot_elements(&slot);
 		sizes->bytes += (int64) import->filled[i].info.bytes;
+		sizes->tensors++;
 		if (slot.part == MB_PART_BASE && slot.rank == 2 &&
 			strstr(slot.name, "_embeddings.") == NULL)
 			sizes->multiply_adds += (int64) mb_slot_elements(&slot);
@@ -383,6 +466,8 @@ store_model(Import *import, const char *owner, Datum id)
 	row_put(&row, "image_key", BYTEAOID, hash_datum(import->image_key));
 	row_put(&row, "created_at", TIMESTAMPTZOID,
 			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_put_int(&row, "file_count", count_documents(import));
+	row_put_int(&row, "tensor_count", sizes.tensors);
 	row_insert(&row);
 }
 
@@ -416,13 +501,7 @@ import_store(Import *import, bool make_default)
 	RegistryWrite write;
 	Datum		id = UUIDPGetDatum(&uuid);
 
-	if (!pg_strong_random(uuid.data, UUID_LEN))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not make a random identifier")));
-	uuid.data[6] = (uuid.data[6] & 0x0f) | 0x40;
-	uuid.data[8] = (uuid.data[8] & 0x3f) | 0x80;
-
+	new_uuid(&uuid);
 	registry_write_begin(&write, import->command);
 	registry_name_is_free(import->name);
 	import_base_is_there(import);

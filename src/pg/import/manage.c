@@ -4,7 +4,7 @@
  *	  Dropping, renaming, granting and choosing registered models.
  *
  * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * models/registry.h.
+ * models/registry.h, models/registry_write.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,7 @@
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
+#include "models/registry_write.h"
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -73,7 +74,7 @@ change_model(const char *what, const char *name, const char *new_name,
 	values[0] = UUIDPGetDatum(&model->id);
 	registry_execute(sql, count, types, values, NULL);
 	if (collect)
-		registry_collect_tensors();
+		registry_collect();
 	registry_write_end(&write);
 }
 

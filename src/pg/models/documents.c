@@ -43,7 +43,7 @@ documents_load(Documents *documents, const RegistryModel *model,
 		documents->files[kind].length = VARSIZE(file) - VARHDRSZ;
 	}
 	else if (kind == DOC_CONFIG)
-		registry_no_configuration(model);
+		registry_incomplete(model, "Its \"config.json\" is missing.");
 }
 
 void
@@ -52,6 +52,7 @@ documents_load_all(Documents *documents, const RegistryModel *model,
 {
 	int			kind;
 
+	registry_check_files(model, snapshot);
 	for (kind = 0; kind < DOC_COUNT; kind++)
 		documents_load(documents, model, (DocumentKind) kind, snapshot);
 }

@@ -33,7 +33,7 @@ struct ImageBuild
 	Documents	documents;
 	mb_config	config;
 	mb_sentence_settings settings;
-	const uint8 **hashes;		/* of tensors, by slot; NULL: not filled */
+	const pg_uuid_t **tensors;	/* by slot; NULL: not filled */
 	mb_dtype   *dtypes;			/* by slot */
 	mb_image_content content;
 	mb_image_plan plan;
@@ -70,13 +70,12 @@ fill_slot(ImageBuild *build, size_t index, const RegistryTensor *tensor)
 	mb_slot		slot;
 
 	mb_slot_get(&build->config, index, &slot);
-	if (!registry_tensor_info(tensor->sha256, build->snapshot, &info))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("tensor \"%s\" of model \"%s\" is missing in the registry",
-						slot.name, build->model->name)));
+	if (!registry_tensor_info(&tensor->id, build->snapshot, &info))
+		registry_incomplete(build->model,
+							psprintf("Its tensor \"%s\" is missing.",
+									 slot.name));
 	ENGINE_CALL(mb_checkpoint_shape, &slot, slot.name, info.rank, info.shape);
-	build->hashes[index] = tensor->sha256;
+	build->tensors[index] = &tensor->id;
 	build->dtypes[index] = info.dtype;
 }
 
@@ -89,9 +88,9 @@ read_slots(ImageBuild *build)
 	int			count;
 	int			i;
 
-	build->hashes = palloc0(slots * sizeof(uint8 *));
+	build->tensors = palloc0(slots * sizeof(pg_uuid_t *));
 	build->dtypes = palloc0(slots * sizeof(mb_dtype));
-	tensors = registry_tensors(&build->model->id, build->snapshot, &count);
+	tensors = registry_tensors(build->model, build->snapshot, &count);
 	for (i = 0; i < count; i++)
 	{
 		ptrdiff_t	slot = mb_slot_index(&build->config, tensors[i].name);
@@ -182,22 +181,28 @@ static void
 read_stored(ImageBuild *build, size_t index, uint64 offset, void *buffer,
 			size_t size)
 {
+	uint64		stored = stored_size(build, index);
 	mb_slot		slot;
+	size_t		got;
 	bool		whole;
 
 	if (offset == 0)
-		build->reader = registry_tensor_open(build->hashes[index],
+		build->reader = registry_tensor_open(build->tensors[index],
 											 build->snapshot);
-	whole = registry_tensor_read(build->reader, buffer, size);
-	if (whole && offset + size == stored_size(build, index))
-	{
-		whole = registry_tensor_at_end(build->reader);
-		registry_tensor_close(build->reader);
-		build->reader = NULL;
-	}
+	mb_slot_get(&build->config, index, &slot);
+	got = registry_tensor_read(build->reader, buffer, size);
+	if (got < size)
+		registry_incomplete(build->model,
+							psprintf("Its tensor \"%s\" has " UINT64_FORMAT
+									 " of " UINT64_FORMAT " bytes.",
+									 slot.name, offset + got, stored));
+	if (offset + size < stored)
+		return;
+	whole = registry_tensor_at_end(build->reader);
+	registry_tensor_close(build->reader);
+	build->reader = NULL;
 	if (whole)
 		return;
-	mb_slot_get(&build->config, index, &slot);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("tensor \"%s\" of model \"%s\" has the wrong length in the registry",

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * registry.c
- *	  Reading and writing the registry's tables.
+ *	  Reading the registry's tables.
  *
  * Reading.  Functions that run once a row must know quickly which model a name
  * stands for, in any context: a parallel worker, a read-only transaction, a
@@ -14,9 +14,10 @@
  * conclusion drawn under an older count is void.  Because reads take the newest
  * snapshot, a look after the message always sees the change.
  *
- * Writing.  Through SPI as the tables' owner with search_path pg_catalog, one
- * writer at a time (a SHARE ROW EXCLUSIVE lock on mobilebert.model), so that
- * no tensor is collected while another import is about to share it.
+ * Half restored.  The tables do not reference each other, and a restore fills
+ * them in any order: whoever reads rows of a model checks that all are there,
+ * and registry_incomplete() says what is missing.  No failure is remembered, so
+ * that a model works as soon as the last row has come.
  *
  * Depends on server/pg.h.
  *
@@ -33,7 +34,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -41,7 +41,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -56,7 +55,7 @@ static bool listening = false;
 static Oid	model_relid = InvalidOid;
 static TimestampTz heard_statement = 0;
 
-static Oid
+Oid
 registry_relid(const char *table)
 {
 	Oid			schema = get_namespace_oid("mobilebert", true);
@@ -258,7 +257,9 @@ enum
 	MODEL_MAX_TOKENS = 13,
 	MODEL_MULTIPLY_ADDS = 15,
 	MODEL_SHA256 = 18,
-	MODEL_IMAGE_KEY = 19
+	MODEL_IMAGE_KEY = 19,
+	MODEL_FILE_COUNT = 21,
+	MODEL_TENSOR_COUNT = 22
 };
 
 static void
@@ -321,6 +322,10 @@ find_model(const char *index, ScanKey key)
 			DatumGetInt32(column(&scan, tuple, MODEL_MAX_TOKENS));
 		model->multiply_adds =
 			DatumGetInt64(column(&scan, tuple, MODEL_MULTIPLY_ADDS));
+		model->file_count =
+			DatumGetInt32(column(&scan, tuple, MODEL_FILE_COUNT));
+		model->tensor_count =
+			DatumGetInt32(column(&scan, tuple, MODEL_TENSOR_COUNT));
 		read_hash(column(&scan, tuple, MODEL_SHA256), model->sha256);
 		read_hash(column(&scan, tuple, MODEL_IMAGE_KEY), model->image_key);
 	}
@@ -418,6 +423,37 @@ registry_may_use(const RegistryModel *model)
 	return false;
 }
 
+/* Rows of one of the tables whose index begins with the model's id. */
+static int
+count_rows(const char *table, const char *index, const pg_uuid_t *id,
+		   Snapshot snapshot)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+	int			count = 0;
+
+	key_uuid(&key, 1, id);
+	scan_begin(&scan, table, index, snapshot, 1, &key);
+	while (scan_next(&scan) != NULL)
+		count++;
+	scan_end(&scan);
+	return count;
+}
+
+static int
+count_files(const RegistryModel *model, Snapshot snapshot)
+{
+	return count_rows("model_file", "model_file_pkey", &model->id, snapshot);
+}
+
+static bool
+is_complete(const RegistryModel *model)
+{
+	return count_files(model, NULL) >= model->file_count &&
+		count_rows("model_tensor", "model_tensor_pkey", &model->id,
+				   NULL) >= model->tensor_count;
+}
+
 char *
 registry_names_with_task(uint32 task)
 {
@@ -435,7 +471,7 @@ registry_names_with_task(uint32 task)
 		if ((DatumGetUInt32(column(&scan, tuple, MODEL_TASK_BITS)) & task) == 0)
 			continue;
 		model = registry_find_id(DatumGetUUIDP(column(&scan, tuple, MODEL_ID)));
-		if (model == NULL || !registry_may_use(model))
+		if (model == NULL || !registry_may_use(model) || !is_complete(model))
 			continue;
 		appendStringInfo(&names, "%s\"%s\"", found++ > 0 ? ", " : "",
 						 model->name);
@@ -445,7 +481,7 @@ registry_names_with_task(uint32 task)
 }
 
 void
-registry_no_configuration(const RegistryModel *model)
+registry_incomplete(const RegistryModel *model, const char *detail)
 {
 	/* another session may have dropped it since its row was read */
 	if (registry_find_id(&model->id) == NULL)
@@ -453,9 +489,22 @@ registry_no_configuration(const RegistryModel *model)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", model->name)));
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("model \"%s\" has no configuration in the registry",
-					model->name)));
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" is not complete in the registry",
+					model->name),
+			 errdetail("%s", detail),
+			 errhint("It works as soon as the data of all tables of schema mobilebert is restored or replicated; where that is not to come, drop the model and import it again.")));
+}
+
+void
+registry_check_files(const RegistryModel *model, Snapshot snapshot)
+{
+	int			count = count_files(model, snapshot);
+
+	if (count < model->file_count)
+		registry_incomplete(model,
+							psprintf("%d of its %d files are there.",
+									 count, model->file_count));
 }
 
 bytea *
@@ -477,7 +526,7 @@ registry_file(const pg_uuid_t *id, const char *file_name, Snapshot snapshot)
 }
 
 RegistryTensor *
-registry_tensors(const pg_uuid_t *id, Snapshot snapshot, int *count)
+registry_tensors(const RegistryModel *model, Snapshot snapshot, int *count)
 {
 	RegistryScan scan;
 	ScanKeyData key;
@@ -486,7 +535,7 @@ registry_tensors(const pg_uuid_t *id, Snapshot snapshot, int *count)
 	RegistryTensor *tensors = palloc(room * sizeof(RegistryTensor));
 
 	*count = 0;
-	key_uuid(&key, 1, id);
+	key_uuid(&key, 1, &model->id);
 	scan_begin(&scan, "model_tensor", "model_tensor_pkey", snapshot, 1, &key);
 	while ((tuple = scan_next(&scan)) != NULL)
 	{
@@ -496,15 +545,19 @@ registry_tensors(const pg_uuid_t *id, Snapshot snapshot, int *count)
 			tensors = repalloc(tensors, room * sizeof(RegistryTensor));
 		}
 		tensors[*count].name = TextDatumGetCString(column(&scan, tuple, 2));
-		read_hash(column(&scan, tuple, 3), tensors[*count].sha256);
+		tensors[*count].id = *DatumGetUUIDP(column(&scan, tuple, 3));
 		(*count)++;
 	}
 	scan_end(&scan);
+	if (*count < model->tensor_count)
+		registry_incomplete(model,
+							psprintf("%d of its %d tensors are there.",
+									 *count, model->tensor_count));
 	return tensors;
 }
 
 bool
-registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
+registry_tensor_info(const pg_uuid_t *id, Snapshot snapshot,
 					 RegistryTensorInfo *info)
 {
 	RegistryScan scan;
@@ -514,7 +567,7 @@ registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
 	ArrayType  *shape;
 	int			i;
 
-	key_hash(&key, 1, sha256);
+	key_uuid(&key, 1, id);
 	scan_begin(&scan, "tensor", "tensor_pkey", snapshot, 1, &key);
 	tuple = scan_next(&scan);
 	if (tuple == NULL)
@@ -522,9 +575,10 @@ registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
 		scan_end(&scan);
 		return false;
 	}
-	dtype = TextDatumGetCString(column(&scan, tuple, 2));
-	shape = DatumGetArrayTypePCopy(column(&scan, tuple, 3));
-	info->bytes = (uint64) DatumGetInt64(column(&scan, tuple, 4));
+	read_hash(column(&scan, tuple, 2), info->sha256);
+	dtype = TextDatumGetCString(column(&scan, tuple, 3));
+	shape = DatumGetArrayTypePCopy(column(&scan, tuple, 4));
+	info->bytes = (uint64) DatumGetInt64(column(&scan, tuple, 5));
 	scan_end(&scan);
 
 	info->dtype = mb_dtype_from_name(dtype);
@@ -544,18 +598,19 @@ struct RegistryTensorReader
 {
 	RegistryScan scan;			/* of its chunks */
 	int32		expected;		/* number of the next chunk */
+	bool		gap;			/* another one came */
 	bytea	   *copy;			/* the current chunk, if detoasted; or NULL */
 	const char *at;				/* in the current chunk, not read yet */
 	size_t		left;			/* bytes from there on */
 };
 
 RegistryTensorReader *
-registry_tensor_open(const uint8 *sha256, Snapshot snapshot)
+registry_tensor_open(const pg_uuid_t *id, Snapshot snapshot)
 {
 	RegistryTensorReader *reader = palloc0(sizeof(RegistryTensorReader));
 	ScanKeyData key;
 
-	key_hash(&key, 1, sha256);
+	key_uuid(&key, 1, id);
 	scan_begin(&reader->scan, "tensor_chunk", "tensor_chunk_pkey", snapshot, 1,
 			   &key);
 	return reader;
@@ -578,9 +633,10 @@ next_chunk(RegistryTensorReader *reader)
 	if (tuple == NULL)
 		return false;
 	if (DatumGetInt32(column(&reader->scan, tuple, 2)) != reader->expected++)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a piece of a tensor is missing in the registry")));
+	{
+		reader->gap = true;
+		return false;
+	}
 	stored = column(&reader->scan, tuple, 3);
 	data = DatumGetByteaPP(stored);
 	if ((Pointer) data != DatumGetPointer(stored))
@@ -590,25 +646,24 @@ next_chunk(RegistryTensorReader *reader)
 	return true;
 }
 
-bool
+size_t
 registry_tensor_read(RegistryTensorReader *reader, void *buffer, size_t size)
 {
-	char	   *target = buffer;
+	size_t		got = 0;
 
-	while (size > 0)
+	while (got < size)
 	{
 		size_t		some;
 
 		if (reader->left == 0 && !next_chunk(reader))
-			return false;
-		some = Min(size, reader->left);
-		memcpy(target, reader->at, some);
-		target += some;
-		size -= some;
+			break;
+		some = Min(size - got, reader->left);
+		memcpy((char *) buffer + got, reader->at, some);
+		got += some;
 		reader->at += some;
 		reader->left -= some;
 	}
-	return true;
+	return got;
 }
 
 bool
@@ -617,7 +672,7 @@ registry_tensor_at_end(RegistryTensorReader *reader)
 	while (reader->left == 0)
 	{
 		if (!next_chunk(reader))
-			return true;
+			return !reader->gap;
 	}
 	return false;
 }
@@ -629,61 +684,4 @@ registry_tensor_close(RegistryTensorReader *reader)
 	if (reader->copy != NULL)
 		pfree(reader->copy);
 	pfree(reader);
-}
-
-void
-registry_write_begin(RegistryWrite *write, const char *what)
-{
-	Relation	model;
-	Oid			owner;
-
-	PreventCommandIfReadOnly(what);
-	PreventCommandIfParallelMode(what);
-	model = table_open(registry_relid("model"), ShareRowExclusiveLock);
-	owner = model->rd_rel->relowner;
-	table_close(model, NoLock);
-
-	GetUserIdAndSecContext(&write->user, &write->security);
-	write->guc_level = NewGUCNestLevel();
-	SetUserIdAndSecContext(owner, write->security |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-}
-
-void
-registry_write_end(RegistryWrite *write)
-{
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-	AtEOXact_GUC(false, write->guc_level);
-	SetUserIdAndSecContext(write->user, write->security);
-}
-
-uint64
-registry_execute(const char *sql, int count, const Oid *types,
-				 const Datum *values, const char *nulls)
-{
-	int			result = SPI_execute_with_args(sql, count,
-											   unconstify(Oid *, types),
-											   unconstify(Datum *, values),
-											   nulls, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s",
-			 SPI_result_code_string(result));
-	return SPI_processed;
-}
-
-void
-registry_collect_tensors(void)
-{
-	registry_execute("DELETE FROM mobilebert.tensor t WHERE NOT EXISTS "
-					 "(SELECT FROM mobilebert.model_tensor m "
-					 "WHERE m.sha256 = t.sha256)",
-					 0, NULL, NULL, NULL);
 }

@@ -5,7 +5,7 @@
  *
  * Reading goes by index scans with the newest snapshot, as for catalogs; no
  * rights on the tables are needed, the functions here check the right to use a
- * model.  Writing goes through SPI as the tables' owner.
+ * model.  registry_write.h is for those who change them.
  *
  * Depends on server/pg.h.
  *
@@ -33,6 +33,8 @@ typedef struct RegistryModel
 	uint32		tasks;			/* engine: mb_task bits */
 	int32		max_tokens;		/* of one window, template included */
 	int64		multiply_adds;	/* of the encoder, for one token */
+	int32		file_count;		/* rows that belong to it: fewer are there while */
+	int32		tensor_count;	/* a restore is under way */
 	uint8		sha256[PG_SHA256_DIGEST_LENGTH];	/* fingerprint */
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
 	bool		public_use;
@@ -63,6 +65,13 @@ extern void registry_name_is_free(const char *name);
  */
 extern uint64 registry_generation(void);
 
+/* The OID of one of the registry's tables or indexes. */
+extern Oid	registry_relid(const char *table);
+
+/* Error unless all files of a model are there. */
+extern void registry_check_files(const RegistryModel *model,
+								 Snapshot snapshot);
+
 /* A file of the model ("config.json"); NULL when absent.  Detoasted copy. */
 extern bytea *registry_file(const pg_uuid_t *id, const char *file_name,
 							Snapshot snapshot);
@@ -71,33 +80,36 @@ extern bytea *registry_file(const pg_uuid_t *id, const char *file_name,
 typedef struct RegistryTensor
 {
 	char	   *name;			/* slot name */
-	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
+	pg_uuid_t	id;
 } RegistryTensor;
 
-extern RegistryTensor *registry_tensors(const pg_uuid_t *id, Snapshot snapshot,
-										int *count);
+/* All tensors of a model; error unless all are there. */
+extern RegistryTensor *registry_tensors(const RegistryModel *model,
+										Snapshot snapshot, int *count);
 
-/* dtype and shape of a stored tensor; false when there is no such tensor. */
+/* What is said of a stored tensor; false when there is no such tensor. */
 typedef struct RegistryTensorInfo
 {
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];	/* of what follows and the
+													 * bytes */
 	mb_dtype	dtype;
 	uint32		rank;
 	uint64		shape[2];
 	uint64		bytes;
 } RegistryTensorInfo;
 
-extern bool registry_tensor_info(const uint8 *sha256, Snapshot snapshot,
+extern bool registry_tensor_info(const pg_uuid_t *id, Snapshot snapshot,
 								 RegistryTensorInfo *info);
 
 /* A stored tensor that is read from its first byte to its last. */
 typedef struct RegistryTensorReader RegistryTensorReader;
 
-extern RegistryTensorReader *registry_tensor_open(const uint8 *sha256,
+extern RegistryTensorReader *registry_tensor_open(const pg_uuid_t *id,
 												  Snapshot snapshot);
 
-/* The next bytes of it; false when there are fewer. */
-extern bool registry_tensor_read(RegistryTensorReader *reader, void *buffer,
-								 size_t size);
+/* The next bytes of it; returns how many there were. */
+extern size_t registry_tensor_read(RegistryTensorReader *reader, void *buffer,
+								   size_t size);
 extern bool registry_tensor_at_end(RegistryTensorReader *reader);
 extern void registry_tensor_close(RegistryTensorReader *reader);
 
@@ -113,30 +125,11 @@ extern char *registry_names_with_task(uint32 task);
 /* Is there a model of this image key?  (for cleaning up image files) */
 extern bool registry_has_image(const uint8 *image_key);
 
-/* Error: a model's configuration is not there, or the model is not any more. */
-pg_noreturn extern void registry_no_configuration(const RegistryModel *model);
-
 /*
- * Writing: between begin and end SPI is connected, the user is the tables'
- * owner, search_path is pg_catalog alone.  Takes the lock that serialises
- * writers.
+ * Error: rows of a model are not there (detail says which), or the model is not
+ * any more.
  */
-typedef struct RegistryWrite
-{
-	Oid			user;
-	int			security;
-	int			guc_level;
-} RegistryWrite;
-
-/* "what" names the command in errors: "import_model()". */
-extern void registry_write_begin(RegistryWrite *write, const char *what);
-extern void registry_write_end(RegistryWrite *write);
-
-/* Run one statement with parameters; returns rows processed. */
-extern uint64 registry_execute(const char *sql, int count, const Oid *types,
-							   const Datum *values, const char *nulls);
-
-/* Remove tensors that no model uses (inside begin/end). */
-extern void registry_collect_tensors(void);
+pg_noreturn extern void registry_incomplete(const RegistryModel *model,
+											const char *detail);
 
 #endif							/* MOBILEBERT_REGISTRY_H */
