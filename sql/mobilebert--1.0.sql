@@ -198,7 +198,8 @@ GRANT USAGE ON SCHEMA mobilebert TO PUBLIC;
 
 -- Any change of the registry, by whatever way (a restore, replication), makes
 -- every session look again.  Row triggers, because logical replication fires
--- no others.
+-- no others, and enabled ALWAYS, because it fires only those.  A session that
+-- finds them otherwise looks again with each statement (registry.c).
 CREATE FUNCTION mobilebert.registry_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'mobilebert_registry_changed' LANGUAGE C;
 COMMENT ON FUNCTION mobilebert.registry_changed() IS

@@ -128,9 +128,11 @@ sweep(uint64 generation)
 
 	for (image = loaded_images; image != NULL; image = image->next)
 		image->dead = !registry_has_image(image->image_key);
-	if (swept_generation != 0)
+	/* not with each statement */
+	if (swept_generation != 0 && registry_announced())
 		image_file_clean();
-	mobilebert_stats_clean();
+	if (registry_announced())
+		mobilebert_stats_clean();
 	swept_generation = generation;
 }
 

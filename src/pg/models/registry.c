@@ -13,6 +13,10 @@
  * mobilebert.model; every backend counts them (registry_generation), and a
  * conclusion drawn under an older count is void.  Because reads take the newest
  * snapshot, a look after the message always sees the change.
+ * A trigger that is not enabled ALWAYS says nothing of what a logical
+ * subscriber gets or a session changes as a replica (pg_restore
+ * --disable-triggers leaves them so), one that is disabled or gone nothing at
+ * all.  Where that is so the count moves with each statement.
  *
  * Half restored.  The tables do not reference each other, and a restore fills
  * them in any order: whoever reads rows of a model checks that all are there,
@@ -32,6 +36,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
@@ -52,8 +57,16 @@ PG_FUNCTION_INFO_V1(mobilebert_registry_changed);
 /* Bumped by invalidations; see the head of the file. */
 static uint64 generation = 1;
 static bool listening = false;
-static Oid	model_relid = InvalidOid;
 static TimestampTz heard_statement = 0;
+
+/* The tables that conclusions are drawn from, each with the triggers. */
+#define WATCHED 3
+static const char *const watched_tables[WATCHED] = {
+	"model", "model_grant", "task_default"
+};
+static Oid	watched[WATCHED];
+static bool watching = false;	/* what is above and below is up to date */
+static bool announced = false;	/* triggers tell of every change */
 
 Oid
 registry_relid(const char *table)
@@ -80,16 +93,80 @@ roles_changed(Datum arg, int cacheid, uint32 hashvalue)
 	generation++;
 }
 
+static bool
+is_watched(Oid relid)
+{
+	int			i;
+
+	for (i = 0; i < WATCHED; i++)
+		if (watched[i] == relid)
+			return true;
+	return false;
+}
+
 static void
 relcache_changed(Datum arg, Oid relid)
 {
 	(void) arg;
-	if (!OidIsValid(relid) || relid == model_relid ||
-		!OidIsValid(model_relid))
+	if (!OidIsValid(relid) || !watching || is_watched(relid))
 	{
 		generation++;
-		model_relid = InvalidOid;
+		watching = false;
 	}
+}
+
+/* The kinds of changes that a table's triggers of ours always tell of. */
+static int
+announced_changes(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+	int			kinds = 0;
+	int			i;
+
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		char	   *function = get_func_name(trigger->tgfoid);
+
+		if (trigger->tgenabled != TRIGGER_FIRES_ALWAYS ||
+			trigger->tgqual != NULL || trigger->tgnattr > 0 ||
+			get_func_namespace(trigger->tgfoid) !=
+			RelationGetNamespace(table) ||
+			function == NULL || strcmp(function, "registry_changed") != 0)
+			continue;
+		if (TRIGGER_FOR_ROW(trigger->tgtype))
+			kinds |= trigger->tgtype & (TRIGGER_TYPE_INSERT |
+										TRIGGER_TYPE_UPDATE |
+										TRIGGER_TYPE_DELETE);
+		else
+			kinds |= trigger->tgtype & TRIGGER_TYPE_TRUNCATE;
+	}
+	return kinds;
+}
+
+static void
+watch_tables(void)
+{
+	uint64		before = generation;
+	bool		all = true;
+	int			i;
+
+	announced = false;
+	for (i = 0; i < WATCHED; i++)
+	{
+		Relation	table = table_open(registry_relid(watched_tables[i]),
+									   AccessShareLock);
+
+		watched[i] = RelationGetRelid(table);
+		all = all && announced_changes(table) == (TRIGGER_TYPE_INSERT |
+												  TRIGGER_TYPE_UPDATE |
+												  TRIGGER_TYPE_DELETE |
+												  TRIGGER_TYPE_TRUNCATE);
+		table_close(table, AccessShareLock);
+	}
+	announced = all;
+	/* unless a message came meanwhile */
+	watching = generation == before;
 }
 
 uint64
@@ -112,10 +189,18 @@ registry_generation(void)
 	{
 		heard_statement = GetCurrentStatementStartTimestamp();
 		AcceptInvalidationMessages();
+		if (!announced)
+			generation++;
 	}
-	if (!OidIsValid(model_relid) && IsTransactionState())
-		model_relid = registry_relid("model");
+	if (!watching && IsTransactionState())
+		watch_tables();
 	return generation;
+}
+
+bool
+registry_announced(void)
+{
+	return announced;
 }
 
 Datum

@@ -65,6 +65,12 @@ extern void registry_name_is_free(const char *name);
  */
 extern uint64 registry_generation(void);
 
+/*
+ * false: no trigger tells of changes, so that the generation changes with each
+ * statement, and nothing need have happened.
+ */
+extern bool registry_announced(void);
+
 /* The OID of one of the registry's tables or indexes. */
 extern Oid	registry_relid(const char *table);
 
