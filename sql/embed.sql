@@ -69,7 +69,9 @@ SELECT pooling, count(*) AS layers,
 	max(mobilebert.l2_distance(v, mobilebert.embed('A text of several tokens.', 'minilm', pooling, false, layer - 7))) < 1e-4 AS from_the_end
 FROM pooled GROUP BY 1 ORDER BY 1;
 SELECT count(*), bool_and(abs(x) < 1) AS tanh, count(*) FILTER (WHERE x = 0) AS zeros FROM unnest(mobilebert.embed('a', 'minilm', 'pooler', false)) AS x;
-SELECT mobilebert.embed('a', 'minilm', 'mean, cls,mean', false) = mobilebert.embed('a', 'minilm', 'cls', false) || mobilebert.embed('a', 'minilm', 'mean', false) AS concatenated;
+SELECT mobilebert.embed('a', 'minilm', 'mean, cls,mean', false) = mobilebert.embed('a', 'minilm', 'mean', false) || mobilebert.embed('a', 'minilm', 'cls', false) || mobilebert.embed('a', 'minilm', 'mean', false) AS concatenated;
+SELECT mobilebert.embed('{101,2023,102}', 'minilm', pooling => 'cls', attention_mask => '{0,1,0}') = mobilebert.embed('{101,2023,102}', 'minilm', pooling => 'lasttoken', attention_mask => '{0,1,0}') AS the_one_attended_to;
+SELECT mobilebert.embed('a', 'minilm', 'cls,cls,cls,cls,cls,cls,cls,cls,cls');
 SELECT round(mobilebert.inner_product(v, v)::numeric, 4) AS squared_norm FROM mobilebert.embed('a', 'minilm', 'mean,cls,max', normalized => true) AS v;
 
 -- bad options

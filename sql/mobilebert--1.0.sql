@@ -340,7 +340,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_bytea'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb) IS
-'Registers a model sent by the client: config.json, the text of tokenizer.json or vocab.txt, the bytes of model.safetensors; optionally tokenizer_config.json, and the sentence-transformers files as one object with the members modules, pooling and sentence_bert';
+'Registers a model sent by the client: config.json, the text of tokenizer.json or vocab.txt, the bytes of model.safetensors; optionally tokenizer_config.json, and the sentence-transformers files as one object with the members modules, pooling (the configuration of the module Pooling, whatever its folder) and sentence_bert';
 
 CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights oid,
 	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)
@@ -743,7 +743,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer) IS
-'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or several of them separated by commas; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error';
+'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error';
 
 CREATE FUNCTION mobilebert.embed(input text[])
 RETURNS SETOF real[]

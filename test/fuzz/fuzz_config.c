@@ -107,7 +107,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 											   which == 2 ? root : NULL,
 											   &settings, &err);
 			if (status == MB_OK)
-				CHECK(settings.pooling > 0 && settings.pooling < 64);
+				CHECK(mb_poolings_valid(settings.pooling) &&
+					  !mb_poolings_contain(settings.pooling, MB_POOL_POOLER));
 			else
 				CHECK_ERROR(status, err);
 		}

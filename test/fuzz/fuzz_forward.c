@@ -566,7 +566,7 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
 	uint32_t	pooling;
 	size_t		i;
 
-	for (pooling = 1; pooling < MB_POOL_END; pooling *= 2)
+	for (pooling = 1; pooling < MB_POOL_END; pooling++)
 	{
 		memset(out, 0xff, width * sizeof(float));
 		CHECK(pool_text(model, pooling, states, length, mask, out, &err) ==

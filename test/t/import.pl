@@ -161,6 +161,134 @@ is(embeds('bytes'), embeds('plain'), 'weights as bytea');
 is(embeds('object'), embeds('plain'), 'weights as large object');
 
 # --------------------------------------------------------------------------
+# What sentence-transformers wrote beside a checkpoint
+# --------------------------------------------------------------------------
+
+# A copy with modules.json and other files: name => content, {} as JSON.
+sub sentence_model
+{
+	my (%files) = @_;
+	my $copy = copy_of('one-layer-one-head');
+
+	for my $name (keys %files)
+	{
+		my ($folder) = "$copy/$name" =~ m{(.*)/};
+
+		mkdir $folder;
+		write_file("$copy/$name", JSON::PP->new->encode($files{$name}));
+	}
+	return $copy;
+}
+
+# modules.json; a Pooling is in the folder given
+sub modules
+{
+	my ($pooling, @more) = @_;
+	my @modules = ([ '', 'Transformer' ], [ $pooling, 'Pooling' ], @more);
+
+	return (
+		'modules.json' => [
+			map { { path => $_->[0], type => "sentence_transformers.models.$_->[1]" } }
+			  @modules
+		]);
+}
+
+# Vectors of a model equal those of the plain one with options.
+sub pools_like
+{
+	my ($name, $directory, $options) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	imports($name, $directory);
+	return is(
+		value($node, "SELECT mobilebert.embed('the quick brown fox', '$name')"),
+		value(
+			$node,
+			"SELECT mobilebert.embed('the quick brown fox', 'plain', $options)"),
+		"$name: $options");
+}
+
+pools_like(
+	'elsewhere',
+	sentence_model(
+		modules('2_Pooling', [ '3_Normalize', 'Normalize' ]),
+		'1_Pooling/config.json' => { pooling_mode => 'max' },
+		'2_Pooling/config.json' => { pooling_mode => 'cls' }),
+	"pooling => 'cls', normalized => true");
+pools_like(
+	'listed',
+	sentence_model(
+		modules('1_Pooling'),
+		'1_Pooling/config.json' =>
+		  { pooling_mode => [ 'mean', 'cls', 'lasttoken' ] }),
+	"pooling => 'mean,cls,lasttoken'");
+pools_like(
+	'flags',
+	sentence_model(
+		modules('1_Pooling'),
+		'1_Pooling/config.json' => {
+			pooling_mode_lasttoken => JSON::PP::true(),
+			pooling_mode_max_tokens => JSON::PP::true(),
+			pooling_mode_cls_token => JSON::PP::false()
+		}),
+	"pooling => 'max,lasttoken'");
+pools_like('no flag',
+	sentence_model(modules('1_Pooling'), '1_Pooling/config.json' => {}),
+	"pooling => 'mean'");
+pools_like('no modules',
+	sentence_model('1_Pooling/config.json' => { pooling_mode => 'cls' }),
+	"pooling => 'mean'");
+is( value(
+		$node,
+		"SELECT dimension FROM mobilebert.models WHERE name = 'listed'"),
+	3 * value(
+		$node, "SELECT dimension FROM mobilebert.models WHERE name = 'plain'"),
+	'the dimension of a list');
+is( value(
+		$node, q{SELECT mobilebert.embed('a b', 'plain', pooling => 'mean,cls')
+			= mobilebert.embed('a b', 'plain', pooling => 'mean')
+			|| mobilebert.embed('a b', 'plain', pooling => 'cls')}),
+	't',
+	'poolings of the option keep their order');
+
+# versions before 1.0 put everything in a folder of the Transformer
+my $folders = sentence_model(
+	'modules.json' => [
+		{ path => '0_Transformer', type => 'x.Transformer' },
+		{ path => '1_Pooling', type => 'x.Pooling' }
+	],
+	'1_Pooling/config.json' => { pooling_mode => 'cls' },
+	'0_Transformer/sentence_roberta_config.json' => { max_seq_length => 60 });
+rename "$folders/$_", "$folders/0_Transformer/$_"
+  for qw(config.json tokenizer.json tokenizer_config.json model.safetensors);
+pools_like('in a folder', $folders, "pooling => 'cls'");
+is( value(
+		$node,
+		"SELECT max_tokens FROM mobilebert.models WHERE name = 'in a folder'"),
+	60, 'and its settings, whatever their name');
+
+# the forms for clients: pooling's configuration whatever its folder
+value(
+	$node, q{SELECT mobilebert.import_model('sent list', config, tokenizer,
+		weights, tokenizer_config => more, sentence_transformers =>
+		'{"modules": [{"path": "", "type": "Transformer"},
+			{"path": "7_Pooling", "type": "Pooling"}],
+		"pooling": {"pooling_mode": ["mean", "cls", "lasttoken"]}}') FROM sent});
+is(embeds('sent list'), embeds('listed'), 'modules and pooling by value');
+fails_like(
+	$node, q{SELECT mobilebert.import_model('new', config, tokenizer,
+		weights, tokenizer_config => more, sentence_transformers =>
+		'{"modules": [{"path": "", "type": "Transformer"},
+			{"path": "7_Pooling", "type": "Pooling"}]}') FROM sent},
+	'22000', 'Pooling.*missing', 'a module Pooling without configuration');
+fails_like(
+	$node, q{SELECT mobilebert.import_model('new', config, tokenizer,
+		weights, tokenizer_config => more, sentence_transformers =>
+		'{"1_Pooling": {"pooling_mode": "cls"}}') FROM sent},
+	'22023', 'unrecognized member.*1_Pooling.*modules, pooling',
+	'a member that is none');
+
+# --------------------------------------------------------------------------
 # Tensors are stored once
 # --------------------------------------------------------------------------
 
@@ -298,6 +426,19 @@ refused(
 		}),
 	'0A000', '"flax_model.msgpack"(?!.*convert.py).*from_flax',
 	'weights of Flax, which the converter does not read');
+
+refused(
+	sentence_model(
+		modules('2_Pooling'),
+		'1_Pooling/config.json' => { pooling_mode => 'cls' }),
+	'58P01', '2_Pooling/config.json.*Pooling is there',
+	'a folder of modules.json that is not there');
+refused(
+	sentence_model(modules('')),
+	'22000', 'no folder for the module Pooling',
+	'no folder at all');
+refused(sentence_model(modules('../1_Pooling')),
+	'22000', '"path"', 'a folder outside');
 
 refused(changed(
 		sub {

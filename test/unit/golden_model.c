@@ -389,7 +389,7 @@ check_embeddings(const checkpoint *c, const result *r, const input *in,
 	static const struct
 	{
 		const char *key;
-		uint32_t	mode;
+		mb_pooling	mode;
 	}			modes[] = {
 		{"mean", MB_POOL_MEAN}, {"cls", MB_POOL_CLS}, {"max", MB_POOL_MAX},
 		{"mean_sqrt_len_tokens", MB_POOL_MEAN_SQRT_LEN},

@@ -17,7 +17,7 @@
 
 /* states [length, H], mask [length] or NULL; out [mb_pool_width] */
 static mb_status
-pool_text(const mb_model *model, uint32_t modes, const float *states,
+pool_text(const mb_model *model, mb_poolings modes, const float *states,
 		  size_t length, const uint8_t *mask, float *out, mb_error *err)
 {
 	void	   *memory = malloc(mb_pool_memory(model, modes) + 1);

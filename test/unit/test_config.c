@@ -304,6 +304,27 @@ read_settings(const char *modules, const char *pooling, const char *sentence,
 									 settings, &err);
 }
 
+/* The modes of a list, by number. */
+static mb_poolings
+list_of(const mb_pooling *modes, size_t count)
+{
+	mb_poolings list = 0;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		mb_poolings_append(&list, modes[i]);
+	return list;
+}
+
+#define LIST(...) \
+	list_of((const mb_pooling []) {__VA_ARGS__}, \
+			sizeof((mb_pooling []) {__VA_ARGS__}) / sizeof(mb_pooling))
+
+#define ST "sentence_transformers.models."
+#define TRANSFORMER "{\"path\": \"\", \"type\": \"" ST "Transformer\"}"
+#define POOLING "{\"path\": \"1_Pooling\", \"type\": \"" ST "Pooling\"}"
+#define MODULE(name) "{\"type\": \"" ST name "\"}"
+
 static void
 test_sentence_settings(void)
 {
@@ -312,39 +333,125 @@ test_sentence_settings(void)
 	ok(read_settings(NULL, NULL, NULL, &s) == MB_OK &&
 	   s.pooling == MB_POOL_MEAN && s.max_seq_length == 0 && !s.normalize &&
 	   !s.do_lower_case, "defaults");
-	ok(read_settings("[{\"type\": \"sentence_transformers.models.Transformer\"},"
-					 "{\"type\": \"sentence_transformers.models.Pooling\"},"
-					 "{\"type\": \"sentence_transformers.models.Normalize\"}]",
+	ok(read_settings("[" TRANSFORMER "," POOLING "," MODULE("Normalize") "]",
 					 "{\"pooling_mode_cls_token\": true,"
 					 "\"pooling_mode_mean_tokens\": false}",
 					 "{\"max_seq_length\": 128, \"do_lower_case\": true}",
 					 &s) == MB_OK && s.pooling == MB_POOL_CLS &&
 	   s.max_seq_length == 128 && s.normalize && s.do_lower_case, "all files");
-	ok(read_settings(NULL, "{\"pooling_mode_cls_token\": true}", NULL,
-					 &s) == MB_OK && s.pooling == (MB_POOL_CLS | MB_POOL_MEAN),
-	   "mean is on unless switched off");
-	ok(read_settings(NULL, "{\"pooling_mode_max_tokens\": true,"
-					 "\"pooling_mode_mean_sqrt_len_tokens\": true,"
-					 "\"pooling_mode_weightedmean_tokens\": true,"
-					 "\"pooling_mode_lasttoken\": true}", NULL, &s) == MB_OK &&
-	   s.pooling == (MB_POOL_MAX | MB_POOL_MEAN | MB_POOL_MEAN_SQRT_LEN |
-					 MB_POOL_WEIGHTED_MEAN | MB_POOL_LAST_TOKEN), "many modes");
-	ok(read_settings(NULL, "{\"pooling_mode\": \"lasttoken\"}", NULL,
-					 &s) == MB_OK && s.pooling == MB_POOL_LAST_TOKEN, "by name");
 	ok(read_settings(NULL, NULL, "{\"max_seq_length\": null}", &s) == MB_OK &&
 	   s.max_seq_length == 0, "no length");
-	ok(read_settings(NULL, "{\"pooling_mode_mean_tokens\": false}", NULL,
-					 &s) == MB_ERR_DATA, "no mode");
-	ok(read_settings(NULL, "{\"pooling_mode\": \"pooler\"}", NULL,
-					 &s) == MB_ERR_UNSUPPORTED, "not a mode there");
-	ok(read_settings("[{\"type\": \"sentence_transformers.models.Dense\"}]",
-					 NULL, NULL, &s) == MB_ERR_UNSUPPORTED, "other module");
+	ok(read_settings(NULL, NULL,
+					 "{\"transformer_task\": \"feature-extraction\","
+					 "\"modality_config\": {\"text\": {\"method\": "
+					 "\"forward\"}}}", &s) == MB_OK, "as 5.7 writes it");
+	ok(read_settings(NULL, NULL, "{\"transformer_task\": \"fill-mask\"}",
+					 &s) == MB_ERR_UNSUPPORTED &&
+	   read_settings(NULL, NULL, "{\"modality_config\": {\"text\": {},"
+					 "\"message\": {}}}", &s) == MB_ERR_UNSUPPORTED,
+	   "what is no text's states");
 	ok(read_settings("{}", NULL, NULL, &s) == MB_ERR_DATA &&
 	   read_settings("[1]", NULL, NULL, &s) == MB_ERR_DATA &&
+	   read_settings("[]", NULL, NULL, &s) == MB_ERR_DATA &&
 	   read_settings(NULL, "[]", NULL, &s) == MB_ERR_DATA &&
 	   read_settings(NULL, NULL, "[]", &s) == MB_ERR_DATA &&
 	   read_settings(NULL, NULL, "{\"max_seq_length\": 0}", &s) ==
 	   MB_ERR_LIMIT, "wrong types");
+}
+
+static void
+test_sentence_pooling(void)
+{
+	mb_sentence_settings s;
+
+	ok(read_settings(NULL, "{\"pooling_mode_cls_token\": true}", NULL,
+					 &s) == MB_OK && s.pooling == MB_POOL_CLS,
+	   "an absent flag is false");
+	ok(read_settings(NULL, "{\"pooling_mode_mean_tokens\": false}", NULL,
+					 &s) == MB_OK && s.pooling == MB_POOL_MEAN &&
+	   read_settings(NULL, "{}", NULL, &s) == MB_OK &&
+	   s.pooling == MB_POOL_MEAN, "no flag that is true is the mean");
+	ok(read_settings(NULL, "{\"pooling_mode_lasttoken\": true,"
+					 "\"pooling_mode_weightedmean_tokens\": true,"
+					 "\"pooling_mode_mean_sqrt_len_tokens\": true,"
+					 "\"pooling_mode_mean_tokens\": true,"
+					 "\"pooling_mode_max_tokens\": true,"
+					 "\"pooling_mode_cls_token\": true}", NULL, &s) == MB_OK &&
+	   s.pooling == LIST(MB_POOL_CLS, MB_POOL_MAX, MB_POOL_MEAN,
+						 MB_POOL_MEAN_SQRT_LEN, MB_POOL_WEIGHTED_MEAN,
+						 MB_POOL_LAST_TOKEN), "flags have an order of theirs");
+	ok(read_settings(NULL, "{\"pooling_mode\": \"lasttoken\","
+					 "\"pooling_mode_cls_token\": true}", NULL,
+					 &s) == MB_OK && s.pooling == MB_POOL_LAST_TOKEN,
+	   "a name wins over flags");
+	ok(read_settings(NULL, "{\"pooling_mode\": [\"mean\", \"cls\", \"max\","
+					 "\"mean\"]}", NULL, &s) == MB_OK &&
+	   s.pooling == LIST(MB_POOL_MEAN, MB_POOL_CLS, MB_POOL_MAX, MB_POOL_MEAN),
+	   "a list keeps its order, and a name that comes twice");
+	ok(read_settings(NULL, "{\"pooling_mode\": \"pooler\"}", NULL,
+					 &s) == MB_ERR_UNSUPPORTED &&
+	   read_settings(NULL, "{\"pooling_mode\": [\"cls\", \"Mean\"]}", NULL,
+					 &s) == MB_ERR_UNSUPPORTED, "not a mode there");
+	ok(read_settings(NULL, "{\"pooling_mode\": []}", NULL, &s) == MB_ERR_DATA &&
+	   read_settings(NULL, "{\"pooling_mode\": [1]}", NULL,
+					 &s) == MB_ERR_DATA &&
+	   read_settings(NULL, "{\"pooling_mode\": 1}", NULL, &s) == MB_ERR_DATA,
+	   "nor a list of them");
+	ok(read_settings(NULL, "{\"pooling_mode\": [\"cls\", \"cls\", \"cls\","
+					 "\"cls\", \"cls\", \"cls\", \"cls\", \"cls\","
+					 "\"cls\"]}", NULL, &s) == MB_ERR_LIMIT, "nine modes");
+}
+
+static mb_status
+read_modules(const char *text, mb_sentence_modules *modules)
+{
+	return mb_sentence_modules_read(parse(text), modules, &err);
+}
+
+static void
+test_sentence_modules(void)
+{
+	static const char *const paths[] = {
+		"/etc", "..", "../1_Pooling", "a/..", "a/../../b", "a\\u0000b"
+	};
+	mb_sentence_modules m;
+	mb_sentence_settings s;
+	size_t		i;
+
+	ok(read_modules("[{\"path\": \"0_Transformer\", \"type\": \"a.b."
+					"Transformer\"}, {\"path\": \"2_Pooling\", \"type\": "
+					"\"a.Pooling\"}, {\"type\": \"Dropout\"},"
+					"{\"type\": \"Normalize\"}]", &m) == MB_OK && m.pooling &&
+	   m.normalize && strcmp(m.transformer_path, "0_Transformer") == 0 &&
+	   strcmp(m.pooling_path, "2_Pooling") == 0, "modules and their folders");
+	ok(read_modules("[" TRANSFORMER "]", &m) == MB_OK && !m.pooling &&
+	   m.pooling_path == NULL && m.transformer_path[0] == '\0',
+	   "a Transformer alone, as a cross-encoder has it");
+	ok(read_modules("[" TRANSFORMER "," MODULE("Dense") "]", &m) ==
+	   MB_ERR_UNSUPPORTED && strstr(err.message, "Dense") != NULL,
+	   "other module");
+	ok(read_modules("[" POOLING "]", &m) == MB_ERR_UNSUPPORTED &&
+	   read_modules("[" POOLING "," TRANSFORMER "]", &m) ==
+	   MB_ERR_UNSUPPORTED &&
+	   read_modules("[" TRANSFORMER "," MODULE("Normalize") "," POOLING "]",
+					&m) == MB_ERR_UNSUPPORTED &&
+	   read_modules("[" TRANSFORMER "," POOLING "," POOLING "]", &m) ==
+	   MB_ERR_UNSUPPORTED &&
+	   read_modules("[" TRANSFORMER "," TRANSFORMER "]", &m) ==
+	   MB_ERR_UNSUPPORTED, "other orders");
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+	{
+		char		text[200];
+
+		snprintf(text, sizeof(text),
+				 "[{\"path\": \"%s\", \"type\": \"Transformer\"}]", paths[i]);
+		ok(read_modules(text, &m) == MB_ERR_DATA, "folder %s", paths[i]);
+	}
+	ok(read_modules("[{\"path\": \"..a/b..\", \"type\": \"Transformer\"}]",
+					&m) == MB_OK, "a folder with odd dots");
+	ok(read_settings("[" TRANSFORMER "," POOLING "]", NULL, NULL, &s) ==
+	   MB_ERR_DATA && strstr(err.message, "Pooling") != NULL,
+	   "Pooling without its configuration");
 }
 
 int
@@ -358,6 +465,8 @@ main(void)
 	test_derived();
 	test_writing();
 	test_sentence_settings();
+	test_sentence_pooling();
+	test_sentence_modules();
 	mb_arena_free(&arena);
 	return done_testing();
 }

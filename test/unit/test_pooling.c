@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODES 7
 #define WIDTH 70
 #define MOST_TOKENS 40
 
@@ -53,13 +52,16 @@ test_modes(void)
 {
 	static const float states[] = {1, -2e9f, 2, -3e9f, 4, -4e9f, 9, 1};
 	static const uint8_t mask[] = {1, 0, 1, 0};
+	static const uint8_t late[] = {0, 1, 1, 0};
 	float		broken[] = {1, 2, NAN, 3};
 	static mb_model model;
 	float		out[2];
 
 	model.config.hidden_size = 2;
 	ok(pools_to(&model, MB_POOL_CLS, states, mask, 1, -2e9), "cls");
-	ok(pools_to(&model, MB_POOL_POOLER, states, mask, 1, -2e9),
+	ok(pools_to(&model, MB_POOL_CLS, states, late, 2, -3e9),
+	   "cls is the first token that is attended to");
+	ok(pools_to(&model, MB_POOL_POOLER, states, late, 1, -2e9),
 	   "pooler without activation is cls");
 	ok(pools_to(&model, MB_POOL_MEAN, states, mask, 2.5, -3e9) &&
 	   pools_to(&model, MB_POOL_MEAN, states, NULL, 4, -2.25e9), "mean");
@@ -70,7 +72,7 @@ test_modes(void)
 	ok(pools_to(&model, MB_POOL_LAST_TOKEN, states, mask, 4, -4e9) &&
 	   pools_to(&model, MB_POOL_LAST_TOKEN, states, NULL, 9, 1),
 	   "lasttoken is the last attended one");
-	ok(pools_to(&model, MB_POOL_MAX, states, mask, 4, -1e9) &&
+	ok(pools_to(&model, MB_POOL_MAX, states, mask, 4, -2e9) &&
 	   pools_to(&model, MB_POOL_MAX, states, NULL, 9, 1),
 	   "max takes masked tokens as -1e9");
 	ok(pool_text(&model, MB_POOL_MAX, broken, 2, NULL, out, NULL) == MB_OK &&
@@ -116,13 +118,14 @@ typedef struct text
 
 /* Feature i of the text's vector, from the definition of a mode alone. */
 static float
-expected(const text *t, uint32_t mode, size_t i)
+expected(const text *t, mb_pooling mode, size_t i)
 {
 	double		sum = 0.0;
 	double		weighted = 0.0;
 	double		tokens = 0.0;
 	double		positions = 0.0;
 	float		max = -INFINITY;
+	float		first = 0.0f;
 	float		last = 0.0f;
 	size_t		token;
 
@@ -130,9 +133,11 @@ expected(const text *t, uint32_t mode, size_t i)
 	{
 		float		x = t->states[token * WIDTH + i];
 
-		max = fmaxf(max, t->mask[token] ? x : -1e9f);
 		if (!t->mask[token])
 			continue;
+		if (tokens == 0.0)
+			first = x;
+		max = fmaxf(max, x);
 		sum += x;
 		weighted += (double) (token + 1) * (double) x;
 		tokens += 1.0;
@@ -151,7 +156,9 @@ expected(const text *t, uint32_t mode, size_t i)
 			return (float) (weighted / positions);
 		case MB_POOL_LAST_TOKEN:
 			return last;
-		default:				/* cls, and a pooler without activation */
+		case MB_POOL_CLS:
+			return first;
+		default:				/* a pooler without activation */
 			return t->states[i];
 	}
 }
@@ -172,7 +179,8 @@ random_text(text *t)
 
 /* The text in windows of random lengths, some of them of no token at all. */
 static bool
-pool_windows(const mb_model *model, uint32_t modes, const text *t, float *out)
+pool_windows(const mb_model *model, mb_poolings modes, const text *t,
+			 float *out)
 {
 	size_t		size = mb_pool_memory(model, modes);
 	char	   *memory = malloc(size + 1);
@@ -204,65 +212,77 @@ test_windows(void)
 {
 	static mb_model model;
 	static text t;
-	size_t		wrong[MODES] = {0};
+	size_t		wrong[MB_POOL_END] = {0};
 	size_t		round;
-	uint32_t	mode;
+	mb_pooling	mode;
 
 	model.config.hidden_size = WIDTH;
 	for (round = 0; round < 500; round++)
 	{
 		random_text(&t);
-		for (mode = 0; mode < MODES; mode++)
+		for (mode = MB_POOL_CLS; mode < MB_POOL_END; mode++)
 		{
 			float		whole[WIDTH];
 			float		parted[WIDTH];
 			bool		good;
 			size_t		i;
 
-			good = pool_text(&model, 1u << mode, t.states, t.length, t.mask,
+			good = pool_text(&model, mode, t.states, t.length, t.mask,
 							 whole, NULL) == MB_OK &&
-				pool_windows(&model, 1u << mode, &t, parted) &&
+				pool_windows(&model, mode, &t, parted) &&
 				memcmp(whole, parted, sizeof(whole)) == 0;
 			for (i = 0; i < WIDTH; i++)
-				good = good && whole[i] == expected(&t, 1u << mode, i);
+				good = good && whole[i] == expected(&t, mode, i);
 			wrong[mode] += !good;
 		}
 	}
-	for (mode = 0; mode < MODES; mode++)
-		ok(wrong[mode] == 0, "mode %u: same bits in one window, in several, "
-		   "and by its definition", 1u << mode);
+	for (mode = MB_POOL_CLS; mode < MB_POOL_END; mode++)
+		ok(wrong[mode] == 0, "mode %d: same bits in one window, in several, "
+		   "and by its definition", (int) mode);
 }
 
-/* Any set of modes gives what each gives by itself, in order. */
+/* Any list of modes gives what each gives by itself, in the list's order. */
 static void
-test_sets(void)
+test_lists(void)
 {
 	static mb_model model;
 	static text t;
 	size_t		wrong = 0;
-	uint32_t	modes;
+	size_t		round;
 
 	model.config.hidden_size = WIDTH;
-	random_text(&t);
-	for (modes = 1; modes < 1u << MODES; modes++)
+	for (round = 0; round < 500; round++)
 	{
-		float		all[MODES * WIDTH];
+		float		all[MB_POOLINGS_LIMIT * WIDTH];
 		float		one[WIDTH];
-		const float *at = all;
-		uint32_t	mode;
+		mb_pooling	modes[MB_POOLINGS_LIMIT];
+		uint32_t	count = 1 + below(MB_POOLINGS_LIMIT);
+		mb_poolings list = 0;
+		uint32_t	i;
 
-		wrong += !pool_windows(&model, modes, &t, all);
-		for (mode = 1; mode < 1u << MODES; mode *= 2)
+		random_text(&t);
+		for (i = 0; i < count; i++)
 		{
-			if ((modes & mode) == 0)
-				continue;
-			wrong += !pool_windows(&model, mode, &t, one);
-			wrong += memcmp(at, one, sizeof(one)) != 0;
-			at += WIDTH;
+			modes[i] = (mb_pooling) (1 + below(MB_POOL_END - 1));
+			wrong += !mb_poolings_append(&list, modes[i]);
 		}
-		wrong += (size_t) (at - all) != mb_pool_width(&model, modes);
+		wrong += !mb_poolings_valid(list) || mb_poolings_count(list) != count;
+		wrong += mb_pool_width(&model, list) != count * WIDTH;
+		wrong += !pool_windows(&model, list, &t, all);
+		for (i = 0; i < count; i++)
+		{
+			wrong += !pool_windows(&model, modes[i], &t, one);
+			wrong += memcmp(all + i * WIDTH, one, sizeof(one)) != 0;
+			wrong += !mb_poolings_contain(list, modes[i]);
+		}
+		wrong += mb_poolings_append(&list, MB_POOL_CLS) !=
+			(count < MB_POOLINGS_LIMIT);
 	}
-	ok(wrong == 0, "every set of modes is its modes one after the other");
+	ok(wrong == 0, "every list of modes is its modes one after the other");
+	ok(!mb_poolings_valid(0) && !mb_poolings_valid(MB_POOL_END) &&
+	   !mb_poolings_valid(MB_POOL_CLS << MB_POOLINGS_BITS) &&
+	   !mb_poolings_contain(MB_POOL_MEAN, MB_POOL_CLS),
+	   "what is no list is none");
 }
 
 /* A pass for the first token's state alone gives one row for a long text. */
@@ -270,6 +290,10 @@ static void
 test_first_only(void)
 {
 	static mb_model model;
+	static const uint8_t first[] = {0, 1};
+	static const uint8_t second[] = {1, 0};
+	mb_poolings both = MB_POOL_CLS;
+	mb_poolings more = MB_POOL_CLS;
 	float	   *row = malloc(WIDTH * sizeof(float));
 	float		out[2 * WIDTH];
 	size_t		i;
@@ -277,14 +301,18 @@ test_first_only(void)
 	model.config.hidden_size = WIDTH;
 	for (i = 0; i < WIDTH; i++)
 		row[i] = uniform();
-	ok(pool_text(&model, MB_POOL_CLS | MB_POOL_POOLER, row, 500, NULL, out,
+	mb_poolings_append(&both, MB_POOL_POOLER);
+	mb_poolings_append(&more, MB_POOL_MAX);
+	ok(pool_text(&model, both, row, 500, NULL, out,
 				 NULL) == MB_OK &&
 	   memcmp(out, row, WIDTH * sizeof(float)) == 0 &&
 	   memcmp(out + WIDTH, row, WIDTH * sizeof(float)) == 0,
 	   "cls and pooler read one row of a text of 500 tokens");
-	ok(mb_pool_first_only(MB_POOL_CLS | MB_POOL_POOLER) &&
-	   mb_pool_first_only(MB_POOL_CLS) &&
-	   !mb_pool_first_only(MB_POOL_CLS | MB_POOL_MAX), "and say so");
+	ok(mb_pool_first_only(both, NULL) && mb_pool_first_only(both, second) &&
+	   !mb_pool_first_only(more, NULL), "and say so");
+	ok(!mb_pool_first_only(both, first) &&
+	   mb_pool_first_only(MB_POOL_POOLER, first),
+	   "but cls reads another one where the first is masked");
 	free(row);
 }
 
@@ -353,7 +381,7 @@ main(void)
 	test_modes();
 	test_refusals();
 	test_windows();
-	test_sets();
+	test_lists();
 	test_first_only();
 	return done_testing();
 }

@@ -22,9 +22,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What sentence-transformers puts in the place of masked tokens for "max". */
-#define MASKED_MAX (-1e9f)
-
 mb_status
 mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 {
@@ -52,33 +49,49 @@ mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 	return MB_OK;
 }
 
-/* The modes that need each of the arrays. */
-#define NEED_SUM (MB_POOL_MEAN | MB_POOL_MEAN_SQRT_LEN)
-#define NEED_FIRST (MB_POOL_CLS | MB_POOL_POOLER)
+/* The modes of a list as a set, and those that need each of the arrays. */
+#define BIT(mode) (1u << (mode))
+#define NEED_SUM (BIT(MB_POOL_MEAN) | BIT(MB_POOL_MEAN_SQRT_LEN))
+#define NEED_FIRST (BIT(MB_POOL_CLS) | BIT(MB_POOL_POOLER))
+
+static uint32_t
+set_of(mb_poolings modes)
+{
+	uint32_t	set = 0;
+
+	while (modes != 0)
+		set |= BIT(mb_poolings_next(&modes));
+	return set;
+}
 
 bool
-mb_pool_first_only(uint32_t modes)
+mb_pool_first_only(mb_poolings modes, const uint8_t *mask)
 {
-	return (modes & ~(uint32_t) NEED_FIRST) == 0;
+	uint32_t	set = set_of(modes);
+
+	return (set & ~NEED_FIRST) == 0 &&
+		(mask == NULL || mask[0] != 0 || (set & BIT(MB_POOL_CLS)) == 0);
 }
 
 size_t
-mb_pool_width(const mb_model *model, uint32_t modes)
+mb_pool_width(const mb_model *model, mb_poolings modes)
 {
-	return (size_t) __builtin_popcount(modes) * model->config.hidden_size;
+	return (size_t) mb_poolings_count(modes) * model->config.hidden_size;
 }
 
 /* Widths and modes are bounded (config.h), so that this fits. */
 size_t
-mb_pool_memory(const mb_model *model, uint32_t modes)
+mb_pool_memory(const mb_model *model, mb_poolings modes)
 {
+	uint32_t	set = set_of(modes);
 	size_t		bytes = 0;
 
-	bytes += (modes & NEED_SUM) != 0 ? sizeof(double) : 0;
-	bytes += (modes & MB_POOL_WEIGHTED_MEAN) != 0 ? sizeof(double) : 0;
-	bytes += (modes & MB_POOL_MAX) != 0 ? sizeof(float) : 0;
-	bytes += (modes & NEED_FIRST) != 0 ? sizeof(float) : 0;
-	bytes += (modes & MB_POOL_LAST_TOKEN) != 0 ? sizeof(float) : 0;
+	bytes += (set & NEED_SUM) != 0 ? sizeof(double) : 0;
+	bytes += (set & BIT(MB_POOL_WEIGHTED_MEAN)) != 0 ? sizeof(double) : 0;
+	bytes += (set & BIT(MB_POOL_MAX)) != 0 ? sizeof(float) : 0;
+	bytes += (set & BIT(MB_POOL_POOLER)) != 0 ? sizeof(float) : 0;
+	bytes += (set & BIT(MB_POOL_CLS)) != 0 ? sizeof(float) : 0;
+	bytes += (set & BIT(MB_POOL_LAST_TOKEN)) != 0 ? sizeof(float) : 0;
 	return bytes * model->config.hidden_size;
 }
 
@@ -95,27 +108,30 @@ take_array(char **memory, bool needed, size_t size)
 }
 
 mb_status
-mb_pool_begin(mb_pool *pool, const mb_model *model, uint32_t modes,
+mb_pool_begin(mb_pool *pool, const mb_model *model, mb_poolings modes,
 			  void *memory, mb_error *err)
 {
 	size_t		width = model->config.hidden_size;
+	uint32_t	set = set_of(modes);
 	char	   *at = memory;
 	size_t		i;
 
-	if (modes == 0 || modes >= MB_POOL_END)
-		return mb_fail(err, MB_ERR_ARGUMENT, "pooling %u is not known", modes);
+	if (!mb_poolings_valid(modes))
+		return mb_fail(err, MB_ERR_ARGUMENT, "pooling %x is not known", modes);
 	memset(pool, 0, sizeof(*pool));
 	pool->model = model;
 	pool->modes = modes;
-	pool->sum = take_array(&at, (modes & NEED_SUM) != 0,
+	pool->sum = take_array(&at, (set & NEED_SUM) != 0,
 						   width * sizeof(double));
-	pool->weighted = take_array(&at, (modes & MB_POOL_WEIGHTED_MEAN) != 0,
+	pool->weighted = take_array(&at, (set & BIT(MB_POOL_WEIGHTED_MEAN)) != 0,
 								width * sizeof(double));
-	pool->max = take_array(&at, (modes & MB_POOL_MAX) != 0,
+	pool->max = take_array(&at, (set & BIT(MB_POOL_MAX)) != 0,
 						   width * sizeof(float));
-	pool->first = take_array(&at, (modes & NEED_FIRST) != 0,
+	pool->first = take_array(&at, (set & BIT(MB_POOL_POOLER)) != 0,
 							 width * sizeof(float));
-	pool->last = take_array(&at, (modes & MB_POOL_LAST_TOKEN) != 0,
+	pool->cls = take_array(&at, (set & BIT(MB_POOL_CLS)) != 0,
+						   width * sizeof(float));
+	pool->last = take_array(&at, (set & BIT(MB_POOL_LAST_TOKEN)) != 0,
 							width * sizeof(float));
 	for (i = 0; i < width; i++)
 	{
@@ -141,16 +157,14 @@ add_weighted(double *sums, const float *row, double weight, size_t width)
 
 /* The larger value of each feature; NaN wins as in torch.max. */
 static void
-add_max(float *max, const float *row, bool attended, size_t width)
+add_max(float *max, const float *row, size_t width)
 {
 	size_t		i;
 
 	for (i = 0; i < width; i++)
 	{
-		float		x = attended ? row[i] : MASKED_MAX;
-
-		if (x > max[i] || x != x)
-			max[i] = x;
+		if (row[i] > max[i] || row[i] != row[i])
+			max[i] = row[i];
 	}
 }
 
@@ -163,10 +177,12 @@ add_token(mb_pool *pool, const float *row, bool attended)
 
 	if (pool->first != NULL && pool->tokens == 1)
 		memcpy(pool->first, row, width * sizeof(float));
-	if (pool->max != NULL)
-		add_max(pool->max, row, attended, width);
 	if (!attended)
 		return;
+	if (pool->cls != NULL && pool->attended == 0.0)
+		memcpy(pool->cls, row, width * sizeof(float));
+	if (pool->max != NULL)
+		add_max(pool->max, row, width);
 	pool->attended += 1.0;
 	pool->positions += position;
 	if (pool->sum != NULL)
@@ -201,14 +217,14 @@ divide(const double *sums, double divisor, size_t width, float *out)
 
 /* One mode: out [H] */
 static mb_status
-end_mode(const mb_pool *pool, uint32_t mode, float *out, mb_error *err)
+end_mode(const mb_pool *pool, mb_pooling mode, float *out, mb_error *err)
 {
 	size_t		width = pool->model->config.hidden_size;
 
 	switch (mode)
 	{
 		case MB_POOL_CLS:
-			memcpy(out, pool->first, width * sizeof(float));
+			memcpy(out, pool->cls, width * sizeof(float));
 			return MB_OK;
 		case MB_POOL_MAX:
 			memcpy(out, pool->max, width * sizeof(float));
@@ -227,27 +243,26 @@ end_mode(const mb_pool *pool, uint32_t mode, float *out, mb_error *err)
 			return MB_OK;
 		case MB_POOL_POOLER:
 			return mb_pooler(pool->model, pool->first, out, err);
-		default:
+		case MB_POOL_END:
 			break;
 	}
-	return mb_fail(err, MB_ERR_ARGUMENT, "unknown pooling mode %u", mode);
+	return mb_fail(err, MB_ERR_ARGUMENT, "unknown pooling mode %d",
+				   (int) mode);
 }
 
 mb_status
 mb_pool_end(const mb_pool *pool, float *out, mb_error *err)
 {
 	size_t		width = pool->model->config.hidden_size;
-	uint32_t	mode;
+	mb_poolings modes = pool->modes;
 
 	if (pool->attended == 0.0)
 		return mb_fail(err, MB_ERR_ARGUMENT, "no token to pool");
-	for (mode = MB_POOL_CLS; mode < MB_POOL_END; mode *= 2)
+	while (modes != 0)
 	{
-		mb_status	status;
+		mb_status	status = end_mode(pool, mb_poolings_next(&modes), out,
+									  err);
 
-		if ((pool->modes & mode) == 0)
-			continue;
-		status = end_mode(pool, mode, out, err);
 		if (status != MB_OK)
 			return status;
 		out += width;

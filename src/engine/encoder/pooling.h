@@ -30,32 +30,36 @@ extern mb_status mb_pooler(const mb_model *model, const float *first,
 typedef struct mb_pool
 {
 	const mb_model *model;
-	uint32_t	modes;			/* bits of mb_pooling */
+	mb_poolings modes;
 	size_t		tokens;			/* so far */
 	double		attended;		/* of them, those with mask 1 */
 	double		positions;		/* of these, added up */
 	double	   *sum;			/* of the states attended to */
 	double	   *weighted;		/* each of them times its position */
 	float	   *max;
-	float	   *first;
-	float	   *last;			/* attended to */
+	float	   *first;			/* of the text, for the pooler */
+	float	   *cls;			/* the first attended to */
+	float	   *last;			/* the last attended to */
 } mb_pool;
 
-/* Do all these modes read the first token's state alone? */
-extern bool mb_pool_first_only(uint32_t modes);
+/*
+ * Do all these modes read the first token's state alone?  mask as in
+ * mb_pool_add, of the whole text.
+ */
+extern bool mb_pool_first_only(mb_poolings modes, const uint8_t *mask);
 
 /* Floats of the vector: [H] for each mode. */
-extern size_t mb_pool_width(const mb_model *model, uint32_t modes);
+extern size_t mb_pool_width(const mb_model *model, mb_poolings modes);
 
 /* Bytes that mb_pool_begin wants for these modes. */
-extern size_t mb_pool_memory(const mb_model *model, uint32_t modes);
+extern size_t mb_pool_memory(const mb_model *model, mb_poolings modes);
 
 /*
  * memory: mb_pool_memory bytes, aligned for any object, to last until
  * mb_pool_end.  Errors: MB_ERR_ARGUMENT no mode, or one that is not known.
  */
 extern mb_status mb_pool_begin(mb_pool *pool, const mb_model *model,
-							   uint32_t modes, void *memory, mb_error *err);
+							   mb_poolings modes, void *memory, mb_error *err);
 
 /*
  * The text's next tokens: states [count, H], mask [count] (NULL: all 1).
@@ -67,7 +71,7 @@ extern void mb_pool_add(mb_pool *pool, const float *states, size_t count,
 
 /*
  * out [mb_pool_width]: the modes' vectors one after the other, in the order of
- * mb_pooling.  Errors: MB_ERR_ARGUMENT no token was attended to; those of
+ * the list.  Errors: MB_ERR_ARGUMENT no token was attended to; those of
  * mb_pooler.
  */
 extern mb_status mb_pool_end(const mb_pool *pool, float *out, mb_error *err);

@@ -139,8 +139,7 @@ check_config(const mb_image_header *header, mb_error *err)
 
 	if (status != MB_OK)
 		return fail_image("its configuration is wrong", err);
-	if (header->settings.pooling == 0 ||
-		header->settings.pooling >= MB_POOL_END ||
+	if (!mb_poolings_valid(header->settings.pooling) ||
 		header->settings.normalize > 1 || header->settings.do_lower_case > 1)
 		return fail_image("its settings are wrong", err);
 	if (header->slots != mb_slot_count(&header->config))

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * settings.c
- *	  The files of sentence-transformers: modules.json, 1_Pooling/config.json
- *	  and sentence_bert_config.json.
+ *	  The files of sentence-transformers: modules.json, config.json of its
+ *	  module Pooling, and sentence_bert_config.json.
  *
- * Source: Pooling of sentence-transformers; spec pipelines.md section 8.
+ * Source: Pooling, Transformer and the loader of sentence-transformers 5.7;
+ * spec pipelines.md section 8, families.md 7.1 and 7.3.
  * Depends on model/settings.h, model/config_keys.h.
  *
  *-------------------------------------------------------------------------
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX_PATH 255			/* bytes of a module's folder */
 
 static const mb_named_value poolings[] = {
 	{"cls", MB_POOL_CLS},
@@ -27,7 +29,7 @@ static const mb_named_value poolings[] = {
 	{"pooler", MB_POOL_POOLER}
 };
 
-uint32_t
+mb_pooling
 mb_pooling_from_name(const char *name)
 {
 	size_t		i;
@@ -35,10 +37,78 @@ mb_pooling_from_name(const char *name)
 	for (i = 0; i < LENGTH(poolings); i++)
 	{
 		if (strcmp(name, poolings[i].name) == 0)
-			return poolings[i].value;
+			return (mb_pooling) poolings[i].value;
 	}
-	return 0;
+	return (mb_pooling) 0;
 }
+
+/* ----------
+ * Lists of modes
+ * ----------
+ */
+
+#define MODE_MASK ((1u << MB_POOLINGS_BITS) - 1)
+
+mb_pooling
+mb_poolings_next(mb_poolings *list)
+{
+	mb_pooling	mode = (mb_pooling) (*list & MODE_MASK);
+
+	*list >>= MB_POOLINGS_BITS;
+	return mode;
+}
+
+unsigned
+mb_poolings_count(mb_poolings list)
+{
+	unsigned	count = 0;
+
+	while (mb_poolings_next(&list) != 0)
+		count++;
+	return count;
+}
+
+bool
+mb_poolings_append(mb_poolings *list, mb_pooling mode)
+{
+	unsigned	count = mb_poolings_count(*list);
+
+	if (count == MB_POOLINGS_LIMIT)
+		return false;
+	*list |= (mb_poolings) mode << (count * MB_POOLINGS_BITS);
+	return true;
+}
+
+bool
+mb_poolings_valid(mb_poolings list)
+{
+	if (list == 0)
+		return false;
+	while (list != 0)
+	{
+		mb_pooling	mode = mb_poolings_next(&list);
+
+		if (mode == 0 || mode >= MB_POOL_END)
+			return false;
+	}
+	return true;
+}
+
+bool
+mb_poolings_contain(mb_poolings list, mb_pooling mode)
+{
+	while (list != 0)
+	{
+		if (mb_poolings_next(&list) == mode)
+			return true;
+	}
+	return false;
+}
+
+/* ----------
+ * modules.json
+ * ----------
+ */
 
 /* The class of a module without the Python packages before it. */
 static const char *
@@ -49,39 +119,129 @@ class_name(const mb_json *type)
 	return dot == NULL ? type->text : dot + 1;
 }
 
-/*
- * modules.json: a Transformer, then what happens to its output.  Dropout does
- * nothing at inference; anything else would change the embedding.
- */
+/* A folder below the directory, and nothing beside or above it. */
+static bool
+legal_path(const mb_json *path)
+{
+	const char *at = path->text;
+
+	if (path->length != strlen(at) || path->length > MAX_PATH || at[0] == '/')
+		return false;
+	while (at != NULL)
+	{
+		if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0'))
+			return false;
+		at = strchr(at, '/');
+		at = at == NULL ? NULL : at + 1;
+	}
+	return true;
+}
+
 static mb_status
-read_modules(const mb_json *modules, mb_sentence_settings *settings,
-			 mb_error *err)
+read_path(const mb_json *module, const char **path, mb_error *err)
+{
+	const mb_json *value = mb_json_get(module, "path");
+
+	*path = NULL;
+	if (value == NULL)
+		return MB_OK;
+	if (value->type != MB_JSON_STRING || !legal_path(value))
+		return mb_fail(err, MB_ERR_DATA,
+					   "a \"path\" in \"modules.json\" is not a folder of "
+					   "the model's directory");
+	*path = value->text;
+	return MB_OK;
+}
+
+/* Where in the list a module may stand: one at each of the first places. */
+typedef enum module_place
+{
+	PLACE_TRANSFORMER,
+	PLACE_POOLING,
+	PLACE_REST
+} module_place;
+
+static mb_status
+fail_order(const char *name, mb_error *err)
+{
+	mb_fail(err, MB_ERR_UNSUPPORTED,
+			"module \"%.100s\" stands at the wrong place in \"modules.json\"",
+			name);
+	mb_detail(err, "A Transformer, then Pooling, then Normalize and Dropout "
+			  "can be run.");
+	return MB_ERR_UNSUPPORTED;
+}
+
+/* One module.  Dropout does nothing at inference. */
+static mb_status
+read_module(const mb_json *module, module_place place,
+			mb_sentence_modules *modules, mb_error *err)
+{
+	const mb_json *type = mb_json_get(module, "type");
+	const char *name;
+	module_place wanted = PLACE_REST;
+	const char *path;
+	mb_status	status;
+
+	if (type == NULL || type->type != MB_JSON_STRING)
+		return mb_fail(err, MB_ERR_DATA,
+					   "a module of \"modules.json\" has no \"type\"");
+	status = read_path(module, &path, err);
+	if (status != MB_OK)
+		return status;
+	name = class_name(type);
+	if (strcmp(name, "Transformer") == 0)
+	{
+		wanted = PLACE_TRANSFORMER;
+		modules->transformer_path = path;
+	}
+	else if (strcmp(name, "Pooling") == 0)
+	{
+		wanted = PLACE_POOLING;
+		modules->pooling = true;
+		modules->pooling_path = path;
+	}
+	else if (strcmp(name, "Normalize") == 0)
+		modules->normalize = true;
+	else if (strcmp(name, "Dropout") != 0)
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "module \"%.100s\" of \"modules.json\" is not "
+					   "supported", type->text);
+	return place == wanted ? MB_OK : fail_order(name, err);
+}
+
+mb_status
+mb_sentence_modules_read(const mb_json *document,
+						 mb_sentence_modules *modules, mb_error *err)
 {
 	const mb_json *module;
+	int			place = PLACE_TRANSFORMER;
 
-	if (modules->type != MB_JSON_ARRAY)
+	memset(modules, 0, sizeof(*modules));
+	if (document->type != MB_JSON_ARRAY)
 		return mb_fail(err, MB_ERR_DATA,
 					   "\"modules.json\" must be a list of objects");
-	for (module = modules->child; module != NULL; module = module->next)
+	if (document->child == NULL)
+		return mb_fail(err, MB_ERR_DATA, "\"modules.json\" has no modules");
+	for (module = document->child; module != NULL; module = module->next)
 	{
-		const mb_json *type = mb_json_get(module, "type");
-		const char *name;
+		mb_status	status = read_module(module, (module_place) place, modules,
+										 err);
 
-		if (type == NULL || type->type != MB_JSON_STRING)
-			return mb_fail(err, MB_ERR_DATA,
-						   "a module of \"modules.json\" has no \"type\"");
-		name = class_name(type);
-		if (strcmp(name, "Normalize") == 0)
-			settings->normalize = 1;
-		else if (strcmp(name, "Transformer") != 0 &&
-				 strcmp(name, "Pooling") != 0 && strcmp(name, "Dropout") != 0)
-			return mb_fail(err, MB_ERR_UNSUPPORTED,
-						   "module \"%.100s\" of \"modules.json\" is not "
-						   "supported", type->text);
+		if (status != MB_OK)
+			return status;
+		if (place < PLACE_REST)
+			place++;
 	}
 	return MB_OK;
 }
 
+/* ----------
+ * config.json of Pooling
+ * ----------
+ */
+
+/* In the order in which sentence-transformers joins their vectors. */
 static const mb_named_value pooling_keys[] = {
 	{"pooling_mode_cls_token", MB_POOL_CLS},
 	{"pooling_mode_max_tokens", MB_POOL_MAX},
@@ -91,46 +251,111 @@ static const mb_named_value pooling_keys[] = {
 	{"pooling_mode_lasttoken", MB_POOL_LAST_TOKEN}
 };
 
-/* 1_Pooling/config.json: "pooling_mode" by name, or a flag for each mode. */
+static mb_status
+append_mode(const mb_json *name, mb_sentence_settings *settings, mb_error *err)
+{
+	uint32_t	mode;
+
+	if (name->type != MB_JSON_STRING)
+		return mb_fail_type("pooling_mode", "a string or a list of strings",
+							err);
+	if (!mb_find_value(poolings, LENGTH(poolings), name, &mode) ||
+		mode == MB_POOL_POOLER)
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "pooling mode \"%.100s\" is not supported",
+					   name->text);
+	if (!mb_poolings_append(&settings->pooling, (mb_pooling) mode))
+		return mb_fail(err, MB_ERR_LIMIT,
+					   "\"pooling_mode\" has over %d modes",
+					   MB_POOLINGS_LIMIT);
+	return MB_OK;
+}
+
+/* A name, or a list of names, which stand for vectors in that order. */
+static mb_status
+read_modes(const mb_json *mode, mb_sentence_settings *settings, mb_error *err)
+{
+	const mb_json *name;
+
+	if (mode->type != MB_JSON_ARRAY)
+		return append_mode(mode, settings, err);
+	for (name = mode->child; name != NULL; name = name->next)
+	{
+		mb_status	status = append_mode(name, settings, err);
+
+		if (status != MB_OK)
+			return status;
+	}
+	return settings->pooling != 0 ? MB_OK :
+		mb_fail(err, MB_ERR_DATA, "\"pooling_mode\" is an empty list");
+}
+
+/*
+ * "pooling_mode" counts; without it a flag for each mode, in the order of
+ * pooling_keys, and where none is true the mean.
+ */
 static mb_status
 read_pooling(const mb_json *pooling, mb_sentence_settings *settings,
 			 mb_error *err)
 {
 	const mb_json *mode = mb_json_get(pooling, "pooling_mode");
-	uint32_t	modes = 0;
 	size_t		i;
 
 	if (pooling->type != MB_JSON_OBJECT)
 		return mb_fail(err, MB_ERR_DATA,
 					   "the pooling configuration must be a JSON object");
-	if (mode != NULL && mode->type != MB_JSON_NULL)
-	{
-		if (mode->type != MB_JSON_STRING)
-			return mb_fail_type("pooling_mode", "a string or null", err);
-		if (!mb_find_value(poolings, LENGTH(poolings), mode, &modes) ||
-			modes == MB_POOL_POOLER)
-			return mb_fail(err, MB_ERR_UNSUPPORTED,
-						   "pooling mode \"%.100s\" is not supported",
-						   mode->text);
-		settings->pooling = modes;
-		return MB_OK;
-	}
-
+	settings->pooling = 0;
+	if (!mb_json_is_null(mode))
+		return read_modes(mode, settings, err);
 	for (i = 0; i < LENGTH(pooling_keys); i++)
 	{
-		uint8_t		on = pooling_keys[i].value == MB_POOL_MEAN;
+		uint8_t		on = 0;
 		mb_status	status = mb_read_flag(pooling, pooling_keys[i].name, &on,
 										  err);
 
 		if (status != MB_OK)
 			return status;
 		if (on)
-			modes |= pooling_keys[i].value;
+			(void) mb_poolings_append(&settings->pooling, (mb_pooling)
+									  pooling_keys[i].value);
 	}
-	if (modes == 0)
-		return mb_fail(err, MB_ERR_DATA,
-					   "the pooling configuration has no mode switched on");
-	settings->pooling = modes;
+	if (settings->pooling == 0)
+		settings->pooling = MB_POOL_MEAN;
+	return MB_OK;
+}
+
+/* ----------
+ * sentence_bert_config.json
+ * ----------
+ */
+
+/*
+ * Written since 5.7: what the Transformer is run as, and from which kinds of
+ * input.  A text that is put into a chat template gives other tokens.
+ */
+static mb_status
+read_transformer_task(const mb_json *document, mb_error *err)
+{
+	const mb_json *task = mb_json_get(document, "transformer_task");
+	const mb_json *inputs = mb_json_get(document, "modality_config");
+	const mb_json *input;
+
+	if (!mb_json_is_null(task) &&
+		!mb_json_is_string(task, "feature-extraction") &&
+		!mb_json_is_string(task, "sequence-classification"))
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "\"transformer_task\" of "
+					   "\"sentence_bert_config.json\" is not supported");
+	if (inputs == NULL || inputs->type != MB_JSON_OBJECT)
+		return MB_OK;
+	for (input = inputs->child; input != NULL; input = input->next)
+	{
+		if (strcmp(input->key, "text") != 0)
+			return mb_fail(err, MB_ERR_UNSUPPORTED,
+						   "input \"%.100s\" in \"modality_config\" of "
+						   "\"sentence_bert_config.json\" is not supported",
+						   input->key);
+	}
 	return MB_OK;
 }
 
@@ -150,6 +375,8 @@ read_sentence_bert(const mb_json *document, mb_sentence_settings *settings,
 	if (status == MB_OK)
 		status = mb_read_flag(document, "do_lower_case",
 							  &settings->do_lower_case, err);
+	if (status == MB_OK)
+		status = read_transformer_task(document, err);
 	return status;
 }
 
@@ -158,12 +385,21 @@ mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
 						  const mb_json *sentence_bert,
 						  mb_sentence_settings *settings, mb_error *err)
 {
+	mb_sentence_modules listed;
 	mb_status	status = MB_OK;
 
 	memset(settings, 0, sizeof(*settings));
 	settings->pooling = MB_POOL_MEAN;
 	if (modules != NULL)
-		status = read_modules(modules, settings, err);
+	{
+		status = mb_sentence_modules_read(modules, &listed, err);
+		if (status == MB_OK && listed.pooling && pooling == NULL)
+			status = mb_fail(err, MB_ERR_DATA,
+							 "\"modules.json\" has a module Pooling, but its "
+							 "configuration is missing");
+		if (status == MB_OK)
+			settings->normalize = listed.normalize;
+	}
 	if (status == MB_OK && pooling != NULL)
 		status = read_pooling(pooling, settings, err);
 	if (status == MB_OK && sentence_bert != NULL)

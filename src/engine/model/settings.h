@@ -15,33 +15,78 @@
 #include "base/json.h"
 #include "base/status.h"
 
-/* Pooling modes, in the order in which several of them are concatenated. */
+/* Pooling modes by number; 0 is none. */
 typedef enum mb_pooling
 {
 	MB_POOL_CLS = 1,
-	MB_POOL_MAX = 2,
-	MB_POOL_MEAN = 4,
-	MB_POOL_MEAN_SQRT_LEN = 8,
-	MB_POOL_WEIGHTED_MEAN = 16,
-	MB_POOL_LAST_TOKEN = 32,
-	MB_POOL_POOLER = 64,		/* ours: Hugging Face's pooler_output */
-	MB_POOL_END = 128			/* the bit after the last */
+	MB_POOL_MAX,
+	MB_POOL_MEAN,
+	MB_POOL_MEAN_SQRT_LEN,
+	MB_POOL_WEIGHTED_MEAN,
+	MB_POOL_LAST_TOKEN,
+	MB_POOL_POOLER,				/* ours: Hugging Face's pooler_output */
+	MB_POOL_END					/* the number after the last; at most 16 */
 } mb_pooling;
 
+/*
+ * Modes whose vectors stand one after the other, in that order; one may come
+ * twice.  Four bits each, the first in the lowest, zeros after the last: one
+ * mode alone is its own list.
+ */
+typedef uint32_t mb_poolings;
+
+#define MB_POOLINGS_BITS 4
+#define MB_POOLINGS_LIMIT 8		/* modes in a list */
+
+/* Put a mode at the end; false when the list is full. */
+extern bool mb_poolings_append(mb_poolings *list, mb_pooling mode);
+
+/* One mode or more, each of them known? */
+extern bool mb_poolings_valid(mb_poolings list);
+
+extern unsigned mb_poolings_count(mb_poolings list);
+extern bool mb_poolings_contain(mb_poolings list, mb_pooling mode);
+
+/* Take the first mode off; 0 when none is left. */
+extern mb_pooling mb_poolings_next(mb_poolings *list);
+
 /* 0 when the name is not one of sentence-transformers' names or "pooler". */
-extern uint32_t mb_pooling_from_name(const char *name);
+extern mb_pooling mb_pooling_from_name(const char *name);
+
+/*
+ * What modules.json says.  Paths are folders below the directory, "" for the
+ * directory itself; NULL: not given.
+ */
+typedef struct mb_sentence_modules
+{
+	const char *transformer_path;
+	const char *pooling_path;
+	bool		pooling;		/* has a module Pooling */
+	bool		normalize;
+} mb_sentence_modules;
+
+/*
+ * Errors: modules other than a Transformer, then Pooling, then Normalize and
+ * Dropout, and paths that lead out of the directory.
+ */
+extern mb_status mb_sentence_modules_read(const mb_json *document,
+										  mb_sentence_modules *modules,
+										  mb_error *err);
 
 /* What the sentence-transformers files of a directory say. */
 typedef struct mb_sentence_settings
 {
-	uint32_t	pooling;		/* bits of mb_pooling; default MB_POOL_MEAN */
+	mb_poolings pooling;		/* default MB_POOL_MEAN */
 	uint32_t	max_seq_length; /* 0: not set */
 	uint8_t		normalize;
 	uint8_t		do_lower_case;
 	uint8_t		reserved[6];
 } mb_sentence_settings;
 
-/* Each document may be NULL (absent); all NULL gives the defaults. */
+/*
+ * Each document may be NULL (absent); all NULL gives the defaults.  A module
+ * Pooling without its configuration is an error.
+ */
 extern mb_status mb_sentence_settings_read(const mb_json *modules,
 										   const mb_json *pooling,
 										   const mb_json *sentence_bert,

@@ -39,7 +39,7 @@ typedef struct EmbedKey
 	size_t		limit;			/* tokens of a window */
 	size_t		layers;
 	size_t		stride;
-	uint32		pooling;
+	mb_poolings pooling;
 	uint32		normalize;
 	uint32		overflow;
 	uint32		unused;
@@ -49,11 +49,11 @@ typedef struct EmbedKey
  * Options
  */
 
-/* One name, or several separated by commas; 0 when NULL. */
-static uint32
+/* One name, or several separated by commas, in that order; 0 when NULL. */
+static mb_poolings
 pooling_option(text *value)
 {
-	uint32		pooling = 0;
+	mb_poolings pooling = 0;
 	char	   *names;
 	char	   *name;
 
@@ -63,20 +63,24 @@ pooling_option(text *value)
 	for (name = names; name != NULL;)
 	{
 		char	   *comma = strchr(name, ',');
-		uint32		bit;
+		mb_pooling	mode;
 
 		if (comma != NULL)
 			*comma = '\0';
 		while (*name == ' ')
 			name++;
-		bit = mb_pooling_from_name(name);
-		if (bit == 0)
+		mode = mb_pooling_from_name(name);
+		if (mode == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for option \"pooling\": \"%s\"",
 							name),
 					 errdetail("Legal values are \"mean\", \"cls\", \"max\", \"mean_sqrt_len_tokens\", \"weightedmean\", \"lasttoken\" and \"pooler\", or several of them separated by commas.")));
-		pooling |= bit;
+		if (!mb_poolings_append(&pooling, mode))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"pooling\" has over %d modes",
+							MB_POOLINGS_LIMIT)));
 		name = comma == NULL ? NULL : comma + 1;
 	}
 	pfree(names);
@@ -91,7 +95,7 @@ embed_options_finish(EmbedPlan *plan)
 
 	if (options->pooling == 0)
 		options->pooling = plan->model->image.settings.pooling;
-	if ((options->pooling & MB_POOL_POOLER) != 0 &&
+	if (mb_poolings_contain(options->pooling, MB_POOL_POOLER) &&
 		options->layers != config->layers)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -110,7 +114,8 @@ embed_options_model(EmbedPlan *plan)
 
 	options->pooling = pooling_option(ARG_TEXT(2));
 	model = mobilebert_model_argument(fcinfo, 1,
-									  (options->pooling & MB_POOL_POOLER) != 0 ?
+									  mb_poolings_contain(options->pooling,
+														  MB_POOL_POOLER) ?
 									  MB_TASK_POOLER : MB_TASK_EMBED);
 	plan->model = model;
 	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
@@ -147,7 +152,7 @@ mb_pool *
 embed_pool_begin(const EmbedPlan *plan)
 {
 	const mb_model *model = &plan->model->image.model;
-	uint32		modes = plan->options.pooling;
+	mb_poolings modes = plan->options.pooling;
 	Size		head = MAXALIGN(sizeof(mb_pool));
 	mb_pool    *pool = MemoryContextAlloc(plan->context, head +
 										  mb_pool_memory(model, modes));
@@ -301,5 +306,5 @@ embed_job_begin(EmbedJob *job)
 	job->running = true;
 	job->call.sequences = in->windows;
 	job->call.first_only = in->windows == 1 &&
-		mb_pool_first_only(plan->options.pooling);
+		mb_pool_first_only(plan->options.pooling, NULL);
 }

@@ -19,7 +19,7 @@
 
 typedef struct EmbedOptions
 {
-	uint32		pooling;		/* bits of mb_pooling */
+	mb_poolings pooling;		/* 0: not given */
 	bool		normalize;
 	size_t		layers;			/* hidden_states[layers] is pooled */
 	MobilebertOverflow overflow;

@@ -168,8 +168,8 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 	embed_options_model(&plan);
 
 	mobilebert_pass_init(&pass, plan.model);
-	pass.first_only = mb_pool_first_only(plan.options.pooling);
 	mobilebert_ids_read(fcinfo, plan.model, 0, 5, 6, &ids);
+	pass.first_only = mb_pool_first_only(plan.options.pooling, ids.mask);
 	mobilebert_pass_add(&pass, &ids.sequence);
 	workspace = mobilebert_pass_run(&pass, ids.mask, plan.options.layers, NULL,
 									&states);

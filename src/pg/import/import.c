@@ -45,6 +45,8 @@
  */
 #define ARENA_MINIMUM_KB ((size_t) 64 * 1024)
 
+#define SENTENCE_HINT "Its members are modules, pooling and sentence_bert."
+
 /* The row of mobilebert.models, as a mobilebert.model_info. */
 static Datum
 model_info(FunctionCallInfo fcinfo, const Import *import)
@@ -194,21 +196,61 @@ jsonb_document(Jsonb *value, mb_document *document)
 	document->length = strlen(document->text);
 }
 
-static void
-jsonb_member(Jsonb *object, const char *key, mb_document *document)
+/* Members of sentence_transformers, and the documents that they are. */
+static const struct
 {
-	JsonbValue	buffer;
-	JsonbValue *member;
+	const char *name;
+	DocumentKind kind;
+}			sentence_members[] = {
+	{"modules", DOC_MODULES},
+	{"pooling", DOC_POOLING},
+	{"sentence_bert", DOC_SENTENCE_BERT}
+};
+
+static void
+read_sentence_member(Import *import, const JsonbValue *name,
+					 JsonbValue *value)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(sentence_members); i++)
+	{
+		const char *member = sentence_members[i].name;
+
+		if (strlen(member) != (size_t) name->val.string.len ||
+			memcmp(member, name->val.string.val, strlen(member)) != 0)
+			continue;
+		jsonb_document(JsonbValueToJsonb(value),
+					   &import->documents.files[sentence_members[i].kind]);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized member of sentence_transformers: \"%.*s\"",
+					name->val.string.len, name->val.string.val),
+			 errhint(SENTENCE_HINT)));
+}
+
+static void
+read_sentence_members(Import *import, Jsonb *object)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&object->root);
+	JsonbIteratorToken token;
+	JsonbValue	name;
+	JsonbValue	value;
 
 	if (!JB_ROOT_IS_OBJECT(object))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sentence_transformers must be an object"),
-				 errhint("Its members are modules, pooling and sentence_bert.")));
-	member = getKeyJsonValueFromContainer(&object->root, key, strlen(key),
-										  &buffer);
-	if (member != NULL)
-		jsonb_document(JsonbValueToJsonb(member), document);
+				 errhint(SENTENCE_HINT)));
+	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		read_sentence_member(import, &name, &value);
+	}
 }
 
 /* Arguments 1, 2, 5 and 6 of the forms that take documents by value. */
@@ -236,14 +278,7 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 		jsonb_document(PG_GETARG_JSONB_P(5),
 					   &import->documents.files[DOC_TOKENIZER_CONFIG]);
 	if (ARG_IS_GIVEN(6))
-	{
-		Jsonb	   *st = PG_GETARG_JSONB_P(6);
-
-		jsonb_member(st, "modules", &import->documents.files[DOC_MODULES]);
-		jsonb_member(st, "pooling", &import->documents.files[DOC_POOLING]);
-		jsonb_member(st, "sentence_bert",
-					 &import->documents.files[DOC_SENTENCE_BERT]);
-	}
+		read_sentence_members(import, PG_GETARG_JSONB_P(6));
 	import->weight_files = palloc0(sizeof(WeightFile));
 	import->weight_files->fd = -1;
 	import->weight_files->object = -1;

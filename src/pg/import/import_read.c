@@ -248,6 +248,71 @@ open_shards(Import *import, const char *directory, const mb_document *index)
 	}
 }
 
+/* Names of the Transformer's settings, as sentence-transformers looks. */
+static const char *const sentence_names[] = {
+	"sentence_bert_config.json", "sentence_roberta_config.json",
+	"sentence_distilbert_config.json", "sentence_camembert_config.json",
+	"sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+	"sentence_xlnet_config.json"
+};
+
+/* The configuration of the module Pooling, where modules.json puts it. */
+static void
+read_pooling(Import *import, const char *directory, const char *path)
+{
+	char	   *folder;
+
+	if (path == NULL || path[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("\"modules.json\" has no folder for the module Pooling")));
+	folder = psprintf("%s/%s", directory, path);
+	if (!read_file(folder, "config.json",
+				   &import->documents.files[DOC_POOLING]))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("file \"%s/config.json\" does not exist",
+						mobilebert_message(folder)),
+				 errdetail("\"modules.json\" says that the module Pooling is there.")));
+}
+
+/*
+ * The files of sentence-transformers.  The library reads none of them where
+ * there is no modules.json.  Gives the folder of the Transformer: everything
+ * else of the model is there.
+ */
+static const char *
+read_sentence_files(Import *import, const char *directory)
+{
+	mb_document *files = import->documents.files;
+	mb_sentence_modules modules;
+	const char *folder = directory;
+	int			i;
+
+	if (!read_file(directory, document_names[DOC_MODULES],
+				   &files[DOC_MODULES]))
+		return directory;
+	ENGINE_CALL(mb_sentence_modules_read,
+				documents_tree(&import->documents, DOC_MODULES), &modules);
+	if (modules.transformer_path != NULL &&
+		modules.transformer_path[0] != '\0')
+		folder = psprintf("%s/%s", directory, modules.transformer_path);
+	if (modules.pooling)
+		read_pooling(import, directory, modules.pooling_path);
+	for (i = 0; i < (int) lengthof(sentence_names); i++)
+		if (read_file(folder, sentence_names[i], &files[DOC_SENTENCE_BERT]))
+			break;
+	return folder;
+}
+
+/* Documents of the Transformer itself, all but those above. */
+static bool
+is_sentence_file(int kind)
+{
+	return kind == DOC_MODULES || kind == DOC_POOLING ||
+		kind == DOC_SENTENCE_BERT;
+}
+
 void
 import_read_directory(Import *import, const char *directory)
 {
@@ -264,9 +329,11 @@ import_read_directory(Import *import, const char *directory)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a directory", directory),
 				 errhint("Name the directory that holds config.json and model.safetensors.")));
+	directory = read_sentence_files(import, directory);
 	for (i = 0; i < DOC_COUNT; i++)
-		(void) read_file(directory, document_names[i],
-						 &import->documents.files[i]);
+		if (!is_sentence_file(i))
+			(void) read_file(directory, document_names[i],
+							 &import->documents.files[i]);
 	if (import->documents.files[DOC_CONFIG].text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),

@@ -449,7 +449,7 @@ store_model(Import *import, const char *owner, Datum id)
 	row_put_int(&row, "layers", (int32) config->layers);
 	row_put_int(&row, "hidden_size", (int32) config->hidden_size);
 	row_put_int(&row, "dimension", (int32) config->hidden_size *
-				__builtin_popcount(import->settings.pooling));
+				(int32) mb_poolings_count(import->settings.pooling));
 	row_put_int(&row, "vocabulary_size", (int32) config->vocab_size);
 	row_put_int(&row, "max_tokens",
 				(int32) mobilebert_token_limit(config, &import->settings,

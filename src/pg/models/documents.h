@@ -2,7 +2,8 @@
  *
  * documents.h
  *	  The documents of a model: configuration, tokenizer and settings files,
- *	  kept byte for byte under the names they have in a directory.
+ *	  kept byte for byte under the names they have in a directory; where
+ *	  modules.json puts them elsewhere, under those that they mostly have.
  *
  * A set is filled by an import, or read from the registry; each document is
  * parsed at most once.  What they say together is read here too: an import
