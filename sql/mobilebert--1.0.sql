@@ -340,7 +340,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_bytea'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb) IS
-'Registers a model sent by the client: config.json, the text of tokenizer.json or vocab.txt, the bytes of model.safetensors; optionally tokenizer_config.json, and the sentence-transformers files as one object with the members modules, pooling (the configuration of the module Pooling, whatever its folder) and sentence_bert';
+'Registers a model sent by the client: config.json, the text of tokenizer.json or vocab.txt, the bytes of model.safetensors; optionally tokenizer_config.json, and the sentence-transformers files as one object with the members modules, pooling (the configuration of the module Pooling, whatever its folder), sentence_bert and config_sentence_transformers';
 
 CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights oid,
 	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)

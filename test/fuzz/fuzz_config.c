@@ -83,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mb_json    *root = NULL;
 	mb_config	config;
 	mb_sentence_settings settings;
+	mb_sentence_defaults defaults;
 	mb_status	status;
 	int			which;
 
@@ -98,6 +99,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_labels(root, NULL, config.num_labels, &arena);
 			check_labels(root, "text-classification", 3, &arena);
 		}
+		else
+			CHECK_ERROR(status, err);
+		status = mb_sentence_defaults_read(root, &defaults, &err);
+		if (status == MB_OK)
+			CHECK((defaults.prompt == NULL) == (defaults.prompt_name == NULL));
 		else
 			CHECK_ERROR(status, err);
 		for (which = 0; which < 3; which++)

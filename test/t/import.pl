@@ -267,6 +267,56 @@ is( value(
 		"SELECT max_tokens FROM mobilebert.models WHERE name = 'in a folder'"),
 	60, 'and its settings, whatever their name');
 
+# defaults that change vectors there, and how to get the same here
+sub warns
+{
+	my ($statement, $expected, $name) = @_;
+	my ($out, $err) = ('', '');
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->psql('postgres', "BEGIN; $statement", stdout => \$out,
+		stderr => \$err);
+	return $expected eq ''
+	  ? is($err, '', $name)
+	  : like($err, qr/$expected/s, $name);
+}
+
+my %prompts = (
+	prompts => { query => "It's: ", document => '' },
+	default_prompt_name => 'query',
+	truncate_dim => 5);
+warns(
+	"SELECT mobilebert.import_model('new', '"
+	  . sentence_model(
+		modules('1_Pooling'),
+		'1_Pooling/config.json' => {},
+		'config_sentence_transformers.json' => \%prompts) . "')",
+	q{WARNING: .*"new" has a default prompt.*"query" .*"It's: ".*}
+	  . q{embed\('It''s: ' \|\| input, 'new'\).*WARNING: .*not truncated.*}
+	  . q{first 5 of 32 .*\(embed\(input, 'new'\)\)\[1:5\]},
+	'a default prompt and truncation are warned of');
+warns(
+	"SELECT mobilebert.import_model('new', '"
+	  . sentence_model(
+		modules('1_Pooling'),
+		'1_Pooling/config.json' => {},
+		'config_sentence_transformers.json' => {
+			%prompts,
+			default_prompt_name => undef,
+			truncate_dim => 32,
+			similarity_fn_name => 'cosine'
+		}) . "')",
+	'',
+	'prompts without a default, and truncation to all, are not');
+warns(
+	q{SELECT mobilebert.import_model('new', config, tokenizer,
+		weights, tokenizer_config => more, sentence_transformers =>
+		'{"config_sentence_transformers": {"prompts": {"a": "b"},
+			"default_prompt_name": "a", "similarity_fn_name": "dot"}}')
+		FROM sent},
+	q{"new" has a default prompt.*"a" .*"b".*similarity\(\).*"dot"},
+	'the same by value, and another similarity');
+
 # the forms for clients: pooling's configuration whatever its folder
 value(
 	$node, q{SELECT mobilebert.import_model('sent list', config, tokenizer,

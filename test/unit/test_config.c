@@ -403,6 +403,50 @@ test_sentence_pooling(void)
 }
 
 static mb_status
+read_defaults(const char *text, mb_sentence_defaults *defaults)
+{
+	return mb_sentence_defaults_read(parse(text), defaults, &err);
+}
+
+static void
+test_sentence_defaults(void)
+{
+	mb_sentence_defaults d;
+
+	ok(mb_sentence_defaults_read(NULL, &d, &err) == MB_OK &&
+	   d.prompt == NULL && d.truncate_dim == 0 && d.similarity == NULL,
+	   "no file, no defaults");
+	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
+					 "\"default_prompt_name\": null, \"truncate_dim\": null,"
+					 "\"model_type\": \"SentenceTransformer\","
+					 "\"similarity_fn_name\": \"cosine\"}", &d) == MB_OK &&
+	   d.prompt == NULL && d.truncate_dim == 0 && d.similarity == NULL,
+	   "nothing that changes vectors");
+	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
+					 "\"default_prompt_name\": \"query\", \"truncate_dim\": 64,"
+					 "\"similarity_fn_name\": \"dot\"}", &d) == MB_OK &&
+	   strcmp(d.prompt, "q: ") == 0 && strcmp(d.prompt_name, "query") == 0 &&
+	   d.truncate_dim == 64 && strcmp(d.similarity, "dot") == 0,
+	   "everything that does");
+	ok(read_defaults("{\"prompts\": {\"a\": \"\"},"
+					 "\"default_prompt_name\": \"a\"}", &d) == MB_OK &&
+	   d.prompt == NULL &&
+	   read_defaults("{\"prompts\": {\"a\": null},"
+					 "\"default_prompt_name\": \"a\"}", &d) == MB_OK &&
+	   d.prompt == NULL, "a prompt that is empty");
+	ok(read_defaults("{\"prompts\": {}, \"default_prompt_name\": \"a\"}",
+					 &d) == MB_ERR_DATA && strstr(err.message, "\"a\"") != NULL &&
+	   read_defaults("{\"default_prompt_name\": \"a\"}", &d) == MB_ERR_DATA &&
+	   read_defaults("{\"default_prompt_name\": 1}", &d) == MB_ERR_DATA,
+	   "a default that is no prompt");
+	ok(read_defaults("{\"model_type\": \"SparseEncoder\"}", &d) ==
+	   MB_ERR_UNSUPPORTED &&
+	   read_defaults("{\"model_type\": \"CrossEncoder\"}", &d) == MB_OK,
+	   "kinds of models");
+	ok(read_defaults("[]", &d) == MB_ERR_DATA, "no object");
+}
+
+static mb_status
 read_modules(const char *text, mb_sentence_modules *modules)
 {
 	return mb_sentence_modules_read(parse(text), modules, &err);
@@ -467,6 +511,7 @@ main(void)
 	test_sentence_settings();
 	test_sentence_pooling();
 	test_sentence_modules();
+	test_sentence_defaults();
 	mb_arena_free(&arena);
 	return done_testing();
 }

@@ -2,7 +2,8 @@
  *
  * settings.c
  *	  The files of sentence-transformers: modules.json, config.json of its
- *	  module Pooling, and sentence_bert_config.json.
+ *	  module Pooling, sentence_bert_config.json and
+ *	  config_sentence_transformers.json.
  *
  * Source: Pooling, Transformer and the loader of sentence-transformers 5.7;
  * spec pipelines.md section 8, families.md 7.1 and 7.3.
@@ -405,4 +406,69 @@ mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
 	if (status == MB_OK && sentence_bert != NULL)
 		status = read_sentence_bert(sentence_bert, settings, err);
 	return status;
+}
+
+/* ----------
+ * config_sentence_transformers.json
+ * ----------
+ */
+
+#define SENTENCE_CONFIG "\"config_sentence_transformers.json\""
+
+/* A prompt that is null counts as empty, and an empty one as none. */
+static mb_status
+read_default_prompt(const mb_json *document, mb_sentence_defaults *defaults,
+					mb_error *err)
+{
+	const mb_json *name = mb_json_get(document, "default_prompt_name");
+	const mb_json *prompt;
+
+	if (mb_json_is_null(name))
+		return MB_OK;
+	if (name->type != MB_JSON_STRING)
+		return mb_fail_type("default_prompt_name", "a string or null", err);
+	prompt = mb_json_get(mb_json_get(document, "prompts"), name->text);
+	if (prompt == NULL ||
+		(prompt->type != MB_JSON_STRING && prompt->type != MB_JSON_NULL))
+		return mb_fail(err, MB_ERR_DATA,
+					   "the default prompt \"%.100s\" of " SENTENCE_CONFIG
+					   " is not among its prompts", name->text);
+	if (prompt->type == MB_JSON_STRING && prompt->length > 0)
+	{
+		defaults->prompt = prompt->text;
+		defaults->prompt_name = name->text;
+	}
+	return MB_OK;
+}
+
+mb_status
+mb_sentence_defaults_read(const mb_json *document,
+						  mb_sentence_defaults *defaults, mb_error *err)
+{
+	const mb_json *kind;
+	const mb_json *similarity;
+	int64_t		length;
+
+	memset(defaults, 0, sizeof(*defaults));
+	if (document == NULL)
+		return MB_OK;
+	if (document->type != MB_JSON_OBJECT)
+		return mb_fail(err, MB_ERR_DATA,
+					   SENTENCE_CONFIG " must be a JSON object");
+	kind = mb_json_get(document, "model_type");
+	if (!mb_json_is_null(kind) &&
+		!mb_json_is_string(kind, "SentenceTransformer") &&
+		!mb_json_is_string(kind, "CrossEncoder"))
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "\"model_type\" \"%.100s\" of " SENTENCE_CONFIG
+					   " is not supported",
+					   kind->type == MB_JSON_STRING ? kind->text : "");
+	similarity = mb_json_get(document, "similarity_fn_name");
+	if (similarity != NULL && similarity->type == MB_JSON_STRING &&
+		!mb_json_is_string(similarity, "cosine"))
+		defaults->similarity = similarity->text;
+	if (mb_json_int(mb_json_get(document, "truncate_dim"), 1, INT32_MAX,
+					&length))
+		defaults->truncate_dim = (uint32_t) length;
+	return read_default_prompt(document, defaults, err);
 }

@@ -93,4 +93,24 @@ extern mb_status mb_sentence_settings_read(const mb_json *modules,
 										   mb_sentence_settings *settings,
 										   mb_error *err);
 
+/*
+ * What config_sentence_transformers.json makes of vectors by default, and is
+ * not done here.  Texts NULL: nothing.
+ */
+typedef struct mb_sentence_defaults
+{
+	const char *prompt;			/* put before each text; not empty */
+	const char *prompt_name;
+	const char *similarity;		/* other than "cosine" */
+	uint32_t	truncate_dim;	/* numbers kept of a vector; 0: all */
+} mb_sentence_defaults;
+
+/*
+ * Errors: a default prompt that is not among the prompts, and other kinds of
+ * models than vectors and scores come from.
+ */
+extern mb_status mb_sentence_defaults_read(const mb_json *document,
+										   mb_sentence_defaults *defaults,
+										   mb_error *err);
+
 #endif							/* MB_SETTINGS_H */

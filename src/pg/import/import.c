@@ -45,7 +45,8 @@
  */
 #define ARENA_MINIMUM_KB ((size_t) 64 * 1024)
 
-#define SENTENCE_HINT "Its members are modules, pooling and sentence_bert."
+#define SENTENCE_HINT \
+	"Its members are modules, pooling, sentence_bert and config_sentence_transformers."
 
 /* The row of mobilebert.models, as a mobilebert.model_info. */
 static Datum
@@ -196,32 +197,32 @@ jsonb_document(Jsonb *value, mb_document *document)
 	document->length = strlen(document->text);
 }
 
-/* Members of sentence_transformers, and the documents that they are. */
-static const struct
-{
-	const char *name;
-	DocumentKind kind;
-}			sentence_members[] = {
-	{"modules", DOC_MODULES},
-	{"pooling", DOC_POOLING},
-	{"sentence_bert", DOC_SENTENCE_BERT}
-};
-
+/* A member of sentence_transformers. */
 static void
 read_sentence_member(Import *import, const JsonbValue *name,
 					 JsonbValue *value)
 {
+	mb_document *files = import->documents.files;
+	const struct
+	{
+		const char *name;
+		mb_document *document;
+	}			members[] = {
+		{"modules", &files[DOC_MODULES]},
+		{"pooling", &files[DOC_POOLING]},
+		{"sentence_bert", &files[DOC_SENTENCE_BERT]},
+		{"config_sentence_transformers", &import->sentence_config}
+	};
 	int			i;
 
-	for (i = 0; i < (int) lengthof(sentence_members); i++)
+	for (i = 0; i < (int) lengthof(members); i++)
 	{
-		const char *member = sentence_members[i].name;
+		const char *member = members[i].name;
 
 		if (strlen(member) != (size_t) name->val.string.len ||
 			memcmp(member, name->val.string.val, strlen(member)) != 0)
 			continue;
-		jsonb_document(JsonbValueToJsonb(value),
-					   &import->documents.files[sentence_members[i].kind]);
+		jsonb_document(JsonbValueToJsonb(value), members[i].document);
 		return;
 	}
 	ereport(ERROR,

@@ -322,10 +322,56 @@ check_precision(const Import *import)
 	}
 }
 
+/* What sentence-transformers does by default, and embed() does not. */
+static void
+warn_of_defaults(const Import *import)
+{
+	const char *model = quote_literal_cstr(import->name);
+	uint64		dimension = (uint64) import->config.hidden_size *
+		mb_poolings_count(import->settings.pooling);
+	mb_sentence_defaults defaults;
+	mb_json    *document = NULL;
+
+	if (import->sentence_config.text != NULL)
+		ENGINE_CALL(mb_json_parse, import->sentence_config.text,
+					import->sentence_config.length,
+					"config_sentence_transformers.json", true,
+					import->documents.arena, &mobilebert_cancel, &document);
+	ENGINE_CALL(mb_sentence_defaults_read, document, &defaults);
+	if (defaults.prompt != NULL)
+	{
+		const char *prompt = mobilebert_message(defaults.prompt);
+
+		ereport(WARNING,
+				(errmsg("model \"%s\" has a default prompt, which is not put before texts",
+						import->name),
+				 errdetail("sentence-transformers puts its prompt \"%s\" before each text, \"config_sentence_transformers.json\" says: \"%s\".",
+						   mobilebert_message(defaults.prompt_name), prompt),
+				 errhint("Put it there for the same vectors: embed(%s || input, %s).",
+						 quote_literal_cstr(prompt), model)));
+	}
+	if (defaults.truncate_dim > 0 && defaults.truncate_dim < dimension)
+		ereport(WARNING,
+				(errmsg("vectors of model \"%s\" are not truncated",
+						import->name),
+				 errdetail("sentence-transformers keeps the first %u of " UINT64_FORMAT " numbers, \"config_sentence_transformers.json\" says.",
+						   defaults.truncate_dim, dimension),
+				 errhint("Keep them for the same vectors: (embed(input, %s))[1:%u].",
+						 model, defaults.truncate_dim)));
+	if (defaults.similarity != NULL)
+		ereport(WARNING,
+				(errmsg("similarity() of model \"%s\" is the cosine",
+						import->name),
+				 errdetail("That of sentence-transformers is \"%s\", \"config_sentence_transformers.json\" says.",
+						   mobilebert_message(defaults.similarity)),
+				 errhint("inner_product() and l2_distance() compare vectors otherwise.")));
+}
+
 void
 import_check(Import *import)
 {
 	check_documents(import);
+	warn_of_defaults(import);
 	find_base(import);
 	check_tensors(import);
 	check_precision(import);

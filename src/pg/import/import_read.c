@@ -297,6 +297,8 @@ read_sentence_files(Import *import, const char *directory)
 	if (modules.transformer_path != NULL &&
 		modules.transformer_path[0] != '\0')
 		folder = psprintf("%s/%s", directory, modules.transformer_path);
+	(void) read_file(directory, "config_sentence_transformers.json",
+					 &import->sentence_config);
 	if (modules.pooling)
 		read_pooling(import, directory, modules.pooling_path);
 	for (i = 0; i < (int) lengthof(sentence_names); i++)
