@@ -160,6 +160,40 @@ value(
 is(embeds('bytes'), embeds('plain'), 'weights as bytea');
 is(embeds('object'), embeds('plain'), 'weights as large object');
 
+# labels that are numbers, and identifiers that inference has no use for
+my $numbers = copy_of('nli-3-entail-first');
+edit_json(
+	"$numbers/config.json",
+	sub {
+		$_[0]{id2label} = { 0 => 5, 1 => JSON::PP::true(), 2 => undef };
+		delete $_[0]{label2id};
+		@{ $_[0] }{qw(pad_token_id eos_token_id)} = (undef, 'x');
+	});
+imports('numbers', $numbers);
+is( value($node, q{SELECT labels FROM mobilebert.models WHERE name = 'numbers'}),
+	'{5,true,"null"}', 'labels are their text');
+is( value(
+		$node, q{SELECT mobilebert.model_config('numbers') -> 'pad_token_id'}),
+	'null', 'no padding token');
+
+# padding is with the tokenizer's token, as there: that of config.json is none
+my $padded = q{SELECT string_agg(score::text, ' ' ORDER BY rank)
+	FROM mobilebert.classify('the quick brown fox', '%s', padding => true)};
+my $other = copy_of('nli-3-entail-first');
+edit_json("$other/config.json", sub { $_[0]{pad_token_id} = 7 });
+imports('other padding', $other);
+imports('nli', golden('nli-3-entail-first'));
+is( value($node, sprintf($padded, 'numbers')),
+	value($node, sprintf($padded, 'nli')),
+	'padding without pad_token_id');
+is( value($node, sprintf($padded, 'other padding')),
+	value($node, sprintf($padded, 'nli')),
+	'padding with another pad_token_id');
+isnt(
+	value($node, sprintf($padded, 'nli')),
+	value($node, sprintf($padded, 'nli') =~ s/, padding => true//r),
+	'it matters');
+
 # --------------------------------------------------------------------------
 # What sentence-transformers wrote beside a checkpoint
 # --------------------------------------------------------------------------

@@ -126,6 +126,8 @@ check_config(void)
 
 	ok(build(NULL, VOCAB, "{\"do_lower_case\": false}", NULL, NULL, &t) ==
 	   MB_OK && gives(&t, "A a", "10 5"), "do_lower_case");
+	ok(build(NULL, VOCAB, "{\"do_lower_case\": 0}", NULL, NULL, &t) ==
+	   MB_OK && gives(&t, "A a", "10 5"), "as a number");
 	ok(build(NULL, VOCAB, "{\"strip_accents\": false}", NULL, NULL, &t) ==
 	   MB_OK && gives(&t, "\xc3\x81", "1") &&
 	   build(NULL, VOCAB, "{\"strip_accents\": null}", NULL, NULL, &t) ==
@@ -163,7 +165,7 @@ check_config(void)
 
 /* Values of the wrong kind, each with the status it must give. */
 static const char *const bad_configs[] = {
-	"[]", "{", "{\"do_lower_case\": 1}", "{\"strip_accents\": \"no\"}",
+	"[]", "{", "{\"do_lower_case\": 2}", "{\"strip_accents\": \"no\"}",
 	"{\"model_max_length\": \"512\"}", "{\"model_max_length\": -1}",
 	"{\"padding_side\": \"middle\"}", "{\"cls_token\": 5}",
 	"{\"cls_token\": {}}", "{\"cls_token\": null}",

@@ -82,7 +82,23 @@ static const char *const accepted[] = {
 	("{\"use_bottleneck_attention\": true,"
 	 " \"key_query_shared_bottleneck\": false}"),
 	"{\"embedding_size\": 1024}",
-	"{\"vocab_size\": null, \"vocab_size\": 10}"
+	"{\"vocab_size\": null, \"vocab_size\": 10}",
+
+	/* what nothing at inference reads, or Python reads as well */
+	"{\"pad_token_id\": null, \"bos_token_id\": \"x\"}",
+	"{\"pad_token_id\": 30522}",
+	"{\"pad_token_id\": \"x\"}",
+	"{\"trigram_input\": 2, \"tie_word_embeddings\": null}",
+	"{\"is_decoder\": null}",
+	"{\"hidden_dropout_prob\": null, \"classifier_dropout\": \"x\"}",
+	"{\"initializer_range\": null, \"attention_probs_dropout_prob\": -1}",
+	"{\"layer_norm_eps\": 1e30}",
+	"{\"architectures\": \"MobileBertModel\"}",
+	"{\"architectures\": [1, null, \"MobileBertModel\"]}",
+	"{\"architectures\": {}}",
+	"{\"num_labels\": null}",
+	"{\"id2label\": {\"0\": 1, \"1\": 1.50, \"2\": true, \"3\": null}}",
+	"{\"id2label\": {\" 1\\t\": \"a\", \"+0\": \"b\", \"1_0\": \"c\"}}"
 };
 
 /* What the message has to name. */
@@ -109,18 +125,11 @@ static const struct
 	{"{\"num_attention_heads\": 129}", MB_ERR_DATA, "num_attention_heads"},
 	{"{\"num_attention_heads\": 0}", MB_ERR_LIMIT, "num_attention_heads"},
 	{"{\"type_vocab_size\": 0}", MB_ERR_LIMIT, "type_vocab_size"},
-	{"{\"pad_token_id\": null}", MB_ERR_DATA, "pad_token_id"},
-	{"{\"pad_token_id\": 30522}", MB_ERR_LIMIT, "pad_token_id"},
-	{"{\"pad_token_id\": -1}", MB_ERR_LIMIT, "pad_token_id"},
-	{"{\"trigram_input\": null}", MB_ERR_DATA, "trigram_input"},
-	{"{\"trigram_input\": 2}", MB_ERR_DATA, "trigram_input"},
 	{"{\"trigram_input\": \"true\"}", MB_ERR_DATA, "trigram_input"},
 	{"{\"layer_norm_eps\": null}", MB_ERR_DATA, "layer_norm_eps"},
 	{"{\"layer_norm_eps\": NaN}", MB_ERR_DATA, "layer_norm_eps"},
 	{"{\"layer_norm_eps\": -1}", MB_ERR_DATA, "layer_norm_eps"},
 	{"{\"layer_norm_eps\": 1e300}", MB_ERR_LIMIT, "layer_norm_eps"},
-	{"{\"hidden_dropout_prob\": null}", MB_ERR_DATA, "hidden_dropout_prob"},
-	{"{\"classifier_dropout\": \"x\"}", MB_ERR_DATA, "classifier_dropout"},
 	{"{\"hidden_act\": null}", MB_ERR_DATA, "hidden_act"},
 	{"{\"hidden_act\": \"prelu\"}", MB_ERR_UNSUPPORTED, "prelu"},
 	{"{\"hidden_act\": \"xielu\"}", MB_ERR_UNSUPPORTED, "xielu"},
@@ -130,20 +139,24 @@ static const struct
 	{"{\"normalization_type\": null}", MB_ERR_DATA, "normalization_type"},
 	{"{\"problem_type\": \"x\"}", MB_ERR_UNSUPPORTED, "\"x\""},
 	{"{\"problem_type\": 1}", MB_ERR_DATA, "problem_type"},
-	{"{\"architectures\": \"x\"}", MB_ERR_DATA, "architectures"},
-	{"{\"architectures\": [1]}", MB_ERR_DATA, "architectures"},
 	{"{\"is_decoder\": true}", MB_ERR_UNSUPPORTED, "is_decoder"},
 	{"{\"model_type\": \"bert\"}", MB_ERR_UNSUPPORTED, "bert"},
 	{"{\"model_type\": null}", MB_ERR_DATA, "model_type"},
-	{"{\"num_labels\": null}", MB_ERR_DATA, "num_labels"},
 	{"{\"num_labels\": -1}", MB_ERR_LIMIT, "num_labels"},
 	{"{\"id2label\": [\"a\"]}", MB_ERR_DATA, "id2label"},
 	{"{\"id2label\": {\"a\": \"b\"}}", MB_ERR_DATA, "id2label"},
 	{"{\"id2label\": {\"\": \"b\"}}", MB_ERR_DATA, "id2label"},
 	{"{\"id2label\": {\"-1\": \"b\"}}", MB_ERR_DATA, "id2label"},
 	{"{\"id2label\": {\"4294967296\": \"b\"}}", MB_ERR_DATA, "id2label"},
-	{"{\"id2label\": {\"0\": 1}}", MB_ERR_DATA, "id2label"},
-	{"{\"tie_word_embeddings\": null}", MB_ERR_DATA, "tie_word_embeddings"},
+	{"{\"id2label\": {\"1 0\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"1__0\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"_1\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"1_\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\" \": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"0\\u0000\": \"b\"}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"0\": [1]}}", MB_ERR_DATA, "id2label"},
+	{"{\"id2label\": {\"0\": {}}}", MB_ERR_DATA, "id2label"},
+	{"{\"tie_word_embeddings\": \"\"}", MB_ERR_DATA, "tie_word_embeddings"},
 	{"{\"key_query_shared_bottleneck\": false}", MB_ERR_DATA,
 	"intra_bottleneck_size"}
 };
@@ -161,6 +174,18 @@ test_rules(void)
 		   "refused: %s: %s", refused[i].text, err.message);
 	read_config("{\"model_type\": \"bert\"}");
 	ok(err.hint[0] == '\0', "no hint that a BERT could be converted");
+	ok(read_config("{\"pad_token_id\": null}") == MB_OK &&
+	   config.pad_token_id == -1 &&
+	   read_config("{\"pad_token_id\": 30522}") == MB_OK &&
+	   config.pad_token_id == -1 && read_config("{}") == MB_OK &&
+	   config.pad_token_id == 0, "a padding token that is none");
+	ok(read_config("{\"trigram_input\": 2, \"use_bottleneck\": null}") ==
+	   MB_OK && config.trigram_input == 1 && config.use_bottleneck == 0,
+	   "flags as Python takes them");
+	ok(read_config("{\"architectures\": [1, \"MobileBertModel\"]}") == MB_OK &&
+	   config.architecture == MB_ARCH_MODEL &&
+	   read_config("{\"architectures\": \"MobileBertModel\"}") == MB_OK &&
+	   config.architecture == MB_ARCH_UNKNOWN, "classes, and what is no list");
 }
 
 static void
@@ -243,11 +268,14 @@ test_derived(void)
 	config.heads = 0;
 	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: no heads");
 	read_config("{}");
-	config.pad_token_id = -1;
+	config.pad_token_id = 30522;
 	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: pad token");
 	read_config("{}");
 	config.layer_norm_eps = NAN;
 	ok(mb_config_check(&config, &err) == MB_ERR_DATA, "check: epsilon");
+	read_config("{}");
+	config.pad_token_id = -2;
+	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: padding token");
 }
 
 static void

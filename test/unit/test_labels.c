@@ -65,6 +65,11 @@ test_names(void)
 	   "the last of equal numbers counts, one out of range is not read");
 	read_labels("{\"id2label\": {\"0\": \"0\", \"1\": \"\"}}", NULL, 2);
 	ok(is_named(0, "0") && is_named(1, ""), "a digit, an empty name");
+	read_labels("{\"id2label\": {\"0\": 10, \"1\": 1.50, \"2\": true,"
+				" \"3\": false, \"4\": null, \"+5\": \"\"}}", NULL, 6);
+	ok(is_named(0, "10") && is_named(1, "1.50") && is_named(2, "true") &&
+	   is_named(3, "false") && is_named(4, "null") && is_named(5, ""),
+	   "labels that are other scalars");
 	read_labels("{\"id2label\": {}}", NULL, 0);
 	ok(labels.count == 0 && labels.outputs == 0, "no outputs");
 }

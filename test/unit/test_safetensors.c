@@ -37,6 +37,9 @@ static const struct
 	{"{}      ", 0},
 	{"{\"__metadata__\":{}}", 0},
 	{"{\"__metadata__\":{\"format\":\"pt\",\"x\":\"y\"}}", 0},
+	{"{\"__metadata__\":null}", 0},
+	{"{\"__metadata__\":{\"format\":\"mlx\"}}", 0},
+	{"{\"__metadata__\":{\"x\":\"y\"}}", 0},
 	{"{" ENTRY("a", "F32", "[2,3]", "[0,24]") "}", 24},
 	{"{" ENTRY("a", "F32", "[]", "[0,4]") "}", 4},
 	{"{" ENTRY("a", "F32", "[0,5]", "[0,0]") "}", 0},
@@ -122,7 +125,7 @@ static const struct
 	{"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],"
 	"\"data_offsets\":[0,4]}}", 4, MB_ERR_DATA, "twice"},
 	{"{\"__metadata__\":{},\"__metadata__\":{}}", 0, MB_ERR_DATA, "twice"},
-	{"{\"__metadata__\":null}", 0, MB_ERR_DATA, "__metadata__"},
+	{"{\"__metadata__\":[]}", 0, MB_ERR_DATA, "__metadata__"},
 	{"{\"__metadata__\":{\"a\":1}}", 0, MB_ERR_DATA, "__metadata__"},
 	{"{\"__metadata__\":{\"format\":\"tf\"}}", 0, MB_ERR_UNSUPPORTED, "tf"},
 	{"{\"__metadata__\":{\"format\":\"flax\"}}", 0, MB_ERR_UNSUPPORTED,

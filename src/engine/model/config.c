@@ -20,6 +20,7 @@
 
 #include "model/config_keys.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,46 +203,51 @@ read_sizes_and_flags(const mb_json *root, mb_config *config, mb_error *err)
 	return MB_OK;
 }
 
+/* A number that nothing at inference reads: it is shown, and refuses nothing. */
+static void
+read_unused(const mb_json *root, const char *key, double *value)
+{
+	const mb_json *member = mb_json_get(root, key);
+
+	if (member != NULL && member->type == MB_JSON_NUMBER &&
+		isfinite(member->number) && member->number >= 0)
+		*value = member->number;
+}
+
 static mb_status
 read_numbers(const mb_json *root, mb_config *config, mb_error *err)
 {
-	const mb_json *dropout = mb_json_get(root, "classifier_dropout");
 	double		epsilon = 1e-12;
 	mb_status	status;
 
+	read_unused(root, "hidden_dropout_prob", &config->hidden_dropout_prob);
+	read_unused(root, "attention_probs_dropout_prob",
+				&config->attention_probs_dropout_prob);
+	read_unused(root, "initializer_range", &config->initializer_range);
+	read_unused(root, "classifier_dropout", &config->classifier_dropout);
 	status = mb_read_number(root, "layer_norm_eps", &epsilon, err);
-	if (status == MB_OK)
-		status = mb_read_number(root, "hidden_dropout_prob",
-								&config->hidden_dropout_prob, err);
-	if (status == MB_OK)
-		status = mb_read_number(root, "attention_probs_dropout_prob",
-								&config->attention_probs_dropout_prob, err);
-	if (status == MB_OK)
-		status = mb_read_number(root, "initializer_range",
-								&config->initializer_range, err);
-	if (status == MB_OK && dropout != NULL && dropout->type != MB_JSON_NULL)
-		status = mb_read_number(root, "classifier_dropout",
-								&config->classifier_dropout, err);
 	if (status != MB_OK)
 		return status;
-
-	/* Anything larger is not an epsilon, and might not fit a float. */
-	if (epsilon > 1e6)
+	if (epsilon > FLT_MAX)
 		return mb_fail(err, MB_ERR_LIMIT, "\"layer_norm_eps\" is too large");
 	config->layer_norm_eps = (float) epsilon;
 	return MB_OK;
 }
 
-/* pad_token_id is a row of the word table. */
-static mb_status
-read_pad_token(const mb_json *root, mb_config *config, mb_error *err)
+/*
+ * A row of the word table, as the tokenizer's own id of [PAD] is: that one
+ * counts where there is one (image.c).  -1: none, or one that is no row.
+ */
+static void
+read_pad_token(const mb_json *root, mb_config *config)
 {
-	uint32_t	id = 0;
-	mb_status	status = mb_read_size(root, "pad_token_id", 0,
-									  config->vocab_size - 1, &id, err);
+	const mb_json *member = mb_json_get(root, "pad_token_id");
+	int64_t		id = 0;
 
+	if (member != NULL &&
+		!mb_json_int(member, 0, (int64_t) config->vocab_size - 1, &id))
+		id = -1;
 	config->pad_token_id = (int32_t) id;
-	return status;
 }
 
 /* ----------
@@ -323,28 +329,25 @@ read_problem(const mb_json *root, mb_config *config, mb_error *err)
 	return MB_OK;
 }
 
-/* The first MobileBERT class of the list. */
-static mb_status
-read_architectures(const mb_json *root, mb_config *config, mb_error *err)
+/* The first MobileBERT class of the list; anything else is none. */
+static void
+read_architectures(const mb_json *root, mb_config *config)
 {
 	const mb_json *list = mb_json_get(root, "architectures");
 	const mb_json *member;
 
-	if (list == NULL || list->type == MB_JSON_NULL)
-		return MB_OK;
-	if (list->type != MB_JSON_ARRAY)
-		return mb_fail_type("architectures", "a list of strings", err);
+	if (list == NULL || list->type != MB_JSON_ARRAY)
+		return;
 	for (member = list->child; member != NULL; member = member->next)
 	{
 		uint32_t	value;
 
-		if (member->type != MB_JSON_STRING)
-			return mb_fail_type("architectures", "a list of strings", err);
-		if (config->architecture == MB_ARCH_UNKNOWN &&
-			mb_find_value(architectures, LENGTH(architectures), member, &value))
+		if (mb_find_value(architectures, LENGTH(architectures), member, &value))
+		{
 			config->architecture = (uint8_t) value;
+			return;
+		}
 	}
-	return MB_OK;
 }
 
 static mb_status
@@ -379,25 +382,63 @@ read_decoder(const mb_json *root, mb_error *err)
  * ----------
  */
 
+/* Python's int(): blanks around it, a sign, single underscores inside. */
 bool
 mb_label_id(const mb_json *member, uint32_t *id)
 {
+	const char *at = member->key;
+	const char *end = at + member->key_length;
 	uint32_t	value = 0;
-	size_t		i;
+	bool		digit = false;
 
-	if (member->key_length == 0)
-		return false;
-	for (i = 0; i < member->key_length; i++)
+	while (at < end && strchr(" \t\n\v\f\r", *at) != NULL && *at != '\0')
+		at++;
+	while (end > at && strchr(" \t\n\v\f\r", end[-1]) != NULL &&
+		   end[-1] != '\0')
+		end--;
+	if (at < end && *at == '+')
+		at++;
+	for (; at < end; at++)
 	{
-		char		c = member->key[i];
-
-		if (c < '0' || c > '9')
+		if (*at == '_' && digit)
+		{
+			digit = false;
+			continue;
+		}
+		if (*at < '0' || *at > '9')
 			return false;
-		value = value * 10 + (uint32_t) (c - '0');
+		digit = true;
+		value = value * 10 + (uint32_t) (*at - '0');
 		if (value >= MAX_LABELS)
 			return false;
 	}
 	*id = value;
+	return digit;
+}
+
+bool
+mb_label_text(const mb_json *member, const char **text, size_t *length)
+{
+	switch (member->type)
+	{
+		case MB_JSON_STRING:
+		case MB_JSON_NUMBER:
+			*text = member->text;
+			break;
+		case MB_JSON_NULL:
+			*text = "null";
+			break;
+		case MB_JSON_FALSE:
+			*text = "false";
+			break;
+		case MB_JSON_TRUE:
+			*text = "true";
+			break;
+		case MB_JSON_ARRAY:
+		case MB_JSON_OBJECT:
+			return false;
+	}
+	*length = member->type == MB_JSON_STRING ? member->length : strlen(*text);
 	return true;
 }
 
@@ -430,9 +471,10 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 	const mb_json *labels = mb_json_get(root, "id2label");
 	const mb_json *member;
 
-	if (labels == NULL || labels->type == MB_JSON_NULL)
-		return mb_read_size(root, "num_labels", 0, MAX_LABELS,
-							&config->num_labels, err);
+	if (mb_json_is_null(labels))
+		return mb_json_is_null(mb_json_get(root, "num_labels")) ? MB_OK :
+			mb_read_size(root, "num_labels", 0, MAX_LABELS,
+						 &config->num_labels, err);
 	if (labels->type != MB_JSON_OBJECT)
 		return mb_fail_type("id2label", "an object or null", err);
 	if (labels->length > MAX_LABELS)
@@ -440,15 +482,17 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 					   MAX_LABELS);
 	for (member = labels->child; member != NULL; member = member->next)
 	{
+		const char *text;
+		size_t		length;
 		uint32_t	id;
 
 		if (!mb_label_id(member, &id))
 			return mb_fail(err, MB_ERR_DATA,
 						   "key \"%.100s\" of \"id2label\" is not an integer "
 						   "between 0 and %d", member->key, MAX_LABELS - 1);
-		if (member->type != MB_JSON_STRING)
+		if (!mb_label_text(member, &text, &length))
 			return mb_fail(err, MB_ERR_DATA,
-						   "label %u of \"id2label\" must be a string", id);
+						   "label %u of \"id2label\" has no text", id);
 	}
 	config->num_labels = mb_label_count(labels);
 	return MB_OK;
@@ -499,10 +543,10 @@ check_ranges(const mb_config *config, mb_error *err)
 	if (config->num_labels > MAX_LABELS)
 		return mb_fail(err, MB_ERR_LIMIT, "\"num_labels\" is over %d",
 					   MAX_LABELS);
-	if (config->pad_token_id < 0 ||
-		(uint32_t) config->pad_token_id >= config->vocab_size)
+	if (config->pad_token_id < -1 ||
+		config->pad_token_id >= (int64_t) config->vocab_size)
 		return mb_fail(err, MB_ERR_LIMIT,
-					   "\"pad_token_id\" must be between 0 and %u, not %d",
+					   "\"pad_token_id\" must be between -1 and %u, not %d",
 					   config->vocab_size - 1, config->pad_token_id);
 	if (!isfinite(config->layer_norm_eps) || config->layer_norm_eps < 0)
 		return mb_fail_type("layer_norm_eps", "finite and not negative", err);
@@ -586,20 +630,18 @@ mb_config_read(const mb_json *root, mb_config *config, mb_error *err)
 	if (status == MB_OK)
 		status = read_numbers(root, config, err);
 	if (status == MB_OK)
-		status = read_pad_token(root, config, err);
-	if (status == MB_OK)
 		status = read_activation(root, config, err);
 	if (status == MB_OK)
 		status = read_normalization(root, config, err);
 	if (status == MB_OK)
 		status = read_problem(root, config, err);
-	if (status == MB_OK)
-		status = read_architectures(root, config, err);
+	read_architectures(root, config);
 	if (status == MB_OK)
 		status = read_labels(root, config, err);
 	if (status != MB_OK)
 		return status;
 
+	read_pad_token(root, config);
 	derive(config);
 	return mb_config_check(config, err);
 }
@@ -695,7 +737,10 @@ mb_config_write(const mb_config *config, mb_arena *arena, char **text,
 	for (i = 0; i < LENGTH(sizes); i++)
 		put(&out, ", \"%s\": %u", sizes[i].key,
 			*size_member(&copy, &sizes[i]));
-	put(&out, ", \"pad_token_id\": %d", config->pad_token_id);
+	if (config->pad_token_id < 0)
+		put_name(&out, "pad_token_id", NULL);
+	else
+		put(&out, ", \"pad_token_id\": %d", config->pad_token_id);
 	put_name(&out, "hidden_act",
 			 mb_activation_name((mb_activation) config->activation));
 	put_name(&out, "normalization_type",

@@ -57,7 +57,7 @@ typedef struct mb_config
 	uint32_t	intra_bottleneck_size;
 	uint32_t	feedforwards;	/* F, num_feedforward_networks, >= 1 */
 	uint32_t	num_labels;		/* K */
-	int32_t		pad_token_id;
+	int32_t		pad_token_id;	/* -1: none */
 	uint32_t	true_hidden_size;	/* T, derived */
 	uint32_t	head_size;		/* D, derived */
 	uint32_t	attention_size; /* A = N * D, derived */
@@ -107,6 +107,10 @@ extern mb_status mb_config_write(const mb_config *config, mb_arena *arena,
 
 /* The number that a key of id2label stands for; false when it is none. */
 extern bool mb_label_id(const mb_json *member, uint32_t *id);
+
+/* The text of a label, whatever scalar it is; false for a list or object. */
+extern bool mb_label_text(const mb_json *member, const char **text,
+						  size_t *length);
 
 /* How many different numbers the keys have: "1" and "01" are one. */
 extern uint32_t mb_label_count(const mb_json *id2label);

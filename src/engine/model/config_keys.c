@@ -41,16 +41,15 @@ mb_read_flag(const mb_json *root, const char *key, uint8_t *value,
 			 mb_error *err)
 {
 	const mb_json *member = mb_json_get(root, key);
-	int64_t		number;
 
 	if (member == NULL)
 		return MB_OK;
 	if (member->type == MB_JSON_TRUE)
 		*value = 1;
-	else if (member->type == MB_JSON_FALSE)
+	else if (member->type == MB_JSON_FALSE || member->type == MB_JSON_NULL)
 		*value = 0;
-	else if (mb_json_int(member, 0, 1, &number))
-		*value = (uint8_t) number;
+	else if (member->type == MB_JSON_NUMBER)
+		*value = member->number != 0.0;
 	else
 		return mb_fail_type(key, "true or false", err);
 	return MB_OK;

@@ -190,6 +190,10 @@ mb_image_open(const void *bytes, size_t size, const mb_kernels *kernels,
 		status = mb_tokenizer_open(base + header.tokenizer_offset,
 								   (size_t) header.tokenizer_size,
 								   &image->tokenizer, err);
+
+	/* Hugging Face pads with the tokenizer's token, whatever config.json says */
+	if (status == MB_OK && image->tokenizer.pad_id >= 0)
+		image->config.pad_token_id = image->tokenizer.pad_id;
 	if (status == MB_OK)
 		status = mb_model_bind(&image->config, kernels, image->parts,
 							   slots.tensors, slots.formats, arena,

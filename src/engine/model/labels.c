@@ -37,13 +37,15 @@ read_names(const mb_json *names, mb_labels *labels)
 
 	for (member = names->child; member != NULL; member = member->next)
 	{
+		const char *text;
+		size_t		length;
 		uint32_t	id;
 
-		if (member->type != MB_JSON_STRING || !mb_label_id(member, &id) ||
-			id >= labels->outputs)
+		if (!mb_label_text(member, &text, &length) ||
+			!mb_label_id(member, &id) || id >= labels->outputs)
 			continue;
-		labels->names[id].text = member->text;
-		labels->names[id].length = member->length;
+		labels->names[id].text = text;
+		labels->names[id].length = length;
 	}
 	labels->count = mb_label_count(names);
 }

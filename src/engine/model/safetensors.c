@@ -253,6 +253,8 @@ read_metadata(const header_reader *reader, const mb_json *metadata)
 	const mb_json *member;
 	const mb_json *format;
 
+	if (metadata->type == MB_JSON_NULL)
+		return MB_OK;
 	if (metadata->type != MB_JSON_OBJECT)
 		return fail_file(reader->what, "\"__metadata__\" is not an object",
 						 reader->err);
@@ -265,7 +267,9 @@ read_metadata(const header_reader *reader, const mb_json *metadata)
 	}
 
 	format = mb_json_get(metadata, "format");
-	if (format != NULL && !mb_json_is_string(format, "pt"))
+	/* transformers takes a file of MLX for one of PyTorch's layout */
+	if (format != NULL && !mb_json_is_string(format, "pt") &&
+		!mb_json_is_string(format, "mlx"))
 	{
 		mb_fail(reader->err, MB_ERR_UNSUPPORTED,
 				"\"%.200s\" holds weights of format \"%.40s\"",

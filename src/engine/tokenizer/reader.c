@@ -22,12 +22,16 @@ mb_read_bool(mb_reader *r, const mb_json *object, const char *file,
 			 const char *key, bool *result)
 {
 	const mb_json *value = mb_json_get(object, key);
+	int64_t		number;
 
 	if (mb_json_is_null(value))
 		return MB_OK;
-	if (value->type != MB_JSON_TRUE && value->type != MB_JSON_FALSE)
+	if (value->type == MB_JSON_TRUE || value->type == MB_JSON_FALSE)
+		*result = value->type == MB_JSON_TRUE;
+	else if (mb_json_int(value, 0, 1, &number))
+		*result = number == 1;
+	else
 		return mb_wrong_value(r, file, key, "true or false");
-	*result = value->type == MB_JSON_TRUE;
 	return MB_OK;
 }
 
