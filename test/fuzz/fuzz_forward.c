@@ -5,9 +5,9 @@
  *	  every table of kernels that this processor has.
  *
  * The bytes choose a legal configuration (all structural flags, widths from 1
- * to 600 in any order, any head size, 0 to 5 layers), a batch (lengths, masks,
- * types, padding, first tokens alone, how many layers) and whether somebody
- * observes; when they are used up, random numbers that they start go on.
+ * to 600 in any order, any head size, 0 to 5 layers, a relative bias or none), a
+ * batch (lengths, masks, types, padding, first tokens alone, how many layers) and
+ * whether somebody observes; when they are used up, random numbers that they start go on.
  *
  * What has to hold:
  *
@@ -137,6 +137,8 @@ choose_config(choices *c)
 	config.type_vocab_size = 1 + choose(c, 3);
 	config.pad_token_id = (int32_t) choose(c, config.vocab_size);
 	config.num_labels = 2;
+	if (choose(c, 3) == 0)
+		config.relative_buckets = 32 + choose(c, 3);
 	return config;
 }
 
@@ -154,10 +156,11 @@ fill_weights(choices *c, fixture *f, bool exact)
 	{
 		tensor	   *t = &f->tensors[i];
 		float		one = scales(t->name) ? 1.0f : 0.0f;
+		float		most = t->target == &f->model.relative_bias ? 3.0f : 0.15f;
 
 		for (j = 0; j < t->count; j++)
 		{
-			float		x = 0.15f * number(c);
+			float		x = most * number(c);
 
 			t->data[j] = one + (exact ? ldexpf(rintf(ldexpf(x, 9)), -9) : x);
 		}

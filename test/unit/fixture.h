@@ -195,6 +195,10 @@ make_fixture(const mb_config *config, const mb_kernels *kernels)
 			   c->embedding_size * (c->trigram_input ? 3 : 1),
 			   "mobilebert.embeddings.embedding_transformation");
 	add_norm(f, &m->embedding_norm, c->hidden_size, "mobilebert.embeddings");
+	if (c->relative_buckets > 0)
+		add(f, &m->relative_bias,
+			(size_t) c->relative_buckets * c->heads,
+			"mobilebert.encoder.relative_attention_bias.weight");
 	m->layers = calloc(c->layers > 0 ? c->layers : 1, sizeof(mb_layer));
 	for (i = 0; i < c->layers; i++)
 		add_layer(f, i);

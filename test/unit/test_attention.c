@@ -3,7 +3,8 @@
  * test_attention.c
  *	  Attention with fewer bits against double arithmetic: texts of every
  *	  length from 1 to 65 and longer ones, heads of odd widths, with and without
- *	  a mask; rows that keep their bits among any others.
+ *	  a mask and a bias for each distance; rows that keep their bits among any
+ *	  others.
  *
  * Buffers have the size that kernels.h asks for and no more.  Skipped by name
  * where no table has such attention.
@@ -59,6 +60,7 @@ typedef struct trial
 	float	   *value;
 	float	   *context;
 	uint8_t    *mask;
+	float	   *bias;			/* [2 length - 1] or NULL */
 	float	   *weights;
 	void	   *keys;
 	void	   *values;
@@ -115,9 +117,17 @@ trial_make(trial *t, size_t length, size_t size, size_t ld, bool masked)
 	};
 }
 
+/* A bias of up to 4, which is as much as scores are */
+static void
+trial_bias(trial *t)
+{
+	t->bias = matrix(1, 2 * t->a.length - 1, 0, 4.0f);
+}
+
 static void
 trial_free(trial *t)
 {
+	free(t->bias);
 	free(t->query);
 	free(t->key);
 	free(t->value);
@@ -134,6 +144,7 @@ run_rows(trial *t, size_t first, size_t rows)
 {
 	t->a.query = t->query + first * t->a.ld;
 	t->a.context = t->context + first * t->a.ld;
+	t->a.bias = t->bias == NULL ? NULL : t->bias + t->a.length - 1 - first;
 	t->a.rows = rows;
 	attention->run(&t->a);
 }
@@ -158,6 +169,8 @@ row_error(const trial *t, size_t row, size_t r)
 		for (j = 0; j < size; j++)
 			weights[i] += (double) t->query[row * ld + j] *
 				t->key[i * ld + j] / sqrt((double) size);
+		if (t->bias != NULL)
+			weights[i] += t->bias[length - 1 + i - row];
 		if (t->mask == NULL || t->mask[i])
 			largest = fmax(largest, weights[i]);
 	}
@@ -189,7 +202,7 @@ row_error(const trial *t, size_t row, size_t r)
 }
 
 static double
-trial_error(size_t length, size_t size, bool masked)
+trial_error(size_t length, size_t size, bool masked, bool biased)
 {
 	trial		t;
 	double		worst = 0.0;
@@ -197,6 +210,8 @@ trial_error(size_t length, size_t size, bool masked)
 	size_t		r;
 
 	trial_make(&t, length, size, size + length % 5, masked);
+	if (biased)
+		trial_bias(&t);
 	for (first = 0; first < length; first += MB_ATTEND_ROWS)
 	{
 		size_t		rows = length - first < MB_ATTEND_ROWS ? length - first :
@@ -216,22 +231,26 @@ test_exact(void)
 	const char *name = kernels->name;
 	double		plain = 0.0;
 	double		masked = 0.0;
+	double		biased = 0.0;
 	size_t		i;
 
 	for (i = 1; i <= MOST; i++)
 	{
-		plain = fmax(plain, trial_error(i, 32, false));
-		plain = fmax(plain, trial_error(1 + i * 7 % MOST, i, false));
-		masked = fmax(masked, trial_error(i, 1 + i * 11 % MOST, true));
+		plain = fmax(plain, trial_error(i, 32, false, false));
+		plain = fmax(plain, trial_error(1 + i * 7 % MOST, i, false, false));
+		masked = fmax(masked, trial_error(i, 1 + i * 11 % MOST, true, false));
+		biased = fmax(biased, trial_error(i, 1 + i * 11 % MOST, i % 2, true));
 	}
 	for (i = 127; i <= 513; i += 193)
 	{
-		plain = fmax(plain, trial_error(i, 32, false));
-		masked = fmax(masked, trial_error(i, 64, true));
+		plain = fmax(plain, trial_error(i, 32, false, false));
+		masked = fmax(masked, trial_error(i, 64, true, false));
+		biased = fmax(biased, trial_error(i, 64, i % 3, true));
 	}
 	ok(plain < BOUND, "%s: contexts and weights within %.1e", name, plain);
 	ok(masked < BOUND, "%s: with a mask within %.1e, weights of others exactly "
 	   "0", name, masked);
+	ok(biased < BOUND, "%s: with a bias within %.1e", name, biased);
 }
 
 /* A row alone, and at another place of a block: the same bits */
@@ -249,6 +268,8 @@ test_rows(void)
 		size_t		row;
 
 		trial_make(&t, length, 32, 40, length % 2);
+		if (length % 3 > 0)
+			trial_bias(&t);
 		for (row = 0; row < length; row++, checked++)
 		{
 			size_t		before = row % MB_ATTEND_ROWS;
@@ -293,6 +314,8 @@ test_masks(void)
 		float	   *plain = malloc(length * 32 * sizeof(float));
 
 		trial_make(&t, length, 32, 32, false);
+		if (length % 3 > 0)
+			trial_bias(&t);
 		memset(ones, 1, length);
 		run_all(&t);
 		memcpy(plain, t.context, length * 32 * sizeof(float));
@@ -345,21 +368,32 @@ test_extremes(void)
 {
 	trial		t;
 	bool		good = true;
+	int			run;
 	size_t		i;
 
 	trial_make(&t, 40, 32, 32, false);
 	t.query[3 * 32 + 5] = NAN;
 	t.query[4 * 32] = INFINITY;
 	for (i = 0; i < 32; i++)
-		t.query[5 * 32 + i] *= 1e6f;
-	run_rows(&t, 0, 16);
-	for (i = 0; i < 16 * 32; i++)
 	{
-		bool		no_number = i / 32 == 3 || i / 32 == 4;
-
-		good = good && (isnan(t.context[i]) != 0) == no_number &&
-			(no_number || fabsf(t.context[i]) <= 1.01f);
+		t.query[5 * 32 + i] *= 1e6f;
+		t.query[6 * 32 + i] = 0.0f;
 	}
+	for (run = 0; run < 2; run++)
+	{
+		if (run == 1)
+			trial_bias(&t);
+		run_rows(&t, 0, 16);
+		for (i = 0; i < 16 * 32; i++)
+		{
+			bool		no_number = i / 32 == 3 || i / 32 == 4;
+
+			good = good && (isnan(t.context[i]) != 0) == no_number &&
+				(no_number || fabsf(t.context[i]) <= 1.01f);
+		}
+	}
+	ok(row_error(&t, 6, 6) < BOUND, "%s: a query of zeros leaves the bias",
+	   kernels->name);
 	ok(good, "%s: NaN stays in its row, large scores give one weight",
 	   kernels->name);
 	trial_free(&t);

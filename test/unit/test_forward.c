@@ -3,13 +3,15 @@
  * test_forward.c
  *	  The encoder on models built in memory: the golden values G1 to G3 of
  *	  spec model.md section 10, batches that leave bits alone, masks and
- *	  padding, early stop, cancel, and everything that must be refused.
+ *	  padding, relative bias, early stop, cancel, and everything that must be
+ *	  refused.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/choose.h"
 #include "encoder/forward.h"
 #include "encoder/pooling.h"
+#include "encoder/relative_bias.h"
 
 #include "fixture.h"
 #include "tables.h"
@@ -87,8 +89,11 @@ fill_random(fixture *f)
 	{
 		float		one = scales(f->tensors[k].name) ? 1.0f : 0.0f;
 
+		float		most = f->tensors[k].target == &f->model.relative_bias ?
+			2.0f : 0.15f;
+
 		for (j = 0; j < f->tensors[k].count; j++)
-			f->tensors[k].data[j] = 0.15f * uniform() + one;
+			f->tensors[k].data[j] = most * uniform() + one;
 	}
 	pack(f, MB_DTYPE_F32);
 }
@@ -556,11 +561,21 @@ variant(int number)
 			c.layers = 2;
 			c.heads = 16;
 			break;
+		case 5:					/* MPNet's structure */
+			c.use_bottleneck = c.trigram_input = 0;
+			c.hidden_size = c.embedding_size = 60;
+			c.intermediate_size = 100;
+			c.feedforwards = 1;
+			c.layer_norm = 1;
+			c.activation = MB_ACT_GELU;
+			c.relative_buckets = 32;
+			break;
 	}
 	return c;
 }
 
-#define VARIANTS 5
+#define VARIANTS 6
+#define BIASED 5				/* has a relative bias */
 
 /* The states of first tokens alone are those of the whole pass. */
 static bool
@@ -736,6 +751,153 @@ test_tables_agree(const char *table)
 		free_capture(&b);
 		free_fixture(f);
 	}
+}
+
+/* ----------
+ * Relative bias
+ * ----------
+ */
+
+/* MPNetEncoder.relative_position_bucket, in float32 as there */
+static size_t
+bucket_of(int distance)
+{
+	int			n = abs(distance);
+	int			far = n < 8 ? n : 8 + (int) (logf((float) n / 8.0f) /
+											 logf(16.0f) * 8.0f);
+
+	return (size_t) ((distance > 0 ? 16 : 0) + (far < 15 ? far : 15));
+}
+
+static void
+test_buckets(void)
+{
+	bool		equal = true;
+	int			r;
+
+	for (r = -600; r <= 600; r++)
+		equal = equal && mb_relative_bucket(r) == bucket_of(r);
+	ok(equal, "buckets are those of the formula in float32");
+	ok(mb_relative_bucket(PTRDIFF_MAX) == 31 &&
+	   mb_relative_bucket(PTRDIFF_MIN) == 15, "the last buckets have no end");
+}
+
+/* Without queries attention is softmax of the bias alone. */
+static double
+bias_error(const mb_model *model, const random_batch *r, const capture *c)
+{
+	size_t		tokens = r->starts[r->batch.sequences];
+	size_t		heads = model->config.heads;
+	size_t		map;
+	size_t		s;
+	size_t		i;
+	size_t		j;
+	double		worst = 0.0;
+
+	for (map = 0; map < model->config.layers * heads; map++)
+	{
+		const float *table = model->relative_bias + map % heads;
+
+		for (s = 0; s < r->batch.sequences; s++)
+		{
+			size_t		start = r->starts[s];
+			size_t		length = r->starts[s + 1] - start;
+
+			for (i = 0; i < length; i++)
+			{
+				const float *p = c->attention + (map * tokens + start + i) *
+					c->longest;
+				double		weights[MOST_LENGTH];
+				double		sum = 0.0;
+
+				for (j = 0; j < length; j++)
+				{
+					weights[j] = r->mask[start + j] ?
+						exp(table[bucket_of((int) j - (int) i) * heads]) : 0.0;
+					sum += weights[j];
+				}
+				for (j = 0; j < length; j++)
+					worst = fmax(worst, fabs(p[j] / (weights[j] / sum + 1e-30) *
+											 (weights[j] > 0.0) -
+											 (weights[j] > 0.0)));
+			}
+		}
+	}
+	return worst;
+}
+
+/* In every sequence of a batch from its own first token on; larger tables */
+static void
+test_bias(const char *table)
+{
+	static random_batch r;
+	int			v;
+
+	for (v = 0; v < 2 * MB_PRECISIONS; v++)
+	{
+		mb_precision precision = (mb_precision) (v / 2);
+		mb_config	config = variant(BIASED);
+		fixture    *f;
+		double		error;
+		capture		c;
+		size_t		i;
+
+		config.relative_buckets = 32 + v % 2;
+		f = make_fixture(&config, kernels);
+		fill_random(f);
+		for (i = 0; i < f->count; i++)
+			if (strstr(f->tensors[i].name, "self.query") != NULL)
+				memset(f->tensors[i].data, 0,
+					   f->tensors[i].count * sizeof(float));
+		pack_as(f, precision, MB_DTYPE_F32);
+		make_batch(&r, &config, MOST_SEQUENCES);
+		run(&f->model, &r.batch, config.layers, &c, NULL, NULL);
+		error = bias_error(&f->model, &r, &c);
+		ok(error < (precision >= MB_PRECISION_BF16 ? 0x1p-7 : 2e-6),
+		   "%s %s: bias of %u buckets within %.1e", table,
+		   mb_precision_name(precision),
+		   config.relative_buckets, error);
+		free_capture(&c);
+		free_fixture(f);
+	}
+}
+
+/* A table of zeros leaves the bits of none, and takes no more than its memory. */
+static void
+test_no_bias(const char *table)
+{
+	static random_batch r;
+	mb_config	config = variant(BIASED);
+	fixture    *f = make_fixture(&config, kernels);
+	size_t		longest;
+	size_t		with;
+	const float *bias = f->model.relative_bias;
+	bool		equal;
+	capture		a;
+	capture		b;
+
+	fill_random(f);
+	memset((float *) bias, 0, 32 * config.heads * sizeof(float));
+	make_batch(&r, &config, MOST_SEQUENCES);
+	longest = longest_of(&r.batch);
+	run(&f->model, &r.batch, config.layers, &a, NULL, NULL);
+	with = mb_forward_memory(&f->model, r.starts[MOST_SEQUENCES], longest);
+	f->model.relative_bias = NULL;
+	run(&f->model, &r.batch, config.layers, &b, NULL, NULL);
+	equal = memcmp(a.hidden, b.hidden, (config.layers + 1) *
+				   r.starts[MOST_SEQUENCES] * config.hidden_size *
+				   sizeof(float)) == 0;
+	ok(equal, "%s: a bias of 0 changes no bit", table);
+	with -= mb_forward_memory(&f->model, r.starts[MOST_SEQUENCES], longest);
+	ok(with >= config.heads * (2 * longest - 1) * sizeof(float) &&
+	   with < config.heads * (2 * longest - 1) * sizeof(float) + 64,
+	   "%s: the bias has memory of its own", table);
+	f->model.relative_bias = bias;
+	ok(mb_forward_memory(&f->model, 64, SIZE_MAX / 2 + 1) == SIZE_MAX,
+	   "%s: a bias beyond size_t is told", table);
+	free_capture(&a);
+	free_capture(&b);
+	free_fixture(f);
 }
 
 /* Widths */
@@ -1159,10 +1321,13 @@ main(void)
 		test_stored_half(tables[i]);
 		test_choice(tables[i]);
 		test_tables_agree(tables[i]);
+		test_bias(tables[i]);
+		test_no_bias(tables[i]);
 		test_width_orders(tables[i]);
 		test_wide_bottleneck(tables[i]);
 	}
 	kernels = mb_kernels_find("auto");
+	test_buckets();
 	test_layers();
 	test_defaults();
 	test_cancel();

@@ -363,11 +363,33 @@ norm_error(const mb_kernels *kernels, size_t width, bool layer, int aliased)
 	return y[width] == 12345.0f ? worst : 1e30;
 }
 
+/* x + r, in either's place or a third; nothing after the last */
+static bool
+adds(const mb_kernels *kernels, size_t width, int aliased)
+{
+	float		x[MOST + 1];
+	float		r[MOST + 1];
+	float		z[MOST + 1];
+	float		exact[MOST];
+	float	   *y = aliased == 0 ? z : aliased == 1 ? x : r;
+	size_t		i;
+
+	fill(x, MOST, 3.0f);
+	fill(r, MOST, 3.0f);
+	for (i = 0; i < width; i++)
+		exact[i] = x[i] + r[i];
+	y[width] = 12345.0f;
+	kernels->add(x, r, y, width);
+	return memcmp(y, exact, width * sizeof(float)) == 0 &&
+		y[width] == 12345.0f;
+}
+
 static void
 test_rows(const mb_kernels *kernels, const char *name)
 {
 	double		softmax = 0.0;
 	double		norm = 0.0;
+	bool		sums = true;
 	size_t		width;
 	int			i;
 
@@ -377,7 +399,10 @@ test_rows(const mb_kernels *kernels, const char *name)
 		softmax = fmax(softmax, softmax_error(kernels, width, true));
 		for (i = 0; i < 8; i++)
 			norm = fmax(norm, norm_error(kernels, width, i & 1, i / 2));
+		for (i = 0; i < 3; i++)
+			sums = sums && adds(kernels, width, i);
 	}
+	ok(sums, "%s: sums of 1 to %d", name, MOST);
 	ok(softmax <= 2.0, "%s: softmax of 1 to %d, %.2f of its unit", name, MOST,
 	   softmax);
 	ok(norm <= 2.0, "%s: norms of 1 to %d, %.2f of their unit", name, MOST,

@@ -108,6 +108,13 @@ count_exponentials(float *x, const uint8_t *mask, size_t width)
 	return original->exponentials(x, mask, width);
 }
 
+static void
+count_add(const float *x, const float *r, float *y, size_t width)
+{
+	count(width);
+	original->add(x, r, y, width);
+}
+
 static double
 count_dot(const float *a, const float *b, size_t n)
 {
@@ -150,10 +157,11 @@ wrap(const mb_kernels *kernels)
 	}
 	counting.matrix = count_matrix;
 	counting.exponentials = count_exponentials;
+	counting.add = count_add;
 	counting.dot_wide = count_dot;
 }
 
-/* One layer as published, and one of BERT's structure with one wide head. */
+/* One layer as published, and one of MPNet's structure with one wide head. */
 static mb_config
 shape(bool wide)
 {
@@ -176,6 +184,7 @@ shape(bool wide)
 	c.key_query_shared_bottleneck = !wide;
 	c.feedforwards = 1;
 	c.layer_norm = wide;
+	c.relative_buckets = wide ? 32 : 0;
 	c.classifier_activation = 1;
 	return c;
 }

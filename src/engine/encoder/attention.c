@@ -9,16 +9,20 @@
  * at the sequence's own first row, so that what else is in the batch cannot
  * change a bit.
  *
- * Source: transformers' MobileBertSelfAttention; spec model.md section 3.2,
- * whose letters (A, D, L) are used here.
- * Depends on encoder/pass.h, kernels/gemm.h, kernels/kernels.h,
- * kernels/panels.h.
+ * Where the model has a relative bias (relative_bias.h) it is added to the
+ * scores; where not, there is no work for it.
+ *
+ * Source: transformers' MobileBertSelfAttention and MPNetSelfAttention; spec
+ * model.md section 3.2, whose letters (A, D, L) are used here.
+ * Depends on encoder/pass.h, encoder/relative_bias.h, kernels/gemm.h,
+ * kernels/kernels.h, kernels/panels.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "encoder/attention.h"
 
 #include "encoder/pass.h"
+#include "encoder/relative_bias.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/panels.h"
@@ -107,6 +111,14 @@ observes_attention(const mb_pass *p)
 	return p->observer != NULL && p->observer->attention != NULL;
 }
 
+/* Of query row "first" of a head, or NULL */
+static const float *
+bias_of(const mb_pass *p, const attention *a, size_t first)
+{
+	return p->model->relative_bias == NULL ? NULL :
+		mb_bias_row(p, a->head, first);
+}
+
 /*
  * Query rows [first, first + rows) of a head, at most a->step: the context
  * takes their place.  When somebody observes, the weights are in scores.
@@ -121,7 +133,7 @@ attend_low_precision(const mb_pass *p, const attention *a, size_t first,
 	float	   *query = a->query + first * stride;
 	mb_attention block = {query, query, stride, rows, a->length, size,
 		memory->keys.start, memory->values.start, a->mask,
-		p->memory.operand.start,
+		bias_of(p, a, first), p->memory.operand.start,
 	observes_attention(p) ? memory->scores.start : NULL};
 
 	MB_ASSERT(a->low_precision->memory(a->length, size) <=
@@ -139,6 +151,7 @@ attend_float(const mb_pass *p, const attention *a, size_t first, size_t rows)
 	float	   *query = a->query + first * stride;
 	float	   *scores = memory->scores.start;
 	float	   *context = memory->context.start;
+	const float *bias = bias_of(p, a, first);
 	double		factors[MB_BLOCK_ROWS];
 	size_t		i;
 
@@ -150,6 +163,9 @@ attend_float(const mb_pass *p, const attention *a, size_t first, size_t rows)
 	kernels->matrix(memory->queries.start, size, memory->keys.start,
 					(float) (1.0 / sqrt((double) size)), scores, a->length,
 					rows, a->length, size);
+	for (i = 0; i < rows && bias != NULL; i++)
+		kernels->add(scores + i * a->length, bias - i, scores + i * a->length,
+					 a->length);
 	for (i = 0; i < rows; i++)
 		factors[i] = 1.0 / kernels->exponentials(scores + i * a->length,
 												 a->mask, a->length);

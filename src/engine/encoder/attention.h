@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attention.h
- *	  Attention of one sequence: softmax(Q K' / root D) V, head by head.
+ *	  Attention of one sequence: softmax(Q K' / root D + bias) V, head by head.
  *
  * Depends on base/status.h, encoder/pass.h.
  *

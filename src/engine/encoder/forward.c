@@ -33,7 +33,7 @@
  * Source: transformers' modeling_mobilebert; spec model.md sections 2, 3, 6
  * and 7, whose letters (H, E, T, I, A, N, D, L) are used here.
  * Depends on encoder/attention.h, encoder/embeddings.h, encoder/pass.h,
- * encoder/steps.h, encoder/workspace.h.
+ * encoder/relative_bias.h, encoder/steps.h, encoder/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,6 +42,7 @@
 #include "encoder/attention.h"
 #include "encoder/embeddings.h"
 #include "encoder/pass.h"
+#include "encoder/relative_bias.h"
 #include "encoder/steps.h"
 #include "encoder/workspace.h"
 
@@ -282,6 +283,8 @@ mb_forward(const mb_model *model, const mb_batch *batch, size_t layers,
 	if (p.kernels->begin != NULL)
 		p.kernels->begin();
 	status = mb_embed(&p);
+	if (status == MB_OK && layers > 0 && model->relative_bias != NULL)
+		status = mb_spread_bias(&p);
 	if (layers == 0 && batch->first_only)
 		keep_first(&p);
 	if (status == MB_OK)

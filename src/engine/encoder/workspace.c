@@ -140,6 +140,19 @@ head_panels(const mb_kernels *kernels, size_t k, size_t n, size_t extra)
 	return floats > low_precision ? floats : low_precision;
 }
 
+/* The bias of every distance that the longest sequence has, for each head */
+static bool
+carve_bias(const mb_model *model, size_t longest, float *base, size_t *used,
+		   mb_attention_memory *memory)
+{
+	memory->reach = longest - 1;
+	if (model->relative_bias == NULL)
+		return true;
+	return longest <= SIZE_MAX / 2 &&
+		carve(base, used, model->config.heads, 2 * memory->reach + 1,
+			  &memory->bias);
+}
+
 /* What attention.c reads and writes. */
 static bool
 carve_attention(const mb_model *model, const mb_kernels *kernels,
@@ -156,7 +169,8 @@ carve_attention(const mb_model *model, const mb_kernels *kernels,
 					&memory->values) &&
 		carve(base, used, MB_BLOCK_ROWS, size, &memory->queries) &&
 		carve(base, used, MB_BLOCK_ROWS, size, &memory->context) &&
-		carve(base, used, MB_BLOCK_ROWS, longest, &memory->scores);
+		carve(base, used, MB_BLOCK_ROWS, longest, &memory->scores) &&
+		carve_bias(model, longest, base, used, memory);
 }
 
 bool

@@ -44,6 +44,9 @@ typedef struct mb_attention_memory
 	mb_region	queries;		/* [MB_BLOCK_ROWS, D], one block of Q */
 	mb_region	context;		/* likewise */
 	mb_region	scores;			/* [MB_BLOCK_ROWS, L] */
+	mb_region	bias;			/* [N, 2 reach + 1], the middle for distance 0;
+								 * of all heads.  Empty: the model has none */
+	size_t		reach;			/* L - 1 */
 } mb_attention_memory;
 
 typedef struct mb_workspace

@@ -89,7 +89,7 @@ typedef struct mb_product
 /*
  * Some query rows of a head of one sequence, in fewer bits than float:
  *
- *	context = softmax(query keys' / root of size, where mask is 1) values
+ *	context = softmax(query keys' / root of size + bias, where mask is 1) values
  */
 typedef struct mb_attention
 {
@@ -102,6 +102,8 @@ typedef struct mb_attention
 	const void *keys;			/* of pack_keys() and pack_values() */
 	const void *values;
 	const uint8_t *mask;		/* [length], some of it 1; NULL: all 1 */
+	const float *bias;			/* [length] of the first row; that of each row
+								 * begins one before the last one's.  NULL: none */
 	void	   *scratch;		/* attend_memory() bytes, aligned to 64 */
 	float	   *weights;		/* [rows, length] or NULL: softmax's result */
 } mb_attention;
@@ -183,6 +185,9 @@ typedef struct mb_kernels
 	 */
 	double		(*exponentials) (float *x, const uint8_t *mask, size_t width);
 	void		(*scale) (float *x, double factor, size_t width);
+
+	/* y = x + r, a row; y may be x or r */
+	void		(*add) (const float *x, const float *r, float *y, size_t width);
 
 	/* x[width] in place */
 	void		(*activation) (mb_activation kind, float *x, size_t width);

@@ -7,7 +7,7 @@
  * Sums that decide accuracy (means, variances, softmax totals) are double.
  *
  * Source of the formulas: spec model.md 1.1 and 2.2.
- * Depends on kernels/gemm.h, kernels/kernels.h, kernels/reduced.h.
+ * Depends on kernels/kernels.h, kernels/gemm.h, kernels/reduced.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,6 +48,15 @@ scale_ref(float *x, double factor, size_t width)
 
 	for (i = 0; i < width; i++)
 		x[i] = (float) (x[i] * factor);
+}
+
+static void
+add_ref(const float *x, const float *r, float *y, size_t width)
+{
+	size_t		i;
+
+	for (i = 0; i < width; i++)
+		y[i] = x[i] + r[i];
 }
 
 /* Activations, one number */
@@ -247,6 +256,7 @@ dot_wide_ref(const float *a, const float *b, size_t count)
 #define REF_COMMON \
 	.exponentials = exponentials_ref, \
 	.scale = scale_ref, \
+	.add = add_ref, \
 	.activation = activation_ref, \
 	.no_norm = no_norm_ref, \
 	.layer_norm = layer_norm_ref, \

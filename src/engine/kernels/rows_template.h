@@ -630,6 +630,7 @@ dot_wide_simd(const float *a, const float *b, size_t count)
 #define MB_SIMD_ROWS \
 	.exponentials = exponentials_simd, \
 	.scale = scale_simd, \
+	.add = add_rows, \
 	.activation = activation_simd, \
 	.no_norm = no_norm_simd, \
 	.layer_norm = layer_norm_simd, \

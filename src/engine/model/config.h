@@ -56,6 +56,7 @@ typedef struct mb_config
 	uint32_t	embedding_size; /* E */
 	uint32_t	intra_bottleneck_size;
 	uint32_t	feedforwards;	/* F, num_feedforward_networks, >= 1 */
+	uint32_t	relative_buckets;	/* rows of the relative bias; 0: none */
 	uint32_t	num_labels;		/* K */
 	int32_t		pad_token_id;	/* -1: none */
 	uint32_t	true_hidden_size;	/* T, derived */

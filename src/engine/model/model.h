@@ -56,6 +56,7 @@ typedef struct mb_model
 	const float *word_embeddings;	/* [V, E] */
 	const float *position_embeddings;	/* [P, H] */
 	const float *type_embeddings;	/* [Y, H] */
+	const float *relative_bias; /* [buckets, N]; NULL: none */
 	mb_linear	embedding_transformation;	/* [H, 3E] or [H, E] */
 	mb_norm		embedding_norm; /* [H] */
 	mb_layer   *layers;			/* [layers] */

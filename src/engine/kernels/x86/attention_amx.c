@@ -7,17 +7,17 @@
  * Sixteen query rows, a tile, go through all of a head at once:
  *
  *	scores		query * keys, tile by tile into memory that stays in the first
- *				level for texts of 512 tokens
+ *				level for texts of 512 tokens; then the bias, if there is one
  *	weights		e^(score - largest of the row) rounded to bfloat16, written over
  *				the row's scores; their sum
  *	context		weights * values, over the sum
  *
- * A row's results depend on its query, the keys, the values and the mask, not
- * on the rows beside it.
+ * A row's results depend on its query, the keys, the values, the mask and the
+ * bias, not on the rows beside it.
  *
- * Depends on base/arena.h (sizes), base/dtype.h, kernels/x86/amx.h,
- * kernels/x86/low_precision_avx512.h, kernels/reduced.h, kernels/reduced_layout.h,
- * kernels/x86/simd_avx512.h.
+ * Depends on base/arena.h, base/dtype.h, kernels/x86/amx.h,
+ * kernels/x86/low_precision_avx512.h, kernels/reduced.h,
+ * kernels/reduced_layout.h, kernels/x86/simd_avx512.h.
  * Compiled as reduced_amx.c is.
  *
  *-------------------------------------------------------------------------
@@ -320,12 +320,12 @@ weigh_row(const mb_attention *a, float *scores, vf scale, vf shift,
 	return sum + other;
 }
 
-/* All rows; factors[r] is 1 / the sum of row r, so that they add up to 1. */
+/* All rows, whose scores are to be multiplied; factors[r] is 1 / the sum of row r, so that they add up to 1. */
 MB_INLINE void
-weigh_rows(const mb_attention *a, float *scores, bool masked, float *factors)
+weigh_rows(const mb_attention *a, float *scores, float factor, bool masked,
+		   float *factors)
 {
 	size_t		step = score_step(a->length);
-	float		factor = score_factor(a->size);
 	float		shifts[MB_TILE];
 	row_vectors rows;
 	size_t		r;
@@ -416,17 +416,33 @@ show_weights(const mb_attention *a, const float *scores, const float *factors)
 	}
 }
 
+static void
+add_biases(const mb_attention *a, float *scores, float factor)
+{
+	size_t		r;
+
+	for (r = 0; r < a->rows; r++)
+		add_bias(scores + r * score_step(a->length), a->bias - r, a->length,
+				 factor);
+}
+
 MB_INLINE void
 attend(const mb_attention *a, bool masked)
 {
 	uint8_t    *queries = a->scratch;
 	float	   *scores = (float *) (queries + query_bytes(a->size));
+	float		factor = score_factor(a->size);
 	float		factors[MB_TILE];
 	size_t		c;
 
 	round_queries(a, queries);
 	score_rows(a, queries, scores);
-	weigh_rows(a, scores, masked, factors);
+	if (a->bias != NULL)
+	{
+		add_biases(a, scores, factor);
+		factor = 1.0f;
+	}
+	weigh_rows(a, scores, factor, masked, factors);
 	MB_BARRIER;
 	for (c = 0; c < a->size; c += MB_PANEL)
 		weigh_values(a, scores, factors, c);

@@ -11,15 +11,16 @@
  *				has one scale and the most digits whose sums fit in 32 bits, 14
  *				for heads of 32 numbers; what rounding to so many costs is
  *				less than with bfloat16.  With 8 bits it would be ten times more.
+ *				Then the bias, if there is one.
  *	weights		e^(score - largest of the row) of some 14 bits, in the place of
  *				the row's scores; their sum
  *	context		weights * values, in float, over the sum: integers would lose
  *				many small weights
  *
- * A row's results depend on its query, the keys, the values and the mask, not
- * on the rows beside it.
+ * A row's results depend on its query, the keys, the values, the mask and the
+ * bias, not on the rows beside it.
  *
- * Depends on base/arena.h (sizes), kernels/x86/low_precision_avx512.h,
+ * Depends on base/arena.h, kernels/x86/low_precision_avx512.h,
  * kernels/reduced.h, kernels/reduced_layout.h, kernels/x86/simd_avx512.h.
  * Compiled as reduced_vnni.c is.
  *
@@ -464,8 +465,17 @@ attend(const mb_attention *a, bool masked)
 	round_queries(&b);
 	score_rows(&b);
 	for (r = 0; r < a->rows; r++)
-		b.factors[r] = weigh_row(a, b.scores + r * step, b.scales.scale[r] * factor,
-								 masked);
+	{
+		float	   *scores = b.scores + r * step;
+		float		scale = b.scales.scale[r] * factor;
+
+		if (a->bias != NULL)
+		{
+			add_bias(scores, a->bias - r, a->length, scale);
+			scale = 1.0f;
+		}
+		b.factors[r] = weigh_row(a, scores, scale, masked);
+	}
 	for (c = 0; c < a->size; c += MB_PANEL)
 		weigh_values(&b, c);
 	if (a->weights != NULL)

@@ -155,5 +155,21 @@ largest_scores(const mb_attention *a, const float *scores, bool masked)
 	return _mm512_max_ps(even, odd);
 }
 
+/*
+ * Scores of a row become powers of two with the bias in them, so that nothing
+ * is left to multiply; lanes after the last key are not looked at later.
+ */
+MB_INLINE void
+add_bias(float *scores, const float *bias, size_t length, float factor)
+{
+	vf			scale = v_set1(factor);
+	vf			log2_e = v_set1(1.44269504f);
+	size_t		i;
+
+	for (i = 0; i < length; i += MB_LANES)
+		v_store(scores + i, v_fma(v_load(scores + i), scale,
+								  v_load_row(bias, length, i) * log2_e));
+}
+
 #endif							/* __AVX512F__ */
 #endif							/* MB_LOW_PRECISION_AVX512_H */
