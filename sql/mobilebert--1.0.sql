@@ -170,7 +170,7 @@ COMMENT ON TABLE mobilebert.tensor IS
 COMMENT ON TABLE mobilebert.tensor_chunk IS
 'Bytes of the tensors in pieces of at most 1 MB, little-endian, row-major';
 COMMENT ON TABLE mobilebert.model_tensor IS
-'Which tensor fills which place of a model (names as in transformers'' MobileBertModel)';
+'Which tensor fills which place of a model (names as in transformers, without the prefix of the base model)';
 COMMENT ON TABLE mobilebert.model_grant IS
 'Who besides the owner may use a model, by name, so that a restore needs no role to exist; public stands for everybody';
 COMMENT ON TABLE mobilebert.task_default IS
@@ -280,7 +280,7 @@ COMMENT ON VIEW mobilebert.models IS
 'Models that the current user may use, without those whose restore is not complete: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
 COMMENT ON COLUMN mobilebert.models.name IS 'Name that functions take as model';
 COMMENT ON COLUMN mobilebert.models.owner IS 'Role that imported it and may drop, rename and grant it';
-COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose';
+COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose, replaced_token';
 COMMENT ON COLUMN mobilebert.models.architecture IS 'Class named first in config.json, NULL when none is';
 COMMENT ON COLUMN mobilebert.models.layers IS 'num_hidden_layers';
 COMMENT ON COLUMN mobilebert.models.hidden_size IS 'hidden_size: width of a token''s hidden state';
@@ -397,7 +397,7 @@ CREATE FUNCTION mobilebert.model_config(name text) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'mobilebert_model_config'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.model_config(text) IS
-'Effective configuration: config.json with every default of transformers'' MobileBertConfig filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size';
+'Effective configuration: config.json with every default of transformers'' configuration class filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size';
 
 CREATE FUNCTION mobilebert.fingerprint(model text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_fingerprint'
@@ -907,7 +907,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 200000 ROWS 50
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.logits(text) IS
-'Raw output of the default model: its last hidden state for each token (MobileBertModel''s last_hidden_state), or the logits of its head when it has just one';
+'Raw output of the default model: its last hidden state for each token, or the logits of its head when it has just one';
 
 CREATE FUNCTION mobilebert.logits(
 	input text,
@@ -925,7 +925,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000 ROWS 50
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.logits(text, text, text, text, text, integer) IS
-'Raw output of a head, before any softmax: ner, answer and fill_mask give a row for each token, classify, next_sentence and choose one row with token_no 0, base (MobileBertModel''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks is an error, and so is a text of more than max_length tokens (default: the model''s limit) unless overflow is truncate';
+'Raw output of a head, before any softmax: ner, answer, fill_mask and replaced_token (ELECTRA''s discriminator; above 0: more likely replaced than not) give a row for each token, classify, next_sentence and choose one row with token_no 0, base (the model''s last_hidden_state) one for each token; the default is the model''s own head when it has just one, else base; a head that the model lacks is an error, and so is a text of more than max_length tokens (default: the model''s limit) unless overflow is truncate';
 
 CREATE FUNCTION mobilebert.similarity(a text, b text)
 RETURNS real

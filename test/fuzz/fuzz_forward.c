@@ -4,10 +4,11 @@
  *	  Passes of random models over random batches, in every precision and with
  *	  every table of kernels that this processor has.
  *
- * The bytes choose a legal configuration (all structural flags, widths from 1
+ * The bytes choose a legal configuration (family, structural flags, widths from 1
  * to 600 in any order, any head size, 0 to 5 layers, a relative bias or none), a
  * batch (lengths, masks, types, padding, first tokens alone, how many layers) and
- * whether somebody observes; when they are used up, random numbers that they start go on.
+ * whether somebody observes; when they are used up, random numbers that they
+ * start go on.
  *
  * What has to hold:
  *
@@ -108,6 +109,8 @@ choose_config(choices *c)
 	uint32_t   *inner;
 
 	memset(&config, 0, sizeof(config));
+	config.family = (uint8_t) (choose(c, 2) ? choose(c, MB_FAMILIES - 1) :
+							   MB_FAMILY_MOBILEBERT);	/* but MPNet */
 	config.use_bottleneck = (uint8_t) choose(c, 2);
 	config.use_bottleneck_attention = choose(c, 4) == 0;
 	config.key_query_shared_bottleneck = (uint8_t) choose(c, 2);
@@ -122,6 +125,11 @@ choose_config(choices *c)
 	config.intermediate_size = choose_width(c);
 	config.embedding_size = choose(c, 3) == 0 ? config.hidden_size :
 		choose_width(c);
+	config.feedforwards = 1 + choose(c, MOST_NETWORKS);
+	config.type_vocab_size = 1 + choose(c, 3);
+	config.max_positions = MOST_TOKENS;
+	config.heads = 1;
+	mb_config_derive(&config);	/* what the family has no key for */
 	inner = config.use_bottleneck ? &config.intra_bottleneck_size :
 		&config.hidden_size;
 	choose_heads(c, &config, inner);
@@ -129,12 +137,9 @@ choose_config(choices *c)
 		!config.key_query_shared_bottleneck)
 		config.hidden_size = config.intra_bottleneck_size;
 	config.layers = choose(c, MOST_LAYERS + 1);
-	config.feedforwards = 1 + choose(c, MOST_NETWORKS);
 	while (config.layers > 1 && token_work(&config) > MOST_WORK)
 		config.layers--;
 	config.vocab_size = 1 + choose(c, 40);
-	config.max_positions = MOST_TOKENS;
-	config.type_vocab_size = 1 + choose(c, 3);
 	config.pad_token_id = (int32_t) choose(c, config.vocab_size);
 	config.num_labels = 2;
 	if (choose(c, 3) == 0)
@@ -276,6 +281,9 @@ pack_fenced(mb_linear *linear)
  * ----------
  */
 
+/* Models without types do not look at them. */
+#define NO_TYPE 12345
+
 typedef struct text_batch
 {
 	mb_batch	batch;
@@ -296,7 +304,8 @@ choose_tokens(choices *c, const mb_config *config, text_batch *b)
 	for (i = 0; i < tokens; i++)
 	{
 		b->ids[i] = (int32_t) choose(c, config->vocab_size);
-		b->types[i] = (int32_t) choose(c, config->type_vocab_size);
+		b->types[i] = config->type_vocab_size > 0 ?
+			(int32_t) choose(c, config->type_vocab_size) : NO_TYPE;
 		b->mask[i] = choose(c, 8) != 0;
 	}
 	for (i = 0; i < b->batch.sequences; i++)
@@ -563,7 +572,7 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
 	size_t		length = b->batch.first_only ? 1 : b->starts[1];
 	const uint8_t *mask = b->batch.first_only ? NULL : b->batch.mask;
 	float	   *out = malloc(width * sizeof(float));
-	float	   *scratch = malloc(width * sizeof(float));
+	float	   *scratch = malloc(mb_head_scratch(model) * sizeof(float));
 	float	   *logits = malloc(model->config.vocab_size * sizeof(float));
 	mb_error	err;
 	uint32_t	pooling;
@@ -571,6 +580,8 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
 
 	for (pooling = 1; pooling < MB_POOL_END; pooling++)
 	{
+		if (pooling == MB_POOL_POOLER && model->pooler.weight == NULL)
+			continue;
 		memset(out, 0xff, width * sizeof(float));
 		CHECK(pool_text(model, pooling, states, length, mask, out, &err) ==
 			  MB_OK);
@@ -707,8 +718,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	choose_batch(&c, &config, &b);
 	f = make_fixture(&config, &mb_kernels_ref);
 	CHECK(mb_config_check(&f->model.config, &err) == MB_OK);
-	f->model.parts = 1 << MB_PART_BASE | 1 << MB_PART_POOLER;
-	if (config.embedding_size <= config.hidden_size)
+	f->model.parts = 1 << MB_PART_BASE;
+	if (f->model.pooler.weight != NULL)
+		f->model.parts |= 1 << MB_PART_POOLER;
+	if (f->model.config.project_after_norm ||
+		f->model.config.embedding_size <= f->model.config.hidden_size)
 		f->model.parts |= 1 << MB_PART_MLM;
 	fill_weights(&c, f, dtype != MB_DTYPE_F32);
 	for_each_linear(&f->model, scale_linear);

@@ -17,7 +17,8 @@
 static void
 read_small_config(mb_config *config, mb_arena *arena)
 {
-	static const char text[] = "{\"num_hidden_layers\": 2}";
+	static const char text[] = "{\"model_type\": \"mobilebert\","
+	" \"num_hidden_layers\": 2}";
 	mb_error	err;
 	mb_json    *root = NULL;
 

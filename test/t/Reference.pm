@@ -18,6 +18,7 @@ use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use JSON::PP;
+use List::Util qw(max);
 use Mobilebert;
 
 our @EXPORT = qw(%call cases checkpoint content);
@@ -117,6 +118,20 @@ sub loss_arguments
 	  . named(next_sentence_label => ($labels->{next_sentence_label} || [])->[0]);
 }
 
+# Types of a padded pair: 1 from behind the first [SEP] to the last token.
+sub pair_types
+{
+	my ($ids, $mask) = @_;
+	my $last = max(grep { $mask->[$_] } 0 .. $#$ids);
+	my $type = 0;
+
+	return map {
+		my $own = $mask->[$_] ? $type : 0;
+		$type = 1 if $ids->[$_] == $ids->[$last];
+		$own;
+	} 0 .. $#$ids;
+}
+
 # Ids, types and mask of a case that says them or is padded, as arguments.
 sub raw_ids
 {
@@ -133,6 +148,8 @@ sub raw_ids
 		{
 			$mask[$n] = 0;
 		}
+		@types = pair_types(\@ids, \@mask)
+		  if exists $i->{text_pair} && !$i->{token_type_ids};
 	}
 	return (ints(\@ids), ints(\@types), ints(\@mask));
 }
@@ -293,6 +310,12 @@ our %call = (
 		  . rows("mobilebert.choose$call")
 		  . "), 'best', mobilebert.best_choice$call)";
 	},
+	'discriminator' => sub {
+		my ($i, $o, $model) = @_;
+
+		return rows("mobilebert.logits(${\quoted($i->{text})}, $model, "
+			  . "head => 'replaced_token')");
+	},
 	'pretraining' => sub {
 		my ($i, $o, $model) = @_;
 		my $columns = ints([ map { $_ + 1 } @{ $o->{columns} } ]);
@@ -387,6 +410,8 @@ sub cases
 		my $case = $json->decode($line);
 		my $length = $case->{options}{model_max_length};
 
+		# MPNet's attention has a bias, which is not computed yet
+		next if $case->{checkpoint} =~ /^mpnet-/;
 		next unless has_tokenizer($case->{checkpoint});
 		$case->{model} = $case->{checkpoint}
 		  . (defined $length ? "-$length" : '');

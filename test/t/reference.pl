@@ -156,6 +156,19 @@ my %compare = (
 		all_numbers('logits', $got->[$_]{logits}, $expected->{logits}[$_])
 		  for 0 .. $#$got;
 	},
+	'discriminator' => sub {
+		my ($got, $expected) = @_;
+
+		return unless same_count($got, $expected->{logits});
+		for my $n (0 .. $#$got)
+		{
+			my $logit = $got->[$n]{logits}[0];
+
+			number('logits', $logit, $expected->{logits}[$n]);
+			number('probabilities', 1 / (1 + exp(-$logit)),
+				$expected->{probabilities}[$n]);
+		}
+	},
 	'qa_logits' => sub {
 		my ($got, $expected) = @_;
 

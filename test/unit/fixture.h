@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fixture.h
- *	  Models of any configuration in memory: ForPreTraining with tied weights.
+ *	  Models of any configuration in memory: masked language model with tied
+ *	  weights, next sentence and pooler, as far as the family has them.
  *
  *	make_fixture()		a model with room for every tensor of a configuration
  *						(derived sizes are set here); nothing in them yet;
@@ -153,17 +154,22 @@ add_heads(fixture *f)
 	mb_model   *m = &f->model;
 	size_t		hidden = m->config.hidden_size;
 	size_t		words = m->config.vocab_size;
-	size_t		extra = hidden > m->config.embedding_size ?
-		hidden - m->config.embedding_size : 0;
+	size_t		width = m->config.project_after_norm ?
+		m->config.embedding_size : hidden;
+	size_t		extra = width > m->config.embedding_size ?
+		width - m->config.embedding_size : 0;
+	const uint32_t *parts =
+		mb_family_of(&m->config)->parts + MB_ARCH_PRETRAINING;
 
 	add(f, &m->mlm_bias, words, "cls.predictions.bias");
 	m->mlm_decoder = m->word_embeddings;
 	add(f, &m->mlm_dense, extra * words, "cls.predictions.dense.weight");
-	add_linear(f, &m->mlm_transform, hidden, hidden,
+	add_linear(f, &m->mlm_transform, width, hidden,
 			   "cls.predictions.transform.dense");
-	add_norm(f, &m->mlm_norm, hidden, "cls.predictions.transform");
-	add_linear(f, &m->nsp, 2, hidden, "cls.seq_relationship");
-	if (m->config.classifier_activation)
+	add_norm(f, &m->mlm_norm, width, "cls.predictions.transform");
+	if (*parts >> MB_PART_NSP & 1)
+		add_linear(f, &m->nsp, 2, hidden, "cls.seq_relationship");
+	if (*parts >> MB_PART_POOLER & 1 && m->config.classifier_activation)
 		add_linear(f, &m->pooler, hidden, hidden, "mobilebert.pooler.dense");
 }
 
@@ -174,27 +180,28 @@ make_fixture(const mb_config *config, const mb_kernels *kernels)
 	fixture    *f = calloc(1, sizeof(fixture));
 	mb_model   *m = &f->model;
 	mb_config  *c = &m->config;
+	size_t		width;
 	size_t		i;
 
 	mb_arena_init(&f->panels, &mb_libc_memory, SIZE_MAX);
 	*c = *config;
 	m->kernels = kernels;
-	c->true_hidden_size = c->use_bottleneck ? c->intra_bottleneck_size :
-		c->hidden_size;
-	c->head_size = c->true_hidden_size / c->heads;
-	c->attention_size = c->heads * c->head_size;
-	c->value_input_size = c->use_bottleneck && c->use_bottleneck_attention ?
-		c->true_hidden_size : c->hidden_size;
+	mb_config_derive(c);
+	/* a bias may be tried with every family's layers */
+	c->relative_buckets = config->relative_buckets;
 	add(f, &m->word_embeddings, (size_t) c->vocab_size * c->embedding_size,
 		"mobilebert.embeddings.word_embeddings.weight");
-	add(f, &m->position_embeddings, (size_t) c->max_positions * c->hidden_size,
+	width = c->project_after_norm ? c->embedding_size : c->hidden_size;
+	add(f, &m->position_embeddings, c->max_positions * width,
 		"mobilebert.embeddings.position_embeddings.weight");
-	add(f, &m->type_embeddings, (size_t) c->type_vocab_size * c->hidden_size,
-		"mobilebert.embeddings.token_type_embeddings.weight");
-	add_linear(f, &m->embedding_transformation, c->hidden_size,
-			   c->embedding_size * (c->trigram_input ? 3 : 1),
-			   "mobilebert.embeddings.embedding_transformation");
-	add_norm(f, &m->embedding_norm, c->hidden_size, "mobilebert.embeddings");
+	if (c->type_vocab_size > 0)
+		add(f, &m->type_embeddings, c->type_vocab_size * width,
+			"mobilebert.embeddings.token_type_embeddings.weight");
+	if (c->family == MB_FAMILY_MOBILEBERT || c->embedding_size != c->hidden_size)
+		add_linear(f, &m->embedding_transformation, c->hidden_size,
+				   c->embedding_size * (c->trigram_input ? 3 : 1),
+				   "mobilebert.embeddings.embedding_transformation");
+	add_norm(f, &m->embedding_norm, width, "mobilebert.embeddings");
 	if (c->relative_buckets > 0)
 		add(f, &m->relative_bias,
 			(size_t) c->relative_buckets * c->heads,

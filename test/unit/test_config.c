@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * test_config.c
- *	  config.json: defaults, types, derived sizes, refusals, and back.
+ *	  config.json: defaults, types, derived sizes, refusals, and back, for all
+ *	  families.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/config.h"
+#include "model/family.h"
 #include "model/settings.h"
 #include "tap.h"
 
@@ -28,10 +30,25 @@ parse(const char *text)
 	return root;
 }
 
+/* A document without a family is one of MobileBERT here. */
+static const char *
+with_family(const char *text)
+{
+	char	   *result;
+	size_t		size = strlen(text) + 40;
+
+	if (text[0] != '{' || strstr(text, "\"model_type\"") != NULL)
+		return text;
+	result = mb_arena_alloc(&arena, size, 1);
+	snprintf(result, size, "{\"model_type\": \"mobilebert\"%s%s",
+			 text[1] == '}' ? "" : ", ", text + 1);
+	return result;
+}
+
 static mb_status
 read_config(const char *text)
 {
-	return mb_config_read(parse(text), &config, &err);
+	return mb_config_read(parse(with_family(text)), &config, &err);
 }
 
 static void
@@ -140,7 +157,6 @@ static const struct
 	{"{\"problem_type\": \"x\"}", MB_ERR_UNSUPPORTED, "\"x\""},
 	{"{\"problem_type\": 1}", MB_ERR_DATA, "problem_type"},
 	{"{\"is_decoder\": true}", MB_ERR_UNSUPPORTED, "is_decoder"},
-	{"{\"model_type\": \"bert\"}", MB_ERR_UNSUPPORTED, "bert"},
 	{"{\"model_type\": null}", MB_ERR_DATA, "model_type"},
 	{"{\"num_labels\": -1}", MB_ERR_LIMIT, "num_labels"},
 	{"{\"id2label\": [\"a\"]}", MB_ERR_DATA, "id2label"},
@@ -172,8 +188,6 @@ test_rules(void)
 		ok(read_config(refused[i].text) == refused[i].status &&
 		   strstr(err.message, refused[i].names) != NULL,
 		   "refused: %s: %s", refused[i].text, err.message);
-	read_config("{\"model_type\": \"bert\"}");
-	ok(err.hint[0] == '\0', "no hint that a BERT could be converted");
 	ok(read_config("{\"pad_token_id\": null}") == MB_OK &&
 	   config.pad_token_id == -1 &&
 	   read_config("{\"pad_token_id\": 30522}") == MB_OK &&
@@ -276,6 +290,17 @@ test_derived(void)
 	read_config("{}");
 	config.pad_token_id = -2;
 	ok(mb_config_check(&config, &err) == MB_ERR_LIMIT, "check: padding token");
+	read_config("{}");
+	config.family = MB_FAMILIES;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA, "check: family");
+	read_config("{\"model_type\": \"bert\"}");
+	config.use_bottleneck = 1;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA,
+	   "check: what the family has no key for");
+	read_config("{\"model_type\": \"distilbert\"}");
+	config.architecture = MB_ARCH_NEXT_SENTENCE;
+	ok(mb_config_check(&config, &err) == MB_ERR_DATA,
+	   "check: a class that the family does not have");
 }
 
 static void
@@ -293,7 +318,16 @@ test_writing(void)
 		"{\"vocab_size\": 16777216, \"max_position_embeddings\": 16777216,"
 		" \"classifier_dropout\": 0.123456789012345678,"
 		" \"architectures\": [\"MobileBertForNextSentencePrediction\"],"
-		" \"layer_norm_eps\": 1.17549435e-38}"
+		" \"layer_norm_eps\": 1.17549435e-38}",
+		"{\"model_type\": \"bert\", \"classifier_dropout\": 0.5,"
+		" \"architectures\": [\"BertForPreTraining\"],"
+		" \"layer_norm_eps\": 1e-5}",
+		"{\"model_type\": \"distilbert\", \"dim\": 24, \"n_heads\": 3,"
+		" \"activation\": \"relu\", \"attention_dropout\": 0.25}",
+		"{\"model_type\": \"electra\", \"summary_activation\": \"tanh\","
+		" \"summary_use_proj\": false, \"embedding_size\": 256,"
+		" \"architectures\": [\"ElectraForMultipleChoice\"]}",
+		"{\"model_type\": \"electra\", \"summary_activation\": null}"
 	};
 	size_t		i;
 
@@ -526,6 +560,171 @@ test_sentence_modules(void)
 	   "Pooling without its configuration");
 }
 
+/* Sizes as in the table of families.md 2 */
+static void
+test_families(void)
+{
+	static const struct
+	{
+		const char *text;
+		uint32_t	sizes[8];	/* V, H, E, layers, N, I, P, Y */
+		uint32_t	tokens;
+	}			defaults[] = {
+		{"{\"model_type\": \"bert\"}",
+		{30522, 768, 768, 12, 12, 3072, 512, 2}, 512},
+		{"{\"model_type\": \"distilbert\"}",
+		{30522, 768, 768, 6, 12, 3072, 512, 0}, 512},
+		{"{\"model_type\": \"electra\"}",
+		{30522, 256, 128, 12, 4, 1024, 512, 2}, 512}
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+	{
+		ok(read_config(defaults[i].text) == MB_OK &&
+		   config.vocab_size == defaults[i].sizes[0] &&
+		   config.hidden_size == defaults[i].sizes[1] &&
+		   config.embedding_size == defaults[i].sizes[2] &&
+		   config.layers == defaults[i].sizes[3] &&
+		   config.heads == defaults[i].sizes[4] &&
+		   config.intermediate_size == defaults[i].sizes[5] &&
+		   config.max_positions == defaults[i].sizes[6] &&
+		   config.type_vocab_size == defaults[i].sizes[7] &&
+		   config.max_tokens == defaults[i].tokens,
+		   "sizes of %s", defaults[i].text);
+		ok(config.activation == MB_ACT_GELU &&
+		   config.layer_norm_eps == 1e-12f &&
+		   config.embedding_norm_eps == 1e-12f &&
+		   config.output_norm_eps == 1e-12f && config.layer_norm == 1 &&
+		   config.feedforwards == 1 && !config.use_bottleneck &&
+		   !config.trigram_input && config.classifier_activation &&
+		   config.true_hidden_size == config.hidden_size,
+		   "its layer: GELU, epsilon everywhere, one network");
+	}
+	read_config("{}");
+	ok(config.embedding_norm_eps == 1e-5f && config.output_norm_eps == 1e-5f,
+	   "MobileBERT has two norms with torch's epsilon");
+	ok(read_config("{\"model_type\": \"bert\", \"layer_norm_eps\": 1e-5}") ==
+	   MB_OK && config.embedding_norm_eps == 1e-5f &&
+	   config.output_norm_eps == 1e-5f, "BERT's epsilon is that of all norms");
+	ok(read_config("{\"model_type\": \"bert\", \"embedding_size\": 7,"
+				   "\"trigram_input\": true, \"use_bottleneck\": true,"
+				   "\"normalization_type\": \"no_norm\","
+				   "\"classifier_activation\": false}") == MB_OK &&
+	   config.embedding_size == 768 && !config.trigram_input &&
+	   config.layer_norm && config.classifier_activation,
+	   "another family's keys are passed over");
+	ok(read_config("{\"model_type\": \"distilbert\", \"dim\": 24,"
+				   "\"n_heads\": 3, \"n_layers\": 5, \"hidden_dim\": 7,"
+				   "\"activation\": \"relu\", \"hidden_act\": \"silu\","
+				   "\"intermediate_size\": 9, \"layer_norm_eps\": 1}") ==
+	   MB_OK && config.hidden_size == 24 && config.heads == 3 &&
+	   config.layers == 5 && config.intermediate_size == 7 &&
+	   config.activation == MB_ACT_RELU && config.layer_norm_eps == 1e-12f,
+	   "DistilBERT's names");
+	ok(read_config("{\"model_type\": \"distilbert\", \"hidden_size\": 40,"
+				   "\"num_attention_heads\": 4, \"num_hidden_layers\": 2,"
+				   "\"dim\": 24, \"n_heads\": 3, \"n_layers\": 5}") ==
+	   MB_OK && config.hidden_size == 40 && config.heads == 4 &&
+	   config.layers == 2, "the common names win");
+	ok(read_config("{\"model_type\": \"electra\", \"hidden_act\": \"relu\"}")
+	   == MB_OK && config.activation == MB_ACT_RELU &&
+	   config.mlm_activation == MB_ACT_GELU && config.project_after_norm &&
+	   config.summary_activation == MB_ACT_GELU && config.summary_use_proj,
+	   "ELECTRA's heads have activations of their own");
+	ok(read_config("{\"model_type\": \"electra\","
+				   "\"summary_activation\": null}") == MB_OK &&
+	   config.summary_activation == MB_ACT_LINEAR &&
+	   read_config("{\"model_type\": \"electra\","
+				   "\"summary_activation\": \"\"}") == MB_OK &&
+	   config.summary_activation == MB_ACT_LINEAR, "or none");
+	ok(read_config("{\"model_type\": \"bert\", \"hidden_act\": \"relu\"}")
+	   == MB_OK && config.mlm_activation == MB_ACT_RELU,
+	   "BERT's has that of the layers");
+}
+
+/* What would give other numbers if it were passed over (families.md 1) */
+static void
+test_family_refusals(void)
+{
+#define BERT "{\"model_type\": \"bert\", "
+#define ELECTRA "{\"model_type\": \"electra\", "
+	static const struct
+	{
+		const char *text;
+		mb_status	status;
+		const char *names[2];
+	}			wrong[] = {
+		{"{\"model_type\": \"roberta\"}", MB_ERR_UNSUPPORTED,
+		{"model_type", "roberta"}},
+		{BERT "\"is_decoder\": true}", MB_ERR_UNSUPPORTED,
+		{"is_decoder", "true"}},
+		{BERT "\"add_cross_attention\": true}", MB_ERR_UNSUPPORTED,
+		{"add_cross_attention", "true"}},
+		{BERT "\"is_encoder_decoder\": true}", MB_ERR_UNSUPPORTED,
+		{"is_encoder_decoder", "true"}},
+		{BERT "\"position_embedding_type\": \"relative_key\"}",
+		MB_ERR_UNSUPPORTED, {"position_embedding_type", "relative_key"}},
+		{ELECTRA "\"position_embedding_type\": \"alibi\"}",
+		MB_ERR_UNSUPPORTED, {"position_embedding_type", "alibi"}},
+		{BERT "\"position_embedding_type\": null}", MB_ERR_DATA,
+		{"position_embedding_type", "string"}},
+		{BERT "\"pruned_heads\": {\"0\": [1]}}", MB_ERR_UNSUPPORTED,
+		{"pruned_heads", ""}},
+		{BERT "\"quantization_config\": {\"bits\": 4}}", MB_ERR_UNSUPPORTED,
+		{"quantization_config", ""}},
+		{BERT "\"auto_map\": {}, \"architectures\": [\"JinaBertModel\"]}",
+		MB_ERR_UNSUPPORTED, {"auto_map", "JinaBertModel"}},
+		{BERT "\"num_attention_heads\": 7}", MB_ERR_DATA,
+		{"\"num_attention_heads\" 7", "\"hidden_size\" 768"}},
+		{"{\"model_type\": \"distilbert\", \"n_heads\": 7}", MB_ERR_DATA,
+		{"\"n_heads\" 7", "\"dim\" 768"}},
+		{BERT "\"architectures\": [\"BertForQuestionAnswering\"],"
+		"\"num_labels\": 3}", MB_ERR_DATA, {"num_labels", "3"}},
+		{ELECTRA "\"architectures\": [\"ElectraForMultipleChoice\"],"
+		"\"summary_type\": \"mean\"}", MB_ERR_UNSUPPORTED,
+		{"summary_type", "mean"}}
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ok(read_config(wrong[i].text) == wrong[i].status &&
+		   strstr(err.message, wrong[i].names[0]) != NULL &&
+		   strstr(err.message, wrong[i].names[1]) != NULL,
+		   "refused: %s", err.message);
+	ok(read_config(wrong[0].text) != MB_OK &&
+	   strstr(err.hint, "SentencePiece") != NULL, "what to do: %s", err.hint);
+	ok(mb_config_read(parse("{\"hidden_size\": 32}"), &config, &err) ==
+	   MB_ERR_DATA && strstr(err.message, "model_type") != NULL &&
+	   strstr(err.hint, "\"bert\"") != NULL, "no family: %s", err.message);
+	ok(mb_config_read(parse("{\"use_bottleneck\": true}"), &config, &err) ==
+	   MB_OK && config.family == MB_FAMILY_MOBILEBERT,
+	   "MobileBERT's own keys tell it");
+	ok(read_config(BERT "\"pruned_heads\": {},"
+				   "\"position_embedding_type\": \"absolute\","
+				   "\"quantization_config\": null, \"auto_map\": {},"
+				   "\"architectures\": [\"BertModel\"]}") == MB_OK,
+	   "accepted where they change nothing");
+	ok(read_config("{\"position_embedding_type\": \"alibi\"}") == MB_OK,
+	   "MobileBERT has no such key");
+	ok(read_config(ELECTRA "\"summary_type\": \"mean\"}") == MB_OK,
+	   "only the class of choices has a summary");
+}
+
+static void
+test_classes(void)
+{
+	ok(read_config(BERT "\"architectures\": [\"MobileBertModel\","
+				   "\"BertForTokenClassification\"]}") == MB_OK &&
+	   config.architecture == MB_ARCH_TOKEN, "a class of the family");
+	ok(read_config("{\"model_type\": \"distilbert\", \"architectures\":"
+				   "[\"DistilBertForNextSentencePrediction\"]}") == MB_OK &&
+	   config.architecture == MB_ARCH_UNKNOWN, "one that it does not have");
+	ok(read_config(ELECTRA "\"architectures\":"
+				   "[\"ElectraForPreTraining\"]}") == MB_OK &&
+	   config.architecture == MB_ARCH_PRETRAINING, "ELECTRA's discriminator");
+}
+
 int
 main(void)
 {
@@ -535,6 +734,9 @@ main(void)
 	test_names();
 	test_labels();
 	test_derived();
+	test_families();
+	test_family_refusals();
+	test_classes();
 	test_writing();
 	test_sentence_settings();
 	test_sentence_pooling();

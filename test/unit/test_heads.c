@@ -88,11 +88,15 @@ make_model(mb_architecture architecture, uint32_t parts)
 	{
 		model.pooler.weight = pooler_weight;
 		model.pooler.bias = pooler_bias;
+		model.pooler.n = H;
+		model.pooler.k = H;
 	}
 	if (parts & 1u << MB_PART_MLM)
 	{
 		model.mlm_transform.weight = transform_weight;
 		model.mlm_transform.bias = transform_bias;
+		model.mlm_transform.n = H;
+		model.mlm_transform.k = H;
 		model.mlm_norm.weight = norm_weight;
 		model.mlm_norm.bias = norm_bias;
 		model.mlm_decoder = decoder;

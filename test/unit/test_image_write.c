@@ -16,7 +16,8 @@
 
 /* Wide enough that some tensors are read in several pieces. */
 static const char document[] =
-"{\"vocab_size\": 9000, \"hidden_size\": 20, \"num_hidden_layers\": 1,"
+"{\"model_type\": \"mobilebert\", \"vocab_size\": 9000,"
+"\"hidden_size\": 20, \"num_hidden_layers\": 1,"
 " \"num_attention_heads\": 2, \"intermediate_size\": 4200,"
 " \"max_position_embeddings\": 7, \"embedding_size\": 8,"
 " \"intra_bottleneck_size\": 16, \"num_feedforward_networks\": 1}";

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * embeddings.c
- *	  MobileBertEmbeddings: words (three side by side), their transformation,
- *	  positions and types.
+ *	  Words (for MobileBERT three side by side), positions, types, their norm,
+ *	  and a transformation before it (MobileBERT) or after it (ELECTRA).
  *
- * Source: transformers' modeling_mobilebert; spec model.md sections 2.1 and 7.
+ * Source: transformers' MobileBertEmbeddings and its like; spec model.md
+ * sections 2.1 and 7, families.md sections 3.2 to 3.4.
  * Depends on encoder/pass.h, encoder/steps.h.
  *
  *-------------------------------------------------------------------------
@@ -58,17 +59,53 @@ trigram(const mb_pass *p, size_t sequence, size_t token, float *x)
 	copy_row(x + 2 * width, previous, width);
 }
 
-/* x[H] += position and type rows of one token */
-static void
-add_position(const mb_pass *p, size_t sequence, size_t token, float *x)
+/*
+ * With count_positions: a padding token, whatever the configuration's is, has
+ * the position of that number, and others have those after it, counted over
+ * them alone.
+ */
+#define PAD_POSITION 1
+
+/* Where in the batch a walk over its tokens is */
+typedef struct walk
 {
-	size_t		width = p->config->hidden_size;
-	size_t		position = token - p->batch->starts[sequence];
+	size_t		sequence;
+	size_t		counted;		/* of its tokens so far, in count_positions */
+} walk;
+
+/* The position of a token, the next of the walk */
+static size_t
+next_position(const mb_pass *p, walk *at, size_t token)
+{
+	while (token >= p->batch->starts[at->sequence + 1])
+	{
+		at->sequence++;
+		at->counted = 0;
+	}
+	if (!p->config->count_positions)
+		return token - p->batch->starts[at->sequence];
+	if (p->batch->ids[token] == PAD_POSITION)
+		return PAD_POSITION;
+	return PAD_POSITION + ++at->counted;
+}
+
+/* x[width] += position and type rows of one token */
+static void
+add_position(const mb_pass *p, size_t position, size_t token, float *x,
+			 size_t width)
+{
 	size_t		type = p->batch->types == NULL ? 0 : p->batch->types[token];
 	const float *positions = p->model->position_embeddings + position * width;
-	const float *types = p->model->type_embeddings + type * width;
+	const float *types;
 	size_t		i;
 
+	if (p->model->type_embeddings == NULL)
+	{
+		for (i = 0; i < width; i++)
+			x[i] = x[i] + positions[i];
+		return;
+	}
+	types = p->model->type_embeddings + type * width;
 	for (i = 0; i < width; i++)
 		x[i] = x[i] + positions[i] + types[i];
 }
@@ -94,48 +131,55 @@ gather_words(const mb_pass *p, size_t first, size_t rows, size_t sequence,
 		copy_row(input + i * width, NULL, width);
 }
 
-/*
- * One sweep; *sequence is the one its first token belongs to, and then the one
- * the next sweep's first token belongs to.
- */
+/* Positions, types and norm of a sweep's rows; then zeros up to whole blocks. */
+static void
+finish_words(const mb_pass *p, size_t first, size_t rows, walk *at, float *x,
+			 size_t width)
+{
+	const mb_norm *norm = &p->model->embedding_norm;
+	size_t		i;
+
+	for (i = 0; i < rows; i++, x += width)
+	{
+		add_position(p, next_position(p, at, first + i), first + i, x, width);
+		if (p->config->layer_norm)
+			p->kernels->layer_norm(x, NULL, norm->weight, norm->bias,
+								   p->config->embedding_norm_eps, x, width);
+		else
+			p->kernels->no_norm(x, NULL, norm->weight, norm->bias, x, width);
+	}
+	for (; i % MB_ROW_BLOCK != 0; i++, x += width)
+		copy_row(x, NULL, width);
+}
+
+/* One sweep; the walk is at its first token, and then at the next sweep's. */
 static mb_status
-embed_rows(const mb_pass *p, size_t first, size_t *sequence)
+embed_rows(const mb_pass *p, size_t first, walk *at)
 {
 	size_t		hidden = p->config->hidden_size;
 	size_t		rows = mb_sweep_rows(p, p->tokens, first);
 	mb_sweep	w = {p, first, rows, MB_BUFFER_NONE, {0}};
 	mb_step_visitor run = {mb_run_step, &w};
-	const mb_norm *norm = &p->model->embedding_norm;
 	float	   *output = mb_sweep_buffer(&w, MB_BUFFER_STATES, hidden);
+	size_t		width = hidden;
+	float	   *input = output;
 	mb_status	status;
 	size_t		i;
 
 	if (mb_transforms_embedding(p->config))
 	{
-		size_t		width = p->model->embedding_transformation.k;
-
-		gather_words(p, first, rows, *sequence,
-					 mb_sweep_buffer(&w, MB_BUFFER_WIDE, width), width);
+		width = p->model->embedding_transformation.k;
+		input = mb_sweep_buffer(&w, MB_BUFFER_WIDE, width);
 	}
-	else
-		gather_words(p, first, rows, *sequence, output, hidden);
+	gather_words(p, first, rows, at->sequence, input, width);
+	if (p->config->project_after_norm)
+		finish_words(p, first, rows, at, input, width);
 	status = mb_embedding_steps(p->model, &run);
 	if (status != MB_OK)
 		return status;
-	for (i = 0; i < rows; i++)
-	{
-		float	   *x = output + i * hidden;
-
-		while (first + i >= p->batch->starts[*sequence + 1])
-			++*sequence;
-		add_position(p, *sequence, first + i, x);
-		if (p->config->layer_norm)
-			p->kernels->layer_norm(x, NULL, norm->weight, norm->bias,
-								   MB_DEFAULT_EPSILON, x, hidden);
-		else
-			p->kernels->no_norm(x, NULL, norm->weight, norm->bias, x, hidden);
-	}
-	for (; i % MB_ROW_BLOCK != 0; i++)
+	if (!p->config->project_after_norm)
+		finish_words(p, first, rows, at, output, hidden);
+	for (i = rows; i % MB_ROW_BLOCK != 0; i++)
 		copy_row(output + i * hidden, NULL, hidden);
 	return MB_OK;
 }
@@ -143,7 +187,7 @@ embed_rows(const mb_pass *p, size_t first, size_t *sequence)
 mb_status
 mb_embed(const mb_pass *p)
 {
-	size_t		sequence = 0;
+	walk		at = {0, 0};
 	size_t		first;
 
 	for (first = 0; first < p->tokens; first += p->memory.sweep)
@@ -151,7 +195,7 @@ mb_embed(const mb_pass *p)
 		mb_status	status = mb_poll_cancel(p->cancel, NULL, p->err);
 
 		if (status == MB_OK)
-			status = embed_rows(p, first, &sequence);
+			status = embed_rows(p, first, &at);
 		if (status != MB_OK)
 			return status;
 	}

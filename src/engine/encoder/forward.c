@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * forward.c
- *	  The encoder: MobileBertEmbeddings and MobileBertLayer over a packed batch.
+ *	  The encoder: embeddings and layers over a packed batch.
  *
  *	ids, types
- *	    |   embed     words and their neighbours, positions  embeddings.c
+ *	    |   embed     words, neighbours, positions, types    embeddings.c
  *	    v
  *	h [tokens, H] <-------------------------------------------------.
  *	    |   project   a sweep of rows at a time: bottlenecks,       |
@@ -30,8 +30,11 @@
  *
  * Start at mb_forward(), at the end.
  *
- * Source: transformers' modeling_mobilebert; spec model.md sections 2, 3, 6
- * and 7, whose letters (H, E, T, I, A, N, D, L) are used here.
+ * Which steps there are and what they do follows from the configuration alone;
+ * families of models are known in model/family.c.
+ *
+ * Source: transformers' modeling_mobilebert and its like; spec model.md sections
+ * 2, 3, 6 and 7, families.md section 3, whose letters (H, E, T, I, A, N, D, L) are used here.
  * Depends on encoder/attention.h, encoder/embeddings.h, encoder/pass.h,
  * encoder/relative_bias.h, encoder/steps.h, encoder/workspace.h.
  *
@@ -78,10 +81,10 @@ check_sequence(const mb_config *config, const mb_batch *batch, size_t sequence,
 	if (end <= first)
 		return mb_fail(err, MB_ERR_ARGUMENT, "sequence %zu has no tokens",
 					   sequence);
-	if (end - first > config->max_positions)
+	if (end - first > config->max_tokens)
 		return mb_fail(err, MB_ERR_LIMIT, "sequence has %zu tokens, but the "
 					   "model has positions for %u only", end - first,
-					   config->max_positions);
+					   config->max_tokens);
 	for (i = first; i < end; i++)
 	{
 		if (batch->ids[i] < 0 ||
@@ -89,7 +92,7 @@ check_sequence(const mb_config *config, const mb_batch *batch, size_t sequence,
 			return mb_fail(err, MB_ERR_ARGUMENT, "token id %d is outside the "
 						   "vocabulary of %u", (int) batch->ids[i],
 						   config->vocab_size);
-		if (batch->types != NULL &&
+		if (batch->types != NULL && config->type_vocab_size > 0 &&
 			(batch->types[i] < 0 ||
 			 (uint32_t) batch->types[i] >= config->type_vocab_size))
 			return mb_fail(err, MB_ERR_ARGUMENT, "token type %d is outside the "
@@ -105,8 +108,6 @@ check_sequence(const mb_config *config, const mb_batch *batch, size_t sequence,
 	if (!attended)
 		return mb_fail(err, MB_ERR_ARGUMENT, "attention mask of sequence %zu "
 					   "is all 0", sequence);
-	if (batch->types == NULL && config->type_vocab_size == 0)
-		return mb_fail(err, MB_ERR_ARGUMENT, "model has no token types");
 	if (config->trigram_input && batch->pad_after != NULL &&
 		batch->pad_after[sequence] &&
 		(config->pad_token_id < 0 ||

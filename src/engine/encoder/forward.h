@@ -31,9 +31,9 @@ extern size_t mb_forward_memory(const mb_model *model, size_t tokens,
  * all).  workspace: 64-byte aligned, as large as mb_forward_memory says.
  * *states points into it: [tokens, H], or [B, H] when first_only.
  *
- * Errors: MB_ERR_LIMIT a sequence longer than max_position_embeddings (message
- * names both numbers); MB_ERR_ARGUMENT an id or type outside its table, an
- * empty sequence, a mask of all 0; MB_ERR_CANCELLED.
+ * Errors: MB_ERR_LIMIT a sequence longer than the configuration's max_tokens (message
+ * names both numbers); MB_ERR_ARGUMENT an id or type outside its table
+ * (types are not looked at when the model has none), an empty sequence, a mask of all 0; MB_ERR_CANCELLED.
  */
 extern mb_status mb_forward(const mb_model *model, const mb_batch *batch,
 							size_t layers, const mb_observer *observer,

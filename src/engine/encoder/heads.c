@@ -3,14 +3,17 @@
  * heads.c
  *	  Logits of the task heads.
  *
- * All but one are a dense layer over the state of a token or the pooled state.
- * The masked language model transforms the state first and has its weights in
- * two parts that lie crosswise: the decoder by token, [V, E], and the rest by
- * feature, [H - E, V].  It goes over the vocabulary in blocks, so that both are
- * read in the order in which they lie and cancellation is checked between blocks.
+ * All but one are a linear layer over the state of a token, or of the first
+ * one, with a dense layer before it where the family has that (mb_head).
+ * The masked language model transforms the state first and, in MobileBERT, has
+ * its weights in two parts that lie crosswise: the decoder by token, [V, E], and
+ * the rest by feature, [H - E, V].  It goes over the vocabulary in blocks, so
+ * that both are read in the order in which they lie and cancellation is checked
+ * between blocks.
  *
- * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on encoder/pooling.h, kernels/kernels.h.
+ * Source: transformers' MobileBertFor... classes and their like; spec model.md
+ * section 5, families.md section 4.
+ * Depends on encoder/pooling.h, kernels/kernels.h, model/family.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +21,9 @@
 
 #include "encoder/pooling.h"
 #include "kernels/kernels.h"
+#include "model/family.h"
+
+#include <string.h>
 
 /* Tokens of the vocabulary in one block; their sums are on the stack. */
 #define VOCABULARY_BLOCK 512
@@ -25,44 +31,30 @@
 /* Multiply-adds of a dense layer between two looks for a cancel. */
 #define DENSE_STEP ((size_t) 1 << 20)
 
-/* The dense layer of a task; NULL when the task has none, or the model. */
-static const mb_linear *
-dense_head(const mb_model *model, mb_task task)
-{
-	const mb_linear *head = NULL;
-
-	switch (task)
-	{
-		case MB_TASK_NEXT_SENTENCE:
-			head = &model->nsp;
-			break;
-		case MB_TASK_CLASSIFY:
-		case MB_TASK_NER:
-		case MB_TASK_CHOOSE:
-			head = &model->classifier;
-			break;
-		case MB_TASK_ANSWER:
-			head = &model->qa;
-			break;
-		default:
-			break;
-	}
-	if (head == NULL || head->weight == NULL || head->bias == NULL)
-		return NULL;
-	return head;
-}
-
+/* Has the model what the task needs?  *head gets it, NULL for the vocabulary. */
 static bool
-has_head(const mb_model *model, mb_task task)
+find_head(const mb_model *model, mb_task task, const mb_head **head)
 {
-	return (mb_checkpoint_tasks(&model->config, model->parts) & task) != 0 &&
-		(task == MB_TASK_FILL_MASK || dense_head(model, task) != NULL);
+	const mb_linear *output;
+
+	*head = NULL;
+	if ((mb_checkpoint_tasks(&model->config, model->parts) & task) == 0)
+		return false;
+	if (task == MB_TASK_FILL_MASK)
+		return true;
+	*head = mb_family_head(mb_family_of(&model->config), task);
+	if (*head == NULL)
+		return false;
+	output = mb_model_head(model, (mb_site) (*head)->output);
+	return output->weight != NULL && output->bias != NULL;
 }
 
 size_t
 mb_head_width(const mb_model *model, mb_task task)
 {
-	if (!has_head(model, task))
+	const mb_head *head;
+
+	if (!find_head(model, task, &head))
 		return 0;
 	switch (task)
 	{
@@ -71,10 +63,20 @@ mb_head_width(const mb_model *model, mb_task task)
 		case MB_TASK_NEXT_SENTENCE:
 			return 2;
 		case MB_TASK_CHOOSE:
+		case MB_TASK_REPLACED_TOKEN:
 			return 1;
 		default:
 			return model->config.num_labels;
 	}
+}
+
+size_t
+mb_head_scratch(const mb_model *model)
+{
+	size_t		hidden = model->config.hidden_size;
+	size_t		transformed = model->mlm_transform.n;
+
+	return transformed > hidden ? transformed : hidden;
 }
 
 bool
@@ -103,7 +105,10 @@ dense_row(const mb_kernels *kernels, const mb_linear *linear, const float *x,
 	return MB_OK;
 }
 
-/* Logits [from, to) of the vocabulary from the transformed state [H]. */
+/*
+ * Logits [from, to) of the vocabulary from the transformed state, which is as
+ * wide as the word table, or wider with mlm_dense for the rest.
+ */
 static void
 vocabulary_block(const mb_model *model, const float *t, size_t from,
 				 size_t to, float *out)
@@ -111,7 +116,7 @@ vocabulary_block(const mb_model *model, const float *t, size_t from,
 	const mb_kernels *kernels = model->kernels;
 	size_t		vocabulary = model->config.vocab_size;
 	size_t		width = model->config.embedding_size;
-	size_t		rest = model->config.hidden_size - width;
+	size_t		rest = model->mlm_transform.n - width;
 	double		sums[VOCABULARY_BLOCK];
 	size_t		count = to - from;
 	size_t		i;
@@ -132,22 +137,22 @@ vocabulary_block(const mb_model *model, const float *t, size_t from,
 		out[from + i] = (float) sums[i];
 }
 
-/* model.md 5.2; t: scratch [H] */
+/* model.md 5.2; t: the scratch */
 static mb_status
 vocabulary_logits(const mb_model *model, const float *state, float *t,
 				  float *out, const mb_cancel *cancel, mb_error *err)
 {
 	const mb_kernels *kernels = model->kernels;
 	const mb_config *config = &model->config;
-	size_t		width = config->hidden_size;
+	size_t		width = model->mlm_transform.n;
 	size_t		from;
 	mb_status	status;
 
-	status = dense_row(kernels, &model->mlm_transform, state, width, t, width,
-					   cancel, err);
+	status = dense_row(kernels, &model->mlm_transform, state,
+					   config->hidden_size, t, width, cancel, err);
 	if (status != MB_OK)
 		return status;
-	kernels->activation((mb_activation) config->activation, t, width);
+	kernels->activation((mb_activation) config->mlm_activation, t, width);
 	kernels->layer_norm(t, NULL, model->mlm_norm.weight, model->mlm_norm.bias,
 						config->layer_norm_eps, t, width);
 
@@ -164,28 +169,61 @@ vocabulary_logits(const mb_model *model, const float *state, float *t,
 	return MB_OK;
 }
 
+/*
+ * The state that a head's own layer reads: that of a token, or what a dense
+ * layer makes of it.
+ */
+static mb_status
+head_input(const mb_model *model, const mb_head *head, const float *state,
+		   float *scratch, const float **input, mb_error *err)
+{
+	const mb_linear *dense;
+
+	*input = state;
+	if (head->dense == MB_SITE_NONE)
+		return MB_OK;
+	if (head->dense == MB_SITE_POOLER)
+	{
+		*input = scratch;
+		return mb_pooler(model, state, scratch, err);
+	}
+	dense = mb_model_head(model, (mb_site) head->dense);
+	if (dense->weight == NULL)	/* left out, and its activation is not */
+	{
+		memmove(scratch, state, model->config.hidden_size * sizeof(float));
+		model->kernels->activation(mb_family_activation(&model->config,
+														head->activation),
+								   scratch, model->config.hidden_size);
+	}
+	else
+		mb_dense_state(model, dense,
+					   mb_family_activation(&model->config, head->activation),
+					   state, scratch);
+	*input = scratch;
+	return MB_OK;
+}
+
 mb_status
 mb_head_logits(const mb_model *model, mb_task task, const float *state,
 			   float *scratch, float *out, const mb_cancel *cancel,
 			   mb_error *err)
 {
 	const char *name = mb_task_name(task);
+	const mb_head *head;
+	const float *input;
 	mb_status	status;
 
-	if (!has_head(model, task))
+	if (!find_head(model, task, &head))
 		return mb_fail(err, MB_ERR_UNSUPPORTED,
 					   "the model has no head for task \"%s\"",
 					   name == NULL ? "" : name);
-	if (task == MB_TASK_FILL_MASK)
+	if (head == NULL)
 		return vocabulary_logits(model, state, scratch, out, cancel, err);
-	if (mb_head_pooled(task))
-	{
-		status = mb_pooler(model, state, scratch, err);
-		if (status != MB_OK)
-			return status;
-		state = scratch;
-	}
-	return dense_row(model->kernels, dense_head(model, task), state,
+	status = head_input(model, head, state, scratch, &input, err);
+	if (status != MB_OK)
+		return status;
+	return dense_row(model->kernels,
+					 mb_model_head(model, (mb_site) head->output), input,
 					 model->config.hidden_size, out,
 					 mb_head_width(model, task), cancel, err);
 }

@@ -27,10 +27,13 @@ extern size_t mb_head_width(const mb_model *model, mb_task task);
  */
 extern bool mb_head_pooled(mb_task task);
 
+/* Floats of scratch that any head of the model needs. */
+extern size_t mb_head_scratch(const mb_model *model);
+
 /*
  * One row of logits.  state [H]: the last hidden state of the token, or for a
- * pooled head that of the first token, which is pooled here; scratch [H];
- * out [mb_head_width].  Sums are in double.
+ * pooled head that of the first token, which is pooled here; scratch
+ * [mb_head_scratch]; out [mb_head_width].  Sums are in double.
  *
  * Errors: MB_ERR_UNSUPPORTED the model has no such head, or no pooler for it;
  * MB_ERR_CANCELLED.

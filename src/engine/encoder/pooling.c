@@ -22,13 +22,30 @@
 #include <math.h>
 #include <string.h>
 
+void
+mb_dense_state(const mb_model *model, const mb_linear *linear,
+			   mb_activation activation, const float *state, float *out)
+{
+	const mb_kernels *kernels = model->kernels;
+	size_t		i;
+
+	for (i = 0; i < linear->n; i++)
+	{
+		double		sum = kernels->dot_wide(state,
+											linear->weight + i * linear->k,
+											linear->k) + linear->bias[i];
+
+		out[i] = (float) (activation == MB_ACT_TANH ? tanh(sum) : sum);
+	}
+	if (activation != MB_ACT_TANH && activation != MB_ACT_LINEAR)
+		kernels->activation(activation, out, linear->n);
+}
+
 mb_status
 mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 {
-	const mb_kernels *kernels = model->kernels;
 	const mb_linear *pooler = &model->pooler;
 	size_t		width = model->config.hidden_size;
-	size_t		i;
 
 	if (!model->config.classifier_activation)
 	{
@@ -42,10 +59,7 @@ mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 				  "pooler, but the checkpoint has no \"pooler.dense\".");
 		return MB_ERR_UNSUPPORTED;
 	}
-	for (i = 0; i < width; i++)
-		out[i] = (float) tanh(kernels->dot_wide(first,
-												pooler->weight + i * width,
-												width) + pooler->bias[i]);
+	mb_dense_state(model, pooler, MB_ACT_TANH, first, out);
 	return MB_OK;
 }
 

@@ -19,6 +19,14 @@
 #include "model/model.h"
 #include "model/settings.h"
 
+/*
+ * act(linear(state)) of a state [k] -> out [n], sums in double: the layer that
+ * some heads have before their own.
+ */
+extern void mb_dense_state(const mb_model *model, const mb_linear *linear,
+						   mb_activation activation, const float *state,
+						   float *out);
+
 /* pooler_output of one sequence: first [H] -> out [H] (model.md 4). */
 extern mb_status mb_pooler(const mb_model *model, const float *first,
 						   float *out, mb_error *err);

@@ -129,7 +129,7 @@ mb_finish_steps(const mb_model *model, const mb_layer *layer,
 								   c->layer_norm_eps, MB_BUFFER_NARROW, v);
 	if (status == MB_OK)
 		status = feedforward_steps(model, &layer->feedforwards[last],
-								   MB_DEFAULT_EPSILON,
+								   c->output_norm_eps,
 								   c->use_bottleneck ? MB_BUFFER_NARROW :
 								   MB_BUFFER_STATES, v);
 	if (status != MB_OK || !c->use_bottleneck)

@@ -8,8 +8,8 @@
  * is written.  A pass runs the steps (pass.h); the workspace is laid out by
  * walking over the same steps (workspace.h), so that no width can be forgotten.
  *
- * Source: transformers' modeling_mobilebert; spec model.md sections 2 and 3,
- * whose letters (H, E, T, I, A) are used here.
+ * Source: transformers' modeling_mobilebert and its like; spec model.md sections
+ * 2 and 3, families.md section 3, whose letters (H, E, T, I, A) are used here.
  * Depends on base/status.h, kernels/kernels.h, kernels/linear.h,
  * model/config.h, model/model.h.
  *
@@ -23,9 +23,6 @@
 #include "kernels/linear.h"
 #include "model/config.h"
 #include "model/model.h"
-
-/* Sites that MobileBERT builds without the configured epsilon (model.md 2.2) */
-#define MB_DEFAULT_EPSILON 1e-5f
 
 /* Rows of activations that steps read and write. */
 typedef enum mb_buffer
@@ -71,7 +68,10 @@ typedef struct mb_step_visitor
 /* Can a step write the operand of the next? */
 extern bool mb_step_chained(const mb_kernels *kernels, const mb_step *s);
 
-/* Is the embedding transformation applied? (model.md 2.1) */
+/*
+ * Is the embedding transformation applied? (model.md 2.1)  It comes before the
+ * norm, or with project_after_norm after it (families.md 3.3).
+ */
 extern bool mb_transforms_embedding(const mb_config *config);
 extern mb_status mb_embedding_steps(const mb_model *model,
 									const mb_step_visitor *v);

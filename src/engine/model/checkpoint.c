@@ -3,11 +3,12 @@
  * checkpoint.c
  *	  The list of tensors of a configuration, and matching names against it.
  *
- * The list is never stored.  It is a few constant groups of tensors that
- * repeat per layer and per feed-forward network, so a slot's number follows
- * from its layer, its group and its place in the group by arithmetic, and back:
+ * The list is never stored.  It is a few constant groups of tensors
+ * (family.c) that repeat per layer and per feed-forward network, so a slot's
+ * number follows from its layer, its group and its place in the group by
+ * arithmetic, and back:
  *
- *	embeddings | layer 0 | layer 1 | ... | pooler, MLM, NSP, classifier, QA
+ *	embeddings | layer 0 | layer 1 | ... | pooler and heads
  *
  *	a layer:  bottleneck.input		if use_bottleneck
  *			  bottleneck.attention	if that and key_query_shared_bottleneck
@@ -16,13 +17,13 @@
  *			  the last feed-forward network
  *			  output.bottleneck		if use_bottleneck
  *
- * model.c walks the slots in this order, and images store weights in it.
+ * Images store weights in this order.
  *
- * Start at the groups of tensors; mb_slot_get() and mb_slot_index() go from a
- * number to its tensor and back.
+ * Start at lay_out(); mb_slot_get() and mb_slot_index() go from a number to its
+ * tensor and back.
  *
- * Source: spec model.md sections 3.1, 5.2 and 9.
- * Depends on model/checkpoint.h.
+ * Source: spec model.md sections 3.1, 5.2 and 9, families.md sections 4 and 5.
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,100 +32,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ----------
- * Groups of tensors
+ * Where groups begin
  * ----------
  */
-
-/* A size by its letter in model.md. */
-typedef enum dimension
-{
-	DIM_NONE,					/* no second dimension: rank 1 */
-	DIM_V,
-	DIM_H,
-	DIM_E,
-	DIM_T,
-	DIM_A,
-	DIM_I,
-	DIM_P,
-	DIM_Y,
-	DIM_K,
-	DIM_TWO,
-	DIM_TRANSFORMED,			/* 3E with trigram_input, else E */
-	DIM_VALUE,					/* H, or T with use_bottleneck_attention */
-	DIM_EXTRA,					/* H - E */
-	DIM_CHOICES					/* K, or 1 for multiple choice */
-} dimension;
-
-typedef struct tensor_spec
-{
-	const char *name;			/* after the group's prefix */
-	uint8_t		rows;			/* dimension */
-	uint8_t		columns;		/* dimension */
-	uint8_t		part;			/* mb_part */
-} tensor_spec;
-
-#define DENSE(name, out, in, part) \
-	{name ".weight", out, in, part}, {name ".bias", out, DIM_NONE, part}
-#define NORM(name, width, part) \
-	{name ".weight", width, DIM_NONE, part}, \
-	{name ".bias", width, DIM_NONE, part}
-
-static const tensor_spec embeddings[] = {
-	{"embeddings.word_embeddings.weight", DIM_V, DIM_E, MB_PART_BASE},
-	{"embeddings.position_embeddings.weight", DIM_P, DIM_H, MB_PART_BASE},
-	{"embeddings.token_type_embeddings.weight", DIM_Y, DIM_H, MB_PART_BASE},
-	DENSE("embeddings.embedding_transformation", DIM_H, DIM_TRANSFORMED,
-		  MB_PART_BASE),
-	NORM("embeddings.LayerNorm", DIM_H, MB_PART_BASE)
-};
-
-/* The first of them are tables, not linear layers. */
-#define TABLES 3
-
-static const tensor_spec bottleneck_input[] = {
-	DENSE("bottleneck.input.dense", DIM_T, DIM_H, MB_PART_BASE),
-	NORM("bottleneck.input.LayerNorm", DIM_T, MB_PART_BASE)
-};
-
-static const tensor_spec bottleneck_attention[] = {
-	DENSE("bottleneck.attention.dense", DIM_T, DIM_H, MB_PART_BASE),
-	NORM("bottleneck.attention.LayerNorm", DIM_T, MB_PART_BASE)
-};
-
-static const tensor_spec attention[] = {
-	DENSE("attention.self.query", DIM_A, DIM_T, MB_PART_BASE),
-	DENSE("attention.self.key", DIM_A, DIM_T, MB_PART_BASE),
-	DENSE("attention.self.value", DIM_A, DIM_VALUE, MB_PART_BASE),
-	DENSE("attention.output.dense", DIM_T, DIM_T, MB_PART_BASE),
-	NORM("attention.output.LayerNorm", DIM_T, MB_PART_BASE)
-};
-
-/* Behind "ffn.j.", and for the last network without that. */
-static const tensor_spec feedforward[] = {
-	DENSE("intermediate.dense", DIM_I, DIM_T, MB_PART_BASE),
-	DENSE("output.dense", DIM_T, DIM_I, MB_PART_BASE),
-	NORM("output.LayerNorm", DIM_T, MB_PART_BASE)
-};
-
-static const tensor_spec bottleneck_output[] = {
-	DENSE("output.bottleneck.dense", DIM_H, DIM_T, MB_PART_BASE),
-	NORM("output.bottleneck.LayerNorm", DIM_H, MB_PART_BASE)
-};
-
-static const tensor_spec heads[] = {
-	DENSE("pooler.dense", DIM_H, DIM_H, MB_PART_POOLER),
-	DENSE("cls.predictions.transform.dense", DIM_H, DIM_H, MB_PART_MLM),
-	NORM("cls.predictions.transform.LayerNorm", DIM_H, MB_PART_MLM),
-	{"cls.predictions.decoder.weight", DIM_V, DIM_E, MB_PART_MLM_UNTIED},
-	{"cls.predictions.dense.weight", DIM_EXTRA, DIM_V, MB_PART_MLM},
-	{"cls.predictions.bias", DIM_V, DIM_NONE, MB_PART_MLM},
-	DENSE("cls.seq_relationship", DIM_TWO, DIM_H, MB_PART_NSP),
-	DENSE("classifier", DIM_CHOICES, DIM_H, MB_PART_CLASSIFIER),
-	DENSE("qa_outputs", DIM_K, DIM_H, MB_PART_QA)
-};
 
 /* Where the groups of one layer begin, from the layer's first slot. */
 typedef struct layer_layout
@@ -140,63 +51,75 @@ typedef struct layer_layout
 static void
 lay_out(const mb_config *config, layer_layout *layout)
 {
+	const mb_family *family = mb_family_of(config);
 	size_t		at = 0;
 
 	if (config->use_bottleneck)
-		at += LENGTH(bottleneck_input);
+		at += family->bottleneck_input.count;
 	layout->bottleneck_attention = at;
 	if (config->use_bottleneck && config->key_query_shared_bottleneck)
-		at += LENGTH(bottleneck_attention);
+		at += family->bottleneck_attention.count;
 	layout->attention = at;
-	at += LENGTH(attention);
+	at += family->attention.count;
 	layout->feedforwards = at;
-	at += (size_t) (config->feedforwards - 1) * LENGTH(feedforward);
+	at += (size_t) (config->feedforwards - 1) * family->feedforward.count;
 	layout->last = at;
-	at += LENGTH(feedforward);
+	at += family->feedforward.count;
 	layout->bottleneck_output = at;
 	if (config->use_bottleneck)
-		at += LENGTH(bottleneck_output);
+		at += family->bottleneck_output.count;
 	layout->size = at;
 }
 
 static uint64_t
 dimension_size(const mb_config *config, uint8_t dim)
 {
-	switch ((dimension) dim)
+	switch ((mb_dimension) dim)
 	{
-		case DIM_NONE:
+		case MB_DIM_NONE:
 			break;
-		case DIM_V:
+		case MB_DIM_V:
 			return config->vocab_size;
-		case DIM_H:
+		case MB_DIM_H:
 			return config->hidden_size;
-		case DIM_E:
+		case MB_DIM_E:
 			return config->embedding_size;
-		case DIM_T:
+		case MB_DIM_T:
 			return config->true_hidden_size;
-		case DIM_A:
+		case MB_DIM_A:
 			return config->attention_size;
-		case DIM_I:
+		case MB_DIM_I:
 			return config->intermediate_size;
-		case DIM_P:
+		case MB_DIM_P:
 			return config->max_positions;
-		case DIM_Y:
+		case MB_DIM_Y:
 			return config->type_vocab_size;
-		case DIM_K:
+		case MB_DIM_K:
 			return config->num_labels;
-		case DIM_TWO:
+		case MB_DIM_N:
+			return config->heads;
+		case MB_DIM_ONE:
+			return 1;
+		case MB_DIM_TWO:
 			return 2;
-		case DIM_TRANSFORMED:
+		case MB_DIM_BUCKETS:
+			return config->relative_buckets;
+		case MB_DIM_TRANSFORMED:
 			return (uint64_t) config->embedding_size *
 				(config->trigram_input ? 3 : 1);
-		case DIM_VALUE:
+		case MB_DIM_VALUE:
 			return config->value_input_size;
-		case DIM_EXTRA:
+		case MB_DIM_EXTRA:
 			return config->hidden_size > config->embedding_size ?
 				config->hidden_size - config->embedding_size : 0;
-		case DIM_CHOICES:
+		case MB_DIM_CHOICES:
 			return config->architecture == MB_ARCH_MULTIPLE_CHOICE ?
 				1 : config->num_labels;
+		case MB_DIM_PROJECTED:
+			return config->hidden_size == config->embedding_size ?
+				0 : config->hidden_size;
+		case MB_DIM_SUMMARY:
+			return config->summary_use_proj ? config->hidden_size : 0;
 	}
 	return 1;
 }
@@ -209,54 +132,57 @@ dimension_size(const mb_config *config, uint8_t dim)
 /* A slot taken apart. */
 typedef struct slot_place
 {
-	const tensor_spec *spec;
+	const mb_tensor_spec *spec;
 	ptrdiff_t	layer;			/* -1: not in a layer */
 	ptrdiff_t	ffn;			/* -1: not in an ffn.j */
 } slot_place;
 
 static void
-locate_in_layer(const layer_layout *layout, size_t index, slot_place *place)
+locate_in_layer(const mb_family *family, const layer_layout *layout,
+				size_t index, slot_place *place)
 {
 	if (index >= layout->bottleneck_output)
-		place->spec = &bottleneck_output[index - layout->bottleneck_output];
+		place->spec = &family->bottleneck_output.specs[index -
+													   layout->bottleneck_output];
 	else if (index >= layout->last)
-		place->spec = &feedforward[index - layout->last];
+		place->spec = &family->feedforward.specs[index - layout->last];
 	else if (index >= layout->feedforwards)
 	{
 		size_t		at = index - layout->feedforwards;
 
-		place->ffn = (ptrdiff_t) (at / LENGTH(feedforward));
-		place->spec = &feedforward[at % LENGTH(feedforward)];
+		place->ffn = (ptrdiff_t) (at / family->feedforward.count);
+		place->spec = &family->feedforward.specs[at % family->feedforward.count];
 	}
 	else if (index >= layout->attention)
-		place->spec = &attention[index - layout->attention];
+		place->spec = &family->attention.specs[index - layout->attention];
 	else if (index >= layout->bottleneck_attention)
-		place->spec = &bottleneck_attention[index -
-											layout->bottleneck_attention];
+		place->spec = &family->bottleneck_attention.specs[index -
+														  layout->bottleneck_attention];
 	else
-		place->spec = &bottleneck_input[index];
+		place->spec = &family->bottleneck_input.specs[index];
 }
 
 static slot_place
 locate(const mb_config *config, size_t index)
 {
+	const mb_family *family = mb_family_of(config);
 	slot_place	place = {NULL, -1, -1};
 	layer_layout layout;
 
-	if (index < LENGTH(embeddings))
+	if (index < family->embeddings.count)
 	{
-		place.spec = &embeddings[index];
+		place.spec = &family->embeddings.specs[index];
 		return place;
 	}
-	index -= LENGTH(embeddings);
+	index -= family->embeddings.count;
 	lay_out(config, &layout);
 	if (index < config->layers * layout.size)
 	{
 		place.layer = (ptrdiff_t) (index / layout.size);
-		locate_in_layer(&layout, index % layout.size, &place);
+		locate_in_layer(family, &layout, index % layout.size, &place);
 	}
 	else
-		place.spec = &heads[index - config->layers * layout.size];
+		place.spec = &family->last.specs[index - config->layers * layout.size];
 	return place;
 }
 
@@ -266,32 +192,46 @@ first_head(const mb_config *config)
 	layer_layout layout;
 
 	lay_out(config, &layout);
-	return LENGTH(embeddings) + config->layers * layout.size;
+	return mb_family_of(config)->embeddings.count +
+		config->layers * layout.size;
 }
 
 size_t
 mb_slot_count(const mb_config *config)
 {
-	return first_head(config) + LENGTH(heads);
+	return first_head(config) + mb_family_of(config)->last.count;
 }
 
 void
 mb_slot_get(const mb_config *config, size_t index, mb_slot *slot)
 {
 	slot_place	place = locate(config, index);
+	const char *layer = mb_family_of(config)->layer_name;
 
 	if (place.layer < 0)
 		snprintf(slot->name, sizeof(slot->name), "%s", place.spec->name);
 	else if (place.ffn < 0)
-		snprintf(slot->name, sizeof(slot->name), "encoder.layer.%d.%s",
+		snprintf(slot->name, sizeof(slot->name), "%s%d.%s", layer,
 				 (int) place.layer, place.spec->name);
 	else
-		snprintf(slot->name, sizeof(slot->name), "encoder.layer.%d.ffn.%d.%s",
+		snprintf(slot->name, sizeof(slot->name), "%s%d.ffn.%d.%s", layer,
 				 (int) place.layer, (int) place.ffn, place.spec->name);
 	slot->part = (mb_part) place.spec->part;
-	slot->rank = place.spec->columns == DIM_NONE ? 1 : 2;
+	slot->rank = place.spec->columns == MB_DIM_NONE ? 1 : 2;
 	slot->shape[0] = dimension_size(config, place.spec->rows);
 	slot->shape[1] = dimension_size(config, place.spec->columns);
+}
+
+mb_slot_place
+mb_slot_locate(const mb_config *config, size_t index)
+{
+	slot_place	place = locate(config, index);
+	mb_slot_place result = {(mb_site) place.spec->site, place.spec->bias,
+	place.layer, place.ffn};
+
+	if (place.layer >= 0 && place.ffn < 0)
+		result.network = (ptrdiff_t) config->feedforwards - 1;
+	return result;
 }
 
 mb_part
@@ -316,7 +256,8 @@ mb_slot_linear(const mb_config *config, size_t index, uint64_t shape[2])
 
 	shape[0] = dimension_size(config, place.spec->rows);
 	shape[1] = dimension_size(config, place.spec->columns);
-	return place.spec->columns != DIM_NONE && index >= TABLES &&
+	return place.spec->columns != MB_DIM_NONE &&
+		index >= mb_family_of(config)->tables &&
 		index < first_head(config);
 }
 
@@ -327,13 +268,13 @@ mb_slot_linear(const mb_config *config, size_t index, uint64_t shape[2])
 
 /* The place of a name in a group, or -1. */
 static ptrdiff_t
-find_spec(const tensor_spec *group, size_t count, const char *name)
+find_spec(const mb_tensor_group *group, const char *name)
 {
 	size_t		i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < group->count; i++)
 	{
-		if (strcmp(group[i].name, name) == 0)
+		if (strcmp(group->specs[i].name, name) == 0)
 			return (ptrdiff_t) i;
 	}
 	return -1;
@@ -381,45 +322,47 @@ static ptrdiff_t
 index_in_layer(const mb_config *config, const layer_layout *layout,
 			   const char *name)
 {
+	const mb_family *family = mb_family_of(config);
+	const char *rest = name;
+	size_t		ffn;
 	ptrdiff_t	at;
 
-	if (skip_prefix(&name, "ffn."))
+	if (config->feedforwards > 1 && skip_prefix(&rest, "ffn."))
 	{
-		size_t		ffn;
-
-		if (!skip_number(&name, config->feedforwards - 1, &ffn))
+		if (!skip_number(&rest, config->feedforwards - 1, &ffn))
 			return -1;
-		at = find_spec(feedforward, LENGTH(feedforward), name);
+		at = find_spec(&family->feedforward, rest);
 		return at < 0 ? -1 : at +
-			(ptrdiff_t) (layout->feedforwards + ffn * LENGTH(feedforward));
+			(ptrdiff_t) (layout->feedforwards + ffn * family->feedforward.count);
 	}
 
-	at = find_spec(attention, LENGTH(attention), name);
+	at = find_spec(&family->attention, name);
 	if (at >= 0)
 		return at + (ptrdiff_t) layout->attention;
-	at = find_spec(feedforward, LENGTH(feedforward), name);
+	at = find_spec(&family->feedforward, name);
 	if (at >= 0)
 		return at + (ptrdiff_t) layout->last;
 	if (!config->use_bottleneck)
 		return -1;
-	at = find_spec(bottleneck_input, LENGTH(bottleneck_input), name);
+	at = find_spec(&family->bottleneck_input, name);
 	if (at >= 0)
 		return at;
-	at = find_spec(bottleneck_output, LENGTH(bottleneck_output), name);
+	at = find_spec(&family->bottleneck_output, name);
 	if (at >= 0)
 		return at + (ptrdiff_t) layout->bottleneck_output;
 	if (!config->key_query_shared_bottleneck)
 		return -1;
-	at = find_spec(bottleneck_attention, LENGTH(bottleneck_attention), name);
+	at = find_spec(&family->bottleneck_attention, name);
 	return at < 0 ? -1 : at + (ptrdiff_t) layout->bottleneck_attention;
 }
 
 ptrdiff_t
 mb_slot_index(const mb_config *config, const char *name)
 {
+	const mb_family *family = mb_family_of(config);
 	ptrdiff_t	at;
 
-	if (skip_prefix(&name, "encoder.layer."))
+	if (skip_prefix(&name, family->layer_name))
 	{
 		layer_layout layout;
 		size_t		layer;
@@ -429,13 +372,28 @@ mb_slot_index(const mb_config *config, const char *name)
 		lay_out(config, &layout);
 		at = index_in_layer(config, &layout, name);
 		return at < 0 ? -1 : at +
-			(ptrdiff_t) (LENGTH(embeddings) + layer * layout.size);
+			(ptrdiff_t) (family->embeddings.count + layer * layout.size);
 	}
-	at = find_spec(embeddings, LENGTH(embeddings), name);
+	at = find_spec(&family->embeddings, name);
 	if (at >= 0)
 		return at;
-	at = find_spec(heads, LENGTH(heads), name);
+	at = find_spec(&family->last, name);
 	return at < 0 ? -1 : at + (ptrdiff_t) first_head(config);
+}
+
+/* The first slot of the pooler and heads that goes to a site, or -1 */
+static ptrdiff_t
+head_slot(const mb_config *config, mb_site site)
+{
+	const mb_tensor_group *last = &mb_family_of(config)->last;
+	size_t		i;
+
+	for (i = 0; i < last->count; i++)
+	{
+		if (last->specs[i].site == site)
+			return (ptrdiff_t) (first_head(config) + i);
+	}
+	return -1;
 }
 
 /* ----------
@@ -443,9 +401,36 @@ mb_slot_index(const mb_config *config, const char *name)
  * ----------
  */
 
-#define BASE_PREFIX "mobilebert."
-#define DECODER_WEIGHT "cls.predictions.decoder.weight"
-#define DECODER_BIAS "cls.predictions.decoder.bias"
+/* Move *name past the prefix of the base model in task classes. */
+static bool
+skip_base_prefix(const mb_config *config, const char **name)
+{
+	const char *rest = *name;
+
+	if (!skip_prefix(&rest, mb_family_of(config)->model_type) || *rest != '.')
+		return false;
+	*name = rest + 1;
+	return true;
+}
+
+/* decoder.bias, which is another name of the masked language model's bias */
+static bool
+is_decoder_bias(const mb_config *config, const char *name)
+{
+	const char *other = mb_family_of(config)->decoder_bias;
+
+	return other != NULL && strcmp(name, other) == 0;
+}
+
+/* A layer that this configuration does without */
+static bool
+is_left_out(const mb_config *config, size_t index)
+{
+	uint8_t		rows = locate(config, index).spec->rows;
+
+	return (rows == MB_DIM_PROJECTED || rows == MB_DIM_SUMMARY) &&
+		dimension_size(config, rows) == 0;
+}
 
 /* "LayerNorm.gamma" and "LayerNorm.beta" at the end are legacy names. */
 static void
@@ -468,7 +453,7 @@ static ptrdiff_t
 find_slot(const mb_config *config, const char *name, bool bare)
 {
 	char		canonical[MB_SLOT_NAME_MAX + 4];
-	bool		base = bare || skip_prefix(&name, BASE_PREFIX);
+	bool		base = bare || skip_base_prefix(config, &name);
 	size_t		length = strlen(name);
 	ptrdiff_t	index;
 	mb_part		part;
@@ -477,10 +462,9 @@ find_slot(const mb_config *config, const char *name, bool bare)
 		return -1;
 	memcpy(canonical, name, length + 1);
 	replace_legacy_ending(canonical, length);
-	index = mb_slot_index(config,
-						  strcmp(canonical, DECODER_BIAS) == 0 ?
-						  "cls.predictions.bias" : canonical);
-	if (index < 0)
+	index = is_decoder_bias(config, canonical) ?
+		head_slot(config, MB_SITE_MLM_BIAS) : mb_slot_index(config, canonical);
+	if (index < 0 || is_left_out(config, (size_t) index))
 		return -1;
 
 	/*
@@ -514,11 +498,11 @@ fill_slot(const mb_config *config, const char *const *names, size_t i,
 		 * decoder.bias and bias are one parameter.  transformers 4.57.6 fills
 		 * it from the latter where a file has both.
 		 */
-		if (strcmp(names[i], DECODER_BIAS) == 0 &&
-			strcmp(names[other], DECODER_BIAS) != 0)
+		if (is_decoder_bias(config, names[i]) &&
+			!is_decoder_bias(config, names[other]))
 			return MB_OK;
-		if (strcmp(names[other], DECODER_BIAS) != 0 ||
-			strcmp(names[i], DECODER_BIAS) == 0)
+		if (is_decoder_bias(config, names[i]) ||
+			!is_decoder_bias(config, names[other]))
 		{
 			mb_slot_get(config, (size_t) index, &slot);
 			return mb_fail(err, MB_ERR_DATA,
@@ -540,7 +524,7 @@ fill_slot(const mb_config *config, const char *const *names, size_t i,
 static void
 tie_decoder(const mb_config *config, const int32_t *owner, int32_t *slots)
 {
-	ptrdiff_t	decoder = mb_slot_index(config, DECODER_WEIGHT);
+	ptrdiff_t	decoder = head_slot(config, MB_SITE_MLM_DECODER);
 	int32_t		name = owner[decoder];
 
 	if (!config->tie_word_embeddings || name < 0)
@@ -571,7 +555,11 @@ mb_checkpoint_match(const mb_config *config, const char *const *names,
 		owner[i] = -1;
 
 	for (i = 0; i < count && bare; i++)
-		bare = strncmp(names[i], BASE_PREFIX, strlen(BASE_PREFIX)) != 0;
+	{
+		const char *name = names[i];
+
+		bare = !skip_base_prefix(config, &name);
+	}
 	for (i = 0; i < count; i++)
 	{
 		ptrdiff_t	index = find_slot(config, names[i], bare);
@@ -635,32 +623,9 @@ mb_checkpoint_shape(const mb_slot *slot, const char *name, uint32_t rank,
 static uint32_t
 own_parts(const mb_config *config)
 {
-	uint32_t	pooler = 1u << MB_PART_POOLER;
-	uint32_t	mlm = 1u << MB_PART_MLM | 1u << MB_PART_MLM_UNTIED;
-	uint32_t	nsp = 1u << MB_PART_NSP;
-	uint32_t	classifier = 1u << MB_PART_CLASSIFIER;
-
-	switch ((mb_architecture) config->architecture)
-	{
-		case MB_ARCH_MODEL:
-			return pooler;
-		case MB_ARCH_PRETRAINING:
-			return pooler | mlm | nsp;
-		case MB_ARCH_MASKED_LM:
-			return mlm;
-		case MB_ARCH_NEXT_SENTENCE:
-			return pooler | nsp;
-		case MB_ARCH_SEQUENCE:
-		case MB_ARCH_MULTIPLE_CHOICE:
-			return pooler | classifier;
-		case MB_ARCH_TOKEN:
-			return classifier;
-		case MB_ARCH_QUESTION:
-			return 1u << MB_PART_QA;
-		case MB_ARCH_UNKNOWN:
-			break;
-	}
-	return ~(uint32_t) 0;
+	if (config->architecture == MB_ARCH_UNKNOWN)
+		return ~(uint32_t) 0;
+	return mb_family_of(config)->parts[config->architecture];
 }
 
 bool
@@ -677,8 +642,9 @@ fail_missing(const mb_config *config, size_t index, mb_error *err)
 
 	mb_slot_get(config, index, &slot);
 	prefixed = slot.part == MB_PART_BASE || slot.part == MB_PART_POOLER;
-	return mb_fail(err, MB_ERR_DATA, "tensor \"%s%s\" is missing",
-				   prefixed ? BASE_PREFIX : "", slot.name);
+	return mb_fail(err, MB_ERR_DATA, "tensor \"%s%s%s\" is missing",
+				   prefixed ? mb_family_of(config)->model_type : "",
+				   prefixed ? "." : "", slot.name);
 }
 
 /*
@@ -691,23 +657,40 @@ check_part(const mb_config *config, const bool *present, mb_part part,
 		   size_t from, size_t to, uint32_t *parts, mb_error *err)
 {
 	ptrdiff_t	missing = -1;
+	bool		known = false;	/* the family has it */
 	bool		any = false;
 	size_t		i;
 
 	for (i = from; i < to; i++)
 	{
-		if (mb_slot_part(config, i) != part || mb_slot_size(config, i) == 0)
+		if (mb_slot_part(config, i) != part)
+			continue;
+		known = true;
+		if (mb_slot_size(config, i) == 0)
 			continue;
 		if (present[i])
 			any = true;
 		else if (missing < 0)
 			missing = (ptrdiff_t) i;
 	}
+	if (!known)
+		return MB_OK;
 	if (missing < 0)
 		*parts |= 1u << part;
 	else if (any && !mb_checkpoint_stray(config, part))
 		return fail_missing(config, (size_t) missing, err);
 	return MB_OK;
+}
+
+/*
+ * MobileBERT's decoder is the word table, E wide, with a second table beside it
+ * for the rest of the transformed state.
+ */
+static bool
+decoder_is_too_wide(const mb_config *config)
+{
+	return head_slot(config, MB_SITE_MLM_DENSE) >= 0 &&
+		config->embedding_size > config->hidden_size;
 }
 
 mb_status
@@ -721,7 +704,7 @@ mb_checkpoint_complete(const mb_config *config, const bool *present,
 
 	for (i = 0; i < base; i++)
 	{
-		if (!present[i])
+		if (!present[i] && mb_slot_size(config, i) > 0)
 			return fail_missing(config, i, err);
 	}
 
@@ -737,18 +720,17 @@ mb_checkpoint_complete(const mb_config *config, const bool *present,
 
 	/* Heads of no rows are no heads. */
 	if (config->num_labels == 0)
-		*parts &= ~(1u << MB_PART_QA |
+		*parts &= ~(1u << MB_PART_QA | 1u << MB_PART_SEQUENCE |
 					(config->architecture == MB_ARCH_MULTIPLE_CHOICE ? 0 :
 					 1u << MB_PART_CLASSIFIER));
 	if (!config->classifier_activation)
 		*parts &= ~(1u << MB_PART_POOLER);
 	if (config->tie_word_embeddings || (*parts & 1u << MB_PART_MLM) == 0)
 		*parts &= ~(1u << MB_PART_MLM_UNTIED);
-	if (config->embedding_size > config->hidden_size &&
+	if (decoder_is_too_wide(config) &&
 		mb_checkpoint_stray(config, MB_PART_MLM))
 		*parts &= ~(1u << MB_PART_MLM | 1u << MB_PART_MLM_UNTIED);
-	if ((*parts & 1u << MB_PART_MLM) != 0 &&
-		config->embedding_size > config->hidden_size)
+	if ((*parts & 1u << MB_PART_MLM) != 0 && decoder_is_too_wide(config))
 		return mb_fail(err, MB_ERR_DATA,
 					   "\"embedding_size\" %u is larger than \"hidden_size\" "
 					   "%u, which the masked language model head cannot be",
@@ -756,33 +738,57 @@ mb_checkpoint_complete(const mb_config *config, const bool *present,
 	return MB_OK;
 }
 
+/* Is the layer before a head there, or left out by the configuration? */
+static bool
+has_dense(const mb_config *config, const mb_head *head, uint32_t parts)
+{
+	if (head->dense == MB_SITE_NONE)
+		return true;
+	if (head->dense == MB_SITE_POOLER && !config->classifier_activation)
+		return true;
+	return (parts >> head->dense_part & 1) != 0;
+}
+
+/*
+ * One tensor name for several tasks: only the architecture tells.  Where it has
+ * no classifier of its own (a file with several heads), the tensor is taken for
+ * the commonest.
+ */
+static bool
+fits_class(const mb_config *config, uint32_t task)
+{
+	switch (task)
+	{
+		case MB_TASK_CLASSIFY:
+			return config->architecture != MB_ARCH_TOKEN &&
+				config->architecture != MB_ARCH_MULTIPLE_CHOICE;
+		case MB_TASK_NER:
+			return config->architecture == MB_ARCH_TOKEN;
+		case MB_TASK_CHOOSE:
+			return config->architecture == MB_ARCH_MULTIPLE_CHOICE;
+		case MB_TASK_ANSWER:
+			return config->num_labels == 2;
+		default:
+			return true;
+	}
+}
+
 uint32_t
 mb_checkpoint_tasks(const mb_config *config, uint32_t parts)
 {
+	const mb_head *heads = mb_family_of(config)->heads;
 	uint32_t	tasks = MB_TASK_EMBED;
-	bool		pooler = !config->classifier_activation ||
-		(parts & 1u << MB_PART_POOLER) != 0;
+	size_t		i;
 
-	if (pooler)
+	if (!config->classifier_activation || parts & 1u << MB_PART_POOLER)
 		tasks |= MB_TASK_POOLER;
 	if (parts & 1u << MB_PART_MLM)
 		tasks |= MB_TASK_FILL_MASK;
-	if (parts & 1u << MB_PART_NSP && pooler)
-		tasks |= MB_TASK_NEXT_SENTENCE;
-	if (parts & 1u << MB_PART_QA && config->num_labels == 2)
-		tasks |= MB_TASK_ANSWER;
-	if (parts & 1u << MB_PART_CLASSIFIER)
+	for (i = 0; i < MB_HEADS_MAX && heads[i].task != 0; i++)
 	{
-		/*
-		 * One tensor name for three tasks: only the architecture tells.  Where
-		 * it has no classifier of its own (a file with several heads), the
-		 * tensor is taken for the commonest.
-		 */
-		if (config->architecture == MB_ARCH_TOKEN)
-			tasks |= MB_TASK_NER;
-		else if (pooler)
-			tasks |= config->architecture == MB_ARCH_MULTIPLE_CHOICE ?
-				MB_TASK_CHOOSE : MB_TASK_CLASSIFY;
+		if (parts >> heads[i].part & 1 && fits_class(config, heads[i].task) &&
+			has_dense(config, &heads[i], parts))
+			tasks |= heads[i].task;
 	}
 	return tasks;
 }
@@ -808,6 +814,8 @@ mb_task_name(mb_task task)
 			return "answer";
 		case MB_TASK_CHOOSE:
 			return "choose";
+		case MB_TASK_REPLACED_TOKEN:
+			return "replaced_token";
 	}
 	return NULL;
 }

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * checkpoint.h
- *	  Which tensors a MobileBERT checkpoint has, under which names and shapes.
+ *	  Which tensors a checkpoint has, under which names and shapes.
  *
  * A "slot" is one tensor the network can use.  The list of slots follows from
  * the configuration alone, in execution order; a file (or a set of shards)
- * fills slots.  Base-model slots carry names without the prefix "mobilebert.",
- * heads carry the names of the task classes.
+ * fills slots.  Slots have their family's names: those of the base model without
+ * the prefix (as "bert."), those of heads as in the task classes.
  *
- * Source: spec model.md sections 5.2 and 9.
- * Depends on model/config.h, base/arena.h, base/status.h.
+ * Source: spec model.md sections 5.2 and 9, families.md section 5.
+ * Depends on base/arena.h, base/status.h, model/config.h, model/family.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,18 +19,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "model/config.h"
-
-typedef enum mb_part
-{
-	MB_PART_BASE,				/* required */
-	MB_PART_POOLER,				/* pooler.dense.* */
-	MB_PART_MLM,				/* cls.predictions.* */
-	MB_PART_MLM_UNTIED,			/* cls.predictions.decoder.weight */
-	MB_PART_NSP,				/* cls.seq_relationship.* */
-	MB_PART_CLASSIFIER,			/* classifier.* */
-	MB_PART_QA,					/* qa_outputs.* */
-	MB_PART_COUNT
-} mb_part;
+#include "model/family.h"
 
 #define MB_SLOT_NAME_MAX 96
 
@@ -104,22 +93,22 @@ extern mb_status mb_checkpoint_complete(const mb_config *config,
 										const bool *present, uint32_t *parts,
 										mb_error *err);
 
-/* What a model can do, as bits of "parts" and the architecture decide. */
-typedef enum mb_task
-{
-	MB_TASK_EMBED = 1,
-	MB_TASK_POOLER = 2,			/* pooler_output is defined */
-	MB_TASK_FILL_MASK = 4,
-	MB_TASK_NEXT_SENTENCE = 8,
-	MB_TASK_CLASSIFY = 16,
-	MB_TASK_NER = 32,
-	MB_TASK_ANSWER = 64,
-	MB_TASK_CHOOSE = 128
-} mb_task;
-
-#define MB_TASK_COUNT 8			/* bits 1 << 0 to 1 << 7 */
-
+/* Bits of mb_task: what "parts" and the architecture make possible. */
 extern uint32_t mb_checkpoint_tasks(const mb_config *config, uint32_t parts);
+
+/*
+ * Where a tensor goes: layer and network are -1 outside such; the last network
+ * of a layer has the number feedforwards - 1.
+ */
+typedef struct mb_slot_place
+{
+	mb_site		site;
+	bool		bias;
+	ptrdiff_t	layer;
+	ptrdiff_t	network;
+} mb_slot_place;
+
+extern mb_slot_place mb_slot_locate(const mb_config *config, size_t index);
 
 /* "embed", "fill_mask", ...; NULL when task is not a single bit above. */
 extern const char *mb_task_name(mb_task task);

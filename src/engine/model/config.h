@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * config.h
- *	  MobileBertConfig: config.json with every default and derived size.
+ *	  config.json with every default and derived size, for all families.
  *
  * Letters in comments are those of model.md.
  *
- * Source: transformers' MobileBertConfig; spec model.md section 1.
+ * Source: transformers' MobileBertConfig and its like; spec model.md section
+ * 1, families.md sections 1 and 2.
  * Depends on base/arena.h, base/json.h, base/status.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
@@ -26,10 +27,21 @@ typedef enum mb_problem
 	MB_PROBLEM_MULTI_LABEL
 } mb_problem;
 
-/* What the class named in "architectures" does with "classifier". */
+/* What "model_type" names; family.h has what follows. */
+typedef enum mb_family_number
+{
+	MB_FAMILY_MOBILEBERT,
+	MB_FAMILY_BERT,
+	MB_FAMILY_DISTILBERT,
+	MB_FAMILY_ELECTRA,
+	MB_FAMILY_MPNET,
+	MB_FAMILIES
+} mb_family_number;
+
+/* The class named in "architectures", without its family's prefix. */
 typedef enum mb_architecture
 {
-	MB_ARCH_UNKNOWN,			/* absent, or not a MobileBert class */
+	MB_ARCH_UNKNOWN,			/* absent, or not a class of the family */
 	MB_ARCH_MODEL,
 	MB_ARCH_PRETRAINING,
 	MB_ARCH_MASKED_LM,
@@ -37,7 +49,8 @@ typedef enum mb_architecture
 	MB_ARCH_SEQUENCE,
 	MB_ARCH_MULTIPLE_CHOICE,
 	MB_ARCH_TOKEN,
-	MB_ARCH_QUESTION
+	MB_ARCH_QUESTION,
+	MB_ARCHITECTURES
 } mb_architecture;
 
 /*
@@ -52,7 +65,7 @@ typedef struct mb_config
 	uint32_t	heads;			/* N */
 	uint32_t	intermediate_size;	/* I */
 	uint32_t	max_positions;	/* P */
-	uint32_t	type_vocab_size;	/* Y */
+	uint32_t	type_vocab_size;	/* Y; 0: tokens have no types */
 	uint32_t	embedding_size; /* E */
 	uint32_t	intra_bottleneck_size;
 	uint32_t	feedforwards;	/* F, num_feedforward_networks, >= 1 */
@@ -63,8 +76,15 @@ typedef struct mb_config
 	uint32_t	head_size;		/* D, derived */
 	uint32_t	attention_size; /* A = N * D, derived */
 	uint32_t	value_input_size;	/* input width of attention.self.value */
+	uint32_t	max_tokens;		/* of a sequence, derived */
 	float		layer_norm_eps;
-	uint8_t		activation;		/* mb_activation */
+	float		embedding_norm_eps; /* derived */
+	float		output_norm_eps;	/* of a layer's last feed-forward network,
+									 * derived */
+	uint8_t		family;			/* mb_family_number */
+	uint8_t		activation;		/* mb_activation, of feed-forward networks */
+	uint8_t		mlm_activation; /* of the masked language model, derived */
+	uint8_t		summary_activation;
 	uint8_t		problem;		/* mb_problem */
 	uint8_t		architecture;	/* mb_architecture */
 	uint8_t		layer_norm;		/* normalization_type is layer_norm */
@@ -74,7 +94,10 @@ typedef struct mb_config
 	uint8_t		key_query_shared_bottleneck;
 	uint8_t		classifier_activation;
 	uint8_t		tie_word_embeddings;
-	uint8_t		reserved[2];
+	uint8_t		summary_use_proj;
+	uint8_t		project_after_norm; /* of embeddings, derived */
+	uint8_t		count_positions;	/* from 2 on, derived */
+	uint8_t		reserved[4];
 
 	/* Without effect at inference; kept for mb_config_write(). */
 	double		hidden_dropout_prob;
@@ -87,20 +110,25 @@ typedef struct mb_config
  * Effective configuration of a parsed config.json.  Errors name the key:
  * wrong type, unknown activation or normalisation, sizes that cannot be
  * (zero, over 2^24, heads that do not divide T, bottleneck combinations that
- * Hugging Face cannot run), is_decoder true, model_type other than mobilebert.
+ * Hugging Face cannot run), and what would give other numbers if it were
+ * passed over: a decoder, relative positions of BERT, pruned heads, quantised
+ * weights, custom code, a model_type of no family.
  */
 extern mb_status mb_config_read(const mb_json *root, mb_config *config,
 								mb_error *err);
 
+/* Members that are marked so, and those for which the family has no key */
+extern void mb_config_derive(mb_config *config);
+
 /*
- * The same checks of sizes, combinations and derived sizes on a struct from
+ * The same checks of sizes, combinations and derived members on a struct from
  * elsewhere (a stored one): after MB_OK every computation with it is safe.
  */
 extern mb_status mb_config_check(const mb_config *config, mb_error *err);
 
 /*
- * All keys of model.md section 1 with their effective values, derived sizes
- * and num_labels as a JSON object (id2label and label2id are left to the
+ * All keys of the family with their effective values, derived sizes and
+ * num_labels as a JSON object (id2label and label2id are left to the
  * caller); *text is allocated in arena.
  */
 extern mb_status mb_config_write(const mb_config *config, mb_arena *arena,

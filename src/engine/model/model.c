@@ -3,10 +3,10 @@
  * model.c
  *	  Placing the pointers of an mb_model.
  *
- * The slots are in execution order (checkpoint.c), so one cursor walks over
- * them and each tensor of a layer takes the next; no name is looked up.
+ * Each slot names its site (family.h); a table says which member of the structs
+ * that is.
  *
- * Depends on kernels/panels.h, model/model.h.
+ * Depends on kernels/panels.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,140 +14,146 @@
 
 #include "kernels/panels.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Panels start at cache lines. */
 #define PANEL_ALIGN 64
 
-typedef struct cursor
+typedef enum place_kind
 {
-	const mb_config *config;
-	const void *const *tensors;
-	const uint8_t *formats;		/* NULL: rows */
-	size_t		at;				/* next slot */
-	bool		missing;		/* a required tensor was NULL */
-} cursor;
+	PLACE_TABLE,				/* const float * */
+	PLACE_LINEAR,
+	PLACE_NORM
+} place_kind;
 
-static const void *
-take_optional(cursor *from)
+typedef enum place_owner
 {
-	return from->tensors[from->at++];
+	OWNER_MODEL,
+	OWNER_LAYER,
+	OWNER_NETWORK				/* mb_feedforward */
+} place_owner;
+
+typedef struct place
+{
+	uint8_t		kind;
+	uint8_t		owner;
+	size_t		offset;
+} place;
+
+#define IN_MODEL(kind, member) \
+	{PLACE_##kind, OWNER_MODEL, offsetof(mb_model, member)}
+#define IN_LAYER(kind, member) \
+	{PLACE_##kind, OWNER_LAYER, offsetof(mb_layer, member)}
+#define IN_NETWORK(kind, member) \
+	{PLACE_##kind, OWNER_NETWORK, offsetof(mb_feedforward, member)}
+
+static const place places[MB_SITES] = {
+	[MB_SITE_WORDS] = IN_MODEL(TABLE, word_embeddings),
+	[MB_SITE_POSITIONS] = IN_MODEL(TABLE, position_embeddings),
+	[MB_SITE_TYPES] = IN_MODEL(TABLE, type_embeddings),
+	[MB_SITE_RELATIVE_BIAS] = IN_MODEL(TABLE, relative_bias),
+	[MB_SITE_EMBEDDING_TRANSFORMATION] =
+	IN_MODEL(LINEAR, embedding_transformation),
+	[MB_SITE_EMBEDDING_NORM] = IN_MODEL(NORM, embedding_norm),
+	[MB_SITE_BOTTLENECK_INPUT] = IN_LAYER(LINEAR, bottleneck_input),
+	[MB_SITE_BOTTLENECK_INPUT_NORM] = IN_LAYER(NORM, bottleneck_input_norm),
+	[MB_SITE_BOTTLENECK_ATTENTION] = IN_LAYER(LINEAR, bottleneck_attention),
+	[MB_SITE_BOTTLENECK_ATTENTION_NORM] =
+	IN_LAYER(NORM, bottleneck_attention_norm),
+	[MB_SITE_QUERY] = IN_LAYER(LINEAR, query),
+	[MB_SITE_KEY] = IN_LAYER(LINEAR, key),
+	[MB_SITE_VALUE] = IN_LAYER(LINEAR, value),
+	[MB_SITE_ATTENTION_OUTPUT] = IN_LAYER(LINEAR, attention_output),
+	[MB_SITE_ATTENTION_NORM] = IN_LAYER(NORM, attention_norm),
+	[MB_SITE_INTERMEDIATE] = IN_NETWORK(LINEAR, intermediate),
+	[MB_SITE_OUTPUT] = IN_NETWORK(LINEAR, output),
+	[MB_SITE_OUTPUT_NORM] = IN_NETWORK(NORM, norm),
+	[MB_SITE_BOTTLENECK_OUTPUT] = IN_LAYER(LINEAR, bottleneck_output),
+	[MB_SITE_BOTTLENECK_OUTPUT_NORM] = IN_LAYER(NORM, bottleneck_output_norm),
+	[MB_SITE_POOLER] = IN_MODEL(LINEAR, pooler),
+	[MB_SITE_MLM_TRANSFORM] = IN_MODEL(LINEAR, mlm_transform),
+	[MB_SITE_MLM_NORM] = IN_MODEL(NORM, mlm_norm),
+	[MB_SITE_MLM_DECODER] = IN_MODEL(TABLE, mlm_decoder),
+	[MB_SITE_MLM_DENSE] = IN_MODEL(TABLE, mlm_dense),
+	[MB_SITE_MLM_BIAS] = IN_MODEL(TABLE, mlm_bias),
+	[MB_SITE_NSP] = IN_MODEL(LINEAR, nsp),
+	[MB_SITE_CLASSIFIER] = IN_MODEL(LINEAR, classifier),
+	[MB_SITE_QA] = IN_MODEL(LINEAR, qa),
+	[MB_SITE_PRECLASSIFIER] = IN_MODEL(LINEAR, preclassifier),
+	[MB_SITE_SEQUENCE_DENSE] = IN_MODEL(LINEAR, sequence_dense),
+	[MB_SITE_SEQUENCE_OUTPUT] = IN_MODEL(LINEAR, sequence_output),
+	[MB_SITE_DISCRIMINATOR_DENSE] = IN_MODEL(LINEAR, discriminator_dense),
+	[MB_SITE_DISCRIMINATOR] = IN_MODEL(LINEAR, discriminator)
+};
+
+const mb_linear *
+mb_model_head(const mb_model *model, mb_site site)
+{
+	const place *p = &places[site];
+
+	MB_ASSERT(p->kind == PLACE_LINEAR && p->owner == OWNER_MODEL);
+	return (const mb_linear *) ((const char *) model + p->offset);
 }
 
-static const void *
-take(cursor *from)
+/* The member that a slot's tensor belongs to */
+static void *
+find_member(mb_model *model, const mb_slot_place *at)
 {
-	const void *tensor = take_optional(from);
+	const place *p = &places[at->site];
+	char	   *owner = (char *) model;
 
-	if (tensor == NULL)
-		from->missing = true;
-	return tensor;
+	if (p->owner != OWNER_MODEL)
+		owner = (char *) &model->layers[at->layer];
+	if (p->owner == OWNER_NETWORK)
+		owner = (char *) &model->layers[at->layer].feedforwards[at->network];
+	return owner + p->offset;
 }
 
 static void
-take_linear(cursor *from, mb_linear *linear)
+place_linear(const mb_config *config, size_t slot, bool bias,
+			 const void *tensor, mb_format format, mb_linear *linear)
 {
 	uint64_t	shape[2];
 
-	(void) mb_slot_linear(from->config, from->at, shape);
-	linear->n = (size_t) shape[0];
-	linear->k = (size_t) shape[1];
-	linear->format = from->formats == NULL ? MB_FORMAT_ROWS :
-		(mb_format) from->formats[from->at];
-	if (linear->format == MB_FORMAT_ROWS)
-		linear->weight = take(from);
-	else
-		linear->panels = take(from);
-	linear->bias = take(from);
-}
-
-static void
-take_norm(cursor *from, mb_norm *norm)
-{
-	norm->weight = take(from);
-	norm->bias = take(from);
-}
-
-/* A head's tensors when its part is there; else they are passed over. */
-static void
-take_head(cursor *from, uint32_t parts, mb_part part, mb_linear *linear)
-{
-	if (parts >> part & 1)
-		take_linear(from, linear);
-	else
-		from->at += 2;
-}
-
-static void
-take_embeddings(cursor *from, mb_model *model)
-{
-	model->word_embeddings = take(from);
-	model->position_embeddings = take(from);
-	model->type_embeddings = take(from);
-	take_linear(from, &model->embedding_transformation);
-	take_norm(from, &model->embedding_norm);
-}
-
-static void
-take_layer(cursor *from, mb_layer *layer)
-{
-	const mb_config *config = from->config;
-	uint32_t	i;
-
-	if (config->use_bottleneck)
+	if (bias)
 	{
-		take_linear(from, &layer->bottleneck_input);
-		take_norm(from, &layer->bottleneck_input_norm);
-	}
-	if (config->use_bottleneck && config->key_query_shared_bottleneck)
-	{
-		take_linear(from, &layer->bottleneck_attention);
-		take_norm(from, &layer->bottleneck_attention_norm);
-	}
-	take_linear(from, &layer->query);
-	take_linear(from, &layer->key);
-	take_linear(from, &layer->value);
-	take_linear(from, &layer->attention_output);
-	take_norm(from, &layer->attention_norm);
-	for (i = 0; i < config->feedforwards; i++)
-	{
-		take_linear(from, &layer->feedforwards[i].intermediate);
-		take_linear(from, &layer->feedforwards[i].output);
-		take_norm(from, &layer->feedforwards[i].norm);
-	}
-	if (config->use_bottleneck)
-	{
-		take_linear(from, &layer->bottleneck_output);
-		take_norm(from, &layer->bottleneck_output_norm);
-	}
-}
-
-/* mlm_dense has no elements, and may be absent, when E = H. */
-static void
-take_mlm(cursor *from, mb_model *model)
-{
-	const float *decoder;
-
-	if ((model->parts >> MB_PART_MLM & 1) == 0)
-	{
-		from->at += 7;
+		linear->bias = tensor;
 		return;
 	}
-	take_linear(from, &model->mlm_transform);
-	take_norm(from, &model->mlm_norm);
-	decoder = take_optional(from);
-	model->mlm_decoder = model->word_embeddings;
-	if (model->parts >> MB_PART_MLM_UNTIED & 1)
-	{
-		model->mlm_decoder = decoder;
-		if (decoder == NULL)
-			from->missing = true;
-	}
-	if (model->config.embedding_size < model->config.hidden_size)
-		model->mlm_dense = take(from);
+	(void) mb_slot_linear(config, slot, shape);
+	linear->n = (size_t) shape[0];
+	linear->k = (size_t) shape[1];
+	linear->format = format;
+	if (format == MB_FORMAT_ROWS)
+		linear->weight = tensor;
 	else
-		model->mlm_dense = take_optional(from);
-	model->mlm_bias = take(from);
+		linear->panels = tensor;
+}
+
+static void
+place_tensor(mb_model *model, size_t slot, const void *tensor,
+			 mb_format format)
+{
+	mb_slot_place at = mb_slot_locate(&model->config, slot);
+	void	   *member = find_member(model, &at);
+
+	switch ((place_kind) places[at.site].kind)
+	{
+		case PLACE_TABLE:
+			*(const float **) member = tensor;
+			break;
+		case PLACE_LINEAR:
+			place_linear(&model->config, slot, at.bias, tensor, format,
+						 member);
+			break;
+		case PLACE_NORM:
+			if (at.bias)
+				((mb_norm *) member)->bias = tensor;
+			else
+				((mb_norm *) member)->weight = tensor;
+			break;
+	}
 }
 
 /* The layers' structs and, in one block, those of their networks. */
@@ -178,9 +184,9 @@ mb_model_bind(const mb_config *config, const mb_kernels *kernels,
 			  const uint8_t *formats,
 			  mb_arena *arena, mb_model *model, mb_error *err)
 {
-	cursor		from = {config, tensors, formats, 0, false};
+	size_t		slots = mb_slot_count(config);
 	mb_status	status;
-	uint32_t	i;
+	size_t		i;
 
 	memset(model, 0, sizeof(*model));
 	model->config = *config;
@@ -190,18 +196,19 @@ mb_model_bind(const mb_config *config, const mb_kernels *kernels,
 	if (status != MB_OK)
 		return status;
 
-	take_embeddings(&from, model);
-	for (i = 0; i < config->layers; i++)
-		take_layer(&from, &model->layers[i]);
-	take_head(&from, parts, MB_PART_POOLER, &model->pooler);
-	take_mlm(&from, model);
-	take_head(&from, parts, MB_PART_NSP, &model->nsp);
-	take_head(&from, parts, MB_PART_CLASSIFIER, &model->classifier);
-	take_head(&from, parts, MB_PART_QA, &model->qa);
-
-	if (from.missing || from.at != mb_slot_count(config))
-		return mb_fail(err, MB_ERR_ARGUMENT,
-					   "the model lacks tensors of its parts");
+	for (i = 0; i < slots; i++)
+	{
+		if ((parts >> mb_slot_part(config, i) & 1) == 0)
+			continue;
+		if (tensors[i] != NULL)
+			place_tensor(model, i, tensors[i], formats == NULL ?
+						 MB_FORMAT_ROWS : (mb_format) formats[i]);
+		else if (mb_slot_size(config, i) > 0)
+			return mb_fail(err, MB_ERR_ARGUMENT,
+						   "the model lacks tensors of its parts");
+	}
+	if (parts >> MB_PART_MLM & 1 && model->mlm_decoder == NULL)
+		model->mlm_decoder = model->word_embeddings;
 	return MB_OK;
 }
 

@@ -10,7 +10,7 @@
  *
  * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
  * Depends on base/arena.h, base/dtype.h, kernels/kernels.h, kernels/linear.h,
- * model/checkpoint.h, model/config.h, model/precision.h.
+ * model/checkpoint.h, model/config.h, model/family.h, model/precision.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 #include "kernels/linear.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/family.h"
 #include "model/precision.h"
 
 typedef struct mb_feedforward
@@ -54,22 +55,31 @@ typedef struct mb_model
 	const mb_kernels *kernels;	/* weights are in formats that these have */
 	uint32_t	parts;			/* bits 1 << mb_part */
 	const float *word_embeddings;	/* [V, E] */
-	const float *position_embeddings;	/* [P, H] */
-	const float *type_embeddings;	/* [Y, H] */
+	const float *position_embeddings;	/* [P, H], E wide when the norm comes
+										 * before the transformation */
+	const float *type_embeddings;	/* [Y, H], likewise; NULL: no types */
 	const float *relative_bias; /* [buckets, N]; NULL: none */
 	mb_linear	embedding_transformation;	/* [H, 3E] or [H, E] */
-	mb_norm		embedding_norm; /* [H] */
+	mb_norm		embedding_norm; /* [H], likewise */
 	mb_layer   *layers;			/* [layers] */
 	mb_linear	pooler;			/* [H, H]; weight NULL: absent */
-	mb_linear	mlm_transform;	/* [H, H] */
-	mb_norm		mlm_norm;		/* [H], always a LayerNorm */
+	mb_linear	mlm_transform;	/* [H, H] or [E, H] */
+	mb_norm		mlm_norm;		/* likewise, always a LayerNorm */
 	const float *mlm_decoder;	/* [V, E] */
 	const float *mlm_dense;		/* [H - E, V] */
 	const float *mlm_bias;		/* [V] */
 	mb_linear	nsp;			/* [2, H] */
 	mb_linear	classifier;		/* [K, H], or [1, H] for multiple choice */
 	mb_linear	qa;				/* [K, H] */
+	mb_linear	preclassifier;	/* [H, H] */
+	mb_linear	sequence_dense; /* [H, H] */
+	mb_linear	sequence_output;	/* [K, H] */
+	mb_linear	discriminator_dense;	/* [H, H] */
+	mb_linear	discriminator;	/* [1, H] */
 } mb_model;
+
+/* A linear layer of the pooler and heads; those that are absent have no weight. */
+extern const mb_linear *mb_model_head(const mb_model *model, mb_site site);
 
 /*
  * tensors[slot] points to that slot's numbers, or is NULL when absent; they

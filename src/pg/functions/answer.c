@@ -57,7 +57,7 @@ read_max_seq_len(FunctionCallInfo fcinfo, int n, AnswerOptions *options)
 	mobilebert_size_option(fcinfo, n, "max_seq_len",
 						   (int) model->image.tokenizer.template_pair + 1,
 						   &max_seq_len);
-	options->limit = Min(max_seq_len, model->image.config.max_positions);
+	options->limit = Min(max_seq_len, model->image.config.max_tokens);
 	return max_seq_len;
 }
 
@@ -175,7 +175,7 @@ answer_windows(AnswerCall *call)
 					 errdetail("With the template it has %zu tokens, and what it leaves must be more than the %zu tokens of context that windows share.",
 							   fixed, options->stride),
 					 errhint("Shorten the question, lower doc_stride, or raise max_seq_len; model \"%s\" has %u positions.",
-							 model->name, model->image.config.max_positions)));
+							 model->name, model->image.config.max_tokens)));
 		call->window_pieces = options->limit - fixed;
 		step = call->window_pieces - options->stride;
 		call->call.sequences = 1 +

@@ -47,7 +47,7 @@ typedef struct ClassifyCall
 	size_t		top;			/* rows of the result at most */
 	size_t		pad_to;			/* windows count as padded to it; 0: not */
 	size_t		tokens;			/* that the windows so far stand for */
-	float	   *scratch;		/* [hidden_size] */
+	float	   *scratch;		/* [mb_head_scratch] */
 	float	   *scores;			/* [outputs], of the current window */
 	double	   *sums;			/* [outputs]; NULL: there is one window */
 } ClassifyCall;
@@ -166,7 +166,7 @@ classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
 						  mobilebert_second_text(fcinfo, 2), policy,
 						  max_length, stride);
 
-	c->scratch = palloc(model->image.config.hidden_size * sizeof(float));
+	c->scratch = palloc(mb_head_scratch(&model->image.model) * sizeof(float));
 	c->scores = palloc(Max(c->labels->outputs, 1) * sizeof(float));
 	if (c->in.windows > 1)
 		c->sums = palloc0(Max(c->labels->outputs, 1) * sizeof(double));

@@ -285,7 +285,7 @@ fill_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	const mb_model *model = &call->model->image.model;
 	size_t		width = model->config.hidden_size;
 	size_t		vocabulary = model->config.vocab_size;
-	float	   *scratch = palloc(width * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 	float	   *scores = palloc(vocabulary * sizeof(float));
 
 	(void) sequence;
@@ -511,7 +511,7 @@ token_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 	size_t		width = model->config.hidden_size;
 	size_t		vocabulary = model->config.vocab_size;
 	size_t		position = token->positions[n];
-	float	   *scratch = palloc(width * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 	float	   *logits = palloc(vocabulary * sizeof(float));
 
 	(void) sequence;

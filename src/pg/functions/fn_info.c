@@ -147,7 +147,7 @@ mobilebert_memory_needed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of tokens must be at least 1")));
-	longest = Min((size_t) tokens, model->image.config.max_positions);
+	longest = Min((size_t) tokens, model->image.config.max_tokens);
 	size = mb_forward_memory(&model->image.model, (size_t) tokens, longest);
 	if (size > (size_t) PG_INT64_MAX)
 		ereport(ERROR,

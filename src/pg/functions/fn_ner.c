@@ -68,7 +68,7 @@ typedef struct NerCall
 	mb_entities entities;
 	size_t		base;			/* the piece at token in.lead in "none" */
 	float	   *logits;			/* [labels] */
-	float	   *scratch;		/* [hidden_size] */
+	float	   *scratch;		/* [mb_head_scratch] */
 } NerCall;
 
 /*
@@ -325,7 +325,8 @@ ner_entities(NerCall *ner, FunctionCallInfo fcinfo)
 	task.from_end = ner->in.from_end;
 	ENGINE_CALL(mb_entities_begin, &ner->entities, &task, &ner->in.arena);
 	ner->logits = palloc(labels->outputs * sizeof(float));
-	ner->scratch = palloc(model->image.config.hidden_size * sizeof(float));
+	ner->scratch = palloc(mb_head_scratch(&model->image.model) *
+						  sizeof(float));
 }
 
 /*

@@ -382,6 +382,7 @@ logits_head(text *head, const MobilebertModel *model)
 		{"ner", MB_TASK_NER},
 		{"answer", MB_TASK_ANSWER},
 		{"choose", MB_TASK_CHOOSE},
+		{"replaced_token", MB_TASK_REPLACED_TOKEN},
 		{NULL, 0}
 	};
 	uint32		own = model->registry->tasks &
@@ -403,7 +404,7 @@ put_logits(OutputCall *call, const float *states)
 	size_t		width = model->config.hidden_size;
 	size_t		labels = mb_head_width(model, call->task);
 	size_t		rows = mb_head_pooled(call->task) ? 1 : call->count;
-	float	   *scratch = palloc(width * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 	float	   *logits = palloc(labels * sizeof(float));
 	size_t		i;
 

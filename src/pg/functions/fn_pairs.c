@@ -64,7 +64,7 @@ next_take(MobilebertCall *call, size_t n, const MobilebertSequence *sequence,
 		  const float *states)
 {
 	const mb_model *model = &call->model->image.model;
-	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 
 	(void) n;
 	(void) sequence;
@@ -153,7 +153,7 @@ choose_take(MobilebertCall *call, size_t n,
 			const MobilebertSequence *sequence, const float *states)
 {
 	const mb_model *model = &call->model->image.model;
-	float	   *scratch = palloc(model->config.hidden_size * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 
 	(void) sequence;
 	ENGINE_CALL(mb_head_logits, model, MB_TASK_CHOOSE, states, scratch,

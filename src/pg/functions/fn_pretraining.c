@@ -117,7 +117,7 @@ pretraining_take(MobilebertCall *call, size_t n,
 	size_t		width = model->config.hidden_size;
 	size_t		vocabulary = model->config.vocab_size;
 	float	   *out = (float *) ARR_DATA_PTR(pretraining->predictions);
-	float	   *scratch = palloc(width * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(model) * sizeof(float));
 	size_t		i;
 
 	(void) n;

@@ -60,7 +60,7 @@ typedef struct ZeroShotCall
 	text	  **labels;			/* [count] */
 	mb_pieces  *sentences;		/* [count] */
 	size_t		tokens;			/* that the windows so far stand for */
-	float	   *scratch;		/* [hidden_size] */
+	float	   *scratch;		/* [mb_head_scratch] */
 	float	   *logits;			/* [outputs] */
 	float	   *entailed;		/* [count], of the current window */
 	float	   *contradicted;	/* [count] */
@@ -186,7 +186,7 @@ static void
 cut_pairs(ZeroShotCall *z, FunctionCallInfo fcinfo)
 {
 	const MobilebertModel *model = z->call.model;
-	size_t		positions = model->image.config.max_positions;
+	size_t		positions = model->image.config.max_tokens;
 	size_t		longest = 0;
 	size_t		cut = 0;
 	size_t		i;
@@ -307,9 +307,8 @@ zero_shot_take(MobilebertCall *call, size_t n,
 static void
 zero_shot_prepare(ZeroShotCall *z)
 {
-	const mb_config *config = &z->call.model->image.config;
-
-	z->scratch = palloc(config->hidden_size * sizeof(float));
+	z->scratch = palloc(mb_head_scratch(&z->call.model->image.model) *
+						sizeof(float));
 	z->logits = palloc(z->outputs->outputs * sizeof(float));
 	z->entailed = mobilebert_allocate(z->count, sizeof(float));
 	z->contradicted = mobilebert_allocate(z->count, sizeof(float));
@@ -319,7 +318,7 @@ zero_shot_prepare(ZeroShotCall *z)
 		z->sums = mobilebert_allocate(z->count, sizeof(double));
 		memset(z->sums, 0, z->count * sizeof(double));
 	}
-	z->call.layers = config->layers;
+	z->call.layers = z->call.model->image.config.layers;
 	z->call.first_only = true;
 	z->call.sequences = z->in.windows * z->count;
 	z->call.sequence = zero_shot_sequence;

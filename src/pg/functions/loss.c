@@ -136,7 +136,7 @@ take_choice(MobilebertCall *call, size_t n,
 			const MobilebertSequence *sequence, const float *states)
 {
 	LossCall   *loss = (LossCall *) call;
-	float	   *scratch = palloc(call->model->image.config.hidden_size *
+	float	   *scratch = palloc(mb_head_scratch(&call->model->image.model) *
 								 sizeof(float));
 	size_t		prompt = n / loss->choices;
 	size_t		choice = n % loss->choices;
@@ -157,7 +157,8 @@ take_answer(MobilebertCall *call, size_t n,
 	LossCall   *loss = (LossCall *) call;
 	size_t		hidden = call->model->image.config.hidden_size;
 	size_t		length = sequence->length;
-	float	   *scratch = palloc(hidden * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(&call->model->image.model) *
+								 sizeof(float));
 	float	   *starts = palloc(length * sizeof(float));
 	float	   *ends = palloc(length * sizeof(float));
 	float		logits[2];
@@ -186,7 +187,7 @@ take_pooled(MobilebertCall *call, size_t n,
 {
 	LossCall   *loss = (LossCall *) call;
 	size_t		width = loss->width;
-	float	   *scratch = palloc(call->model->image.config.hidden_size *
+	float	   *scratch = palloc(mb_head_scratch(&call->model->image.model) *
 								 sizeof(float));
 	float	   *logits = palloc(width * sizeof(float));
 
@@ -210,7 +211,8 @@ take_tokens(MobilebertCall *call, size_t n,
 	LossCall   *loss = (LossCall *) call;
 	size_t		hidden = call->model->image.config.hidden_size;
 	const int32 *labels = loss->labels + n * loss->rows.longest;
-	float	   *scratch = palloc(hidden * sizeof(float));
+	float	   *scratch = palloc(mb_head_scratch(&call->model->image.model) *
+								 sizeof(float));
 	float	   *logits = palloc(Max(loss->width, 2) * sizeof(float));
 	size_t		i;
 

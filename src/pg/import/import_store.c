@@ -338,17 +338,15 @@ sum_sizes(const Import *import, Sizes *sizes)
 	memset(sizes, 0, sizeof(Sizes));
 	for (i = 0; i < import->slots; i++)
 	{
-		mb_slot		slot;
+		uint64_t	shape[2];
 
 		if (!import->present[i])
 			continue;
-		mb_slot_get(&import->config, i, &slot);
-		sizes->parameters += (int64) mb_slot_elements(&slot);
+		sizes->parameters += (int64) mb_slot_size(&import->config, i);
 		sizes->bytes += (int64) import->filled[i].info.bytes;
 		sizes->tensors++;
-		if (slot.part == MB_PART_BASE && slot.rank == 2 &&
-			strstr(slot.name, "_embeddings.") == NULL)
-			sizes->multiply_adds += (int64) mb_slot_elements(&slot);
+		if (mb_slot_linear(&import->config, i, shape))
+			sizes->multiply_adds += (int64) mb_slot_size(&import->config, i);
 	}
 }
 

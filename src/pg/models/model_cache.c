@@ -286,7 +286,7 @@ mobilebert_task(const char *name)
 	{
 		mb_task		task = 1U << i;
 
-		if (task != MB_TASK_POOLER &&
+		if (task != MB_TASK_POOLER && task != MB_TASK_REPLACED_TOKEN &&
 			pg_strcasecmp(mb_task_name(task), name) == 0)
 			return task;
 	}
@@ -298,7 +298,7 @@ mobilebert_task(const char *name)
 
 /*
  * Heads as messages call them, and the classes of transformers that have them,
- * in the order of mb_task's bits.
+ * with the name of a family before that, in the order of mb_task's bits.
  */
 static const struct
 {
@@ -306,14 +306,15 @@ static const struct
 	const char *class;
 }			task_names[MB_TASK_COUNT] =
 {
-	{"embedding", "MobileBertModel"},
-	{"pooler", "MobileBertModel"},
-	{"masked-language-model", "MobileBertForMaskedLM"},
-	{"next-sentence", "MobileBertForNextSentencePrediction"},
-	{"sequence-classification", "MobileBertForSequenceClassification"},
-	{"token-classification", "MobileBertForTokenClassification"},
-	{"question-answering", "MobileBertForQuestionAnswering"},
-	{"multiple-choice", "MobileBertForMultipleChoice"}
+	{"embedding", "Model"},
+	{"pooler", "Model"},
+	{"masked-language-model", "ForMaskedLM"},
+	{"next-sentence", "ForNextSentencePrediction"},
+	{"sequence-classification", "ForSequenceClassification"},
+	{"token-classification", "ForTokenClassification"},
+	{"question-answering", "ForQuestionAnswering"},
+	{"multiple-choice", "ForMultipleChoice"},
+	{"replaced-token", "ForPreTraining"}
 };
 
 /* What to import where no model can do a task: the end of a hint. */
@@ -322,7 +323,7 @@ what_to_import(mb_task task)
 {
 	if (task == MB_TASK_EMBED)
 		return "Run SELECT mobilebert.import_model('minilm').";
-	return psprintf("Register a model with a %s head (%s) by mobilebert.import_model(name, path).",
+	return psprintf("Register a model with a %s head (a class that ends in %s) by mobilebert.import_model(name, path).",
 					task_names[__builtin_ctz((unsigned) task)].head,
 					task_names[__builtin_ctz((unsigned) task)].class);
 }
@@ -496,7 +497,7 @@ mobilebert_token_limit(const mb_config *config,
 					   const mb_sentence_settings *settings,
 					   const mb_tokenizer *tokenizer)
 {
-	size_t		limit = config->max_positions;
+	size_t		limit = config->max_tokens;
 
 	if (settings->max_seq_length > 0)
 		limit = Min(limit, settings->max_seq_length);

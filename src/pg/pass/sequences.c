@@ -79,7 +79,7 @@ static size_t
 window_limit(const MobilebertModel *model, size_t max_length)
 {
 	return max_length > 0 ?
-		Min(max_length, model->image.config.max_positions) :
+		Min(max_length, model->image.config.max_tokens) :
 		mobilebert_max_tokens(model);
 }
 
@@ -90,7 +90,7 @@ input_overflow(MobilebertInput *in, FunctionCallInfo fcinfo,
 {
 	size_t		limit = in->limit;
 	size_t		fixed = in->tokens - in->first.count;
-	size_t		positions = in->model->image.config.max_positions;
+	size_t		positions = in->model->image.config.max_tokens;
 	size_t		step;
 
 	switch (overflow)
@@ -320,7 +320,7 @@ mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 size_t
 mobilebert_positions(const MobilebertModel *model)
 {
-	size_t		positions = model->image.config.max_positions;
+	size_t		positions = model->image.config.max_tokens;
 	size_t		trained = model->image.settings.max_seq_length;
 
 	return trained > 0 ? Min(trained, positions) : positions;
@@ -362,7 +362,7 @@ void
 mobilebert_ids_read(FunctionCallInfo fcinfo, const MobilebertModel *model,
 					int ids, int types, int mask, MobilebertIds *result)
 {
-	uint32		positions = model->image.config.max_positions;
+	uint32		positions = model->image.config.max_tokens;
 	MobilebertSequence *sequence = &result->sequence;
 	size_t		length;
 
