@@ -95,7 +95,7 @@ import_base_dropped(const Import *import)
 			 errdetail("It was dropped meanwhile.")));
 }
 
-/* Once more when the lock is held: another session may have dropped it. */
+/* Once more after the wait for a lock: another session may have dropped it. */
 void
 import_base_is_there(const Import *import)
 {

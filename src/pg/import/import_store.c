@@ -3,7 +3,8 @@
  * import_store.c
  *	  An import's rows of the registry.
  *
- * Tensors that the registry has already are not stored again.
+ * Tensors that the registry has already are not stored again, unless they are
+ * locked: registry_write.c says who waits for whom.
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
  * models/registry.h, models/registry_write.h, import/import_check.h,
@@ -64,28 +65,6 @@ shape_datum(const RegistryTensorInfo *info)
 										   8, FLOAT8PASSBYVAL, 'd'));
 }
 
-static SPIPlanPtr
-prepare(const char *sql, int count, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare(sql, count, types);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s",
-			 SPI_result_code_string(SPI_result));
-	return plan;
-}
-
-static uint64
-execute(SPIPlanPtr plan, Datum *values)
-{
-	int			result = SPI_execute_plan(plan, values, NULL, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(result));
-	return SPI_processed;
-}
-
 /* The bytes of a new tensor; the hash is taken again: a file may change. */
 static void
 store_chunks(const Filled *filled, SPIPlanPtr insert, Datum id)
@@ -107,7 +86,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum id)
 		values[0] = id;
 		values[1] = Int32GetDatum(chunk_no++);
 		values[2] = PointerGetDatum(data);
-		execute(insert, values);
+		registry_run(insert, values, NULL);
 		pfree(data);
 		at += step;
 	}
@@ -138,25 +117,34 @@ prepare_tensors(TensorPlans *plans)
 	Oid			chunk_types[] = {UUIDOID, INT4OID, BYTEAOID};
 	Oid			link_types[] = {UUIDOID, TEXTOID, UUIDOID};
 
-	/* a tensor whose pieces a restore has not brought yet is not shared */
-	plans->find = prepare("SELECT t.id FROM mobilebert.tensor t "
-						  "WHERE t.sha256 = $1 AND t.bytes = "
-						  "(SELECT coalesce(sum(octet_length(c.data)), 0) "
-						  "FROM mobilebert.tensor_chunk c "
-						  "WHERE c.tensor_id = t.id) "
-						  "LIMIT 1 FOR KEY SHARE OF t SKIP LOCKED",
-						  1, find_types);
-	plans->keep = prepare("SELECT FROM mobilebert.tensor t "
-						  "WHERE t.id = $1 FOR KEY SHARE", 1, keep_types);
-	plans->tensor = prepare("INSERT INTO mobilebert.tensor "
-							"(id, sha256, dtype, shape, bytes) VALUES "
-							"($1, $2, $3, $4, $5)", 5, tensor_types);
-	plans->chunk = prepare("INSERT INTO mobilebert.tensor_chunk "
-						   "(tensor_id, chunk_no, data) VALUES "
-						   "($1, $2, $3)", 3, chunk_types);
-	plans->link = prepare("INSERT INTO mobilebert.model_tensor "
-						  "(model_id, tensor_name, tensor_id) VALUES "
-						  "($1, $2, $3)", 3, link_types);
+	/*
+	 * A tensor whose pieces a restore has not brought yet is not shared, nor
+	 * one that a drop is about to remove.
+	 */
+	plans->find =
+		registry_prepare("SELECT t.id FROM mobilebert.tensor t "
+						 "WHERE t.sha256 = $1 AND t.bytes = "
+						 "(SELECT coalesce(sum(octet_length(c.data)), 0) "
+						 "FROM mobilebert.tensor_chunk c "
+						 "WHERE c.tensor_id = t.id) "
+						 "LIMIT 1 FOR KEY SHARE OF t SKIP LOCKED",
+						 1, find_types);
+	/* the base's: wait for a drop of it, and look what became of it */
+	plans->keep =
+		registry_prepare("SELECT FROM mobilebert.tensor t "
+						 "WHERE t.id = $1 FOR KEY SHARE", 1, keep_types);
+	plans->tensor =
+		registry_prepare("INSERT INTO mobilebert.tensor "
+						 "(id, sha256, dtype, shape, bytes) VALUES "
+						 "($1, $2, $3, $4, $5)", 5, tensor_types);
+	plans->chunk =
+		registry_prepare("INSERT INTO mobilebert.tensor_chunk "
+						 "(tensor_id, chunk_no, data) VALUES "
+						 "($1, $2, $3)", 3, chunk_types);
+	plans->link =
+		registry_prepare("INSERT INTO mobilebert.model_tensor "
+						 "(model_id, tensor_name, tensor_id) VALUES "
+						 "($1, $2, $3)", 3, link_types);
 }
 
 static void
@@ -177,7 +165,7 @@ store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
 	Datum		values[5];
 
 	values[0] = hash_datum(filled->info.sha256);
-	if (execute(plans->find, values) > 0)
+	if (registry_run(plans->find, values, NULL) > 0)
 	{
 		bool		isnull;
 
@@ -193,7 +181,7 @@ store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
 	values[2] = CStringGetTextDatum(mb_dtype_name(filled->info.dtype));
 	values[3] = shape_datum(&filled->info);
 	values[4] = Int64GetDatum((int64) filled->info.bytes);
-	execute(plans->tensor, values);
+	registry_run(plans->tensor, values, NULL);
 	store_chunks(filled, plans->chunk, values[0]);
 }
 
@@ -218,14 +206,14 @@ store_tensors(Import *import, Datum id)
 			store_tensor(&plans, filled, &filled->id);
 		else
 		{
-			if (execute(plans.keep, &values[2]) == 0)
+			if (registry_run(plans.keep, &values[2], NULL) == 0)
 				import_base_dropped(import);
 			SPI_freetuptable(SPI_tuptable);
 		}
 		mb_slot_get(&import->config, i, &slot);
 		values[0] = id;
 		values[1] = CStringGetTextDatum(slot.name);
-		execute(plans.link, values);
+		registry_run(plans.link, values, NULL);
 	}
 }
 
@@ -500,9 +488,10 @@ import_store(Import *import, bool make_default)
 	Datum		id = UUIDPGetDatum(&uuid);
 
 	new_uuid(&uuid);
-	registry_write_begin(&write, import->command);
+	registry_lock(import->command, import->name, NULL);
 	registry_name_is_free(import->name);
 	import_base_is_there(import);
+	registry_write_begin(&write, import->command);
 	store_model(import, owner, id);
 	store_grants(import, id);
 	store_documents(import, id);
@@ -512,9 +501,12 @@ import_store(Import *import, bool make_default)
 	{
 		Oid			types[] = {UUIDOID};
 
+		/* one that another session is dropping still counts: no waiting */
 		registry_execute("INSERT INTO mobilebert.task_default (task, model_id) "
-						 "SELECT unnest(tasks), id FROM mobilebert.model "
-						 "WHERE id = $1 ON CONFLICT DO NOTHING",
+						 "SELECT t, id FROM mobilebert.model, unnest(tasks) t "
+						 "WHERE id = $1 AND NOT EXISTS "
+						 "(SELECT FROM mobilebert.task_default d "
+						 "WHERE d.task = t) ON CONFLICT DO NOTHING",
 						 1, types, &id, NULL);
 	}
 	registry_write_end(&write);

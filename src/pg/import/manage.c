@@ -31,9 +31,9 @@ required(FunctionCallInfo fcinfo, int argument, const char *what)
 	return text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
-/* The model of that name, which the user must own. */
+/* The model of that name, which the current user must own. */
 static RegistryModel *
-owned_model(const char *name, Oid user)
+owned_model(const char *name)
 {
 	RegistryModel *model = registry_find(name);
 
@@ -41,10 +41,29 @@ owned_model(const char *name, Oid user)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", name)));
-	if (!registry_owned_by(model, user))
+	if (!registry_owned_by(model, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of model \"%s\"", name)));
+	return model;
+}
+
+/*
+ * The same, locked; and new_name, unless that is NULL, which must be free.  The
+ * first look is for those who may not lock the name; the second for those who
+ * waited, while another model, of another owner, was put under it.
+ */
+static RegistryModel *
+lock_owned(const char *what, const char *name, const char *new_name)
+{
+	RegistryModel *model = owned_model(name);
+
+	if (new_name != NULL)
+		registry_name_is_free(new_name);
+	registry_lock(what, name, new_name);
+	model = owned_model(name);
+	if (new_name != NULL)
+		registry_name_is_free(new_name);
 	return model;
 }
 
@@ -54,27 +73,15 @@ owned_model(const char *name, Oid user)
  */
 static void
 change_model(const char *what, const char *name, const char *new_name,
-			 const char *sql, int count, Oid *types, Datum *values,
-			 bool collect)
+			 const char *sql, int count, Oid *types, Datum *values)
 {
-	RegistryModel *model;
+	RegistryModel *model = lock_owned(what, name, new_name);
 	RegistryWrite write;
 
-	(void) owned_model(name, GetUserId());
-	registry_write_begin(&write, what);
-
-	/*
-	 * Look again: the lock may have waited for a writer who put another
-	 * model, of another owner, under this name.
-	 */
-	model = owned_model(name, write.user);
-	if (new_name != NULL)
-		registry_name_is_free(new_name);
 	types[0] = UUIDOID;
 	values[0] = UUIDPGetDatum(&model->id);
+	registry_write_begin(&write, what);
 	registry_execute(sql, count, types, values, NULL);
-	if (collect)
-		registry_collect();
 	registry_write_end(&write);
 }
 
@@ -82,12 +89,27 @@ PG_FUNCTION_INFO_V1(mobilebert_drop_model);
 Datum
 mobilebert_drop_model(PG_FUNCTION_ARGS)
 {
-	Oid			types[1];
+	static const char *const deletes[] = {
+		"DELETE FROM mobilebert.model WHERE id = $1",
+		"DELETE FROM mobilebert.model_file WHERE model_id = $1",
+		"DELETE FROM mobilebert.model_tensor WHERE model_id = $1",
+		"DELETE FROM mobilebert.model_grant WHERE model_id = $1",
+		"DELETE FROM mobilebert.task_default WHERE model_id = $1"
+	};
+	RegistryModel *model = lock_owned("drop_model()",
+									  required(fcinfo, 0, "the name of a model"),
+									  NULL);
+	RegistryWrite write;
+	Oid			types[1] = {UUIDOID};
 	Datum		values[1];
+	int			i;
 
-	change_model("drop_model()", required(fcinfo, 0, "the name of a model"), NULL,
-				 "DELETE FROM mobilebert.model WHERE id = $1",
-				 1, types, values, true);
+	values[0] = UUIDPGetDatum(&model->id);
+	registry_write_begin(&write, "drop_model()");
+	for (i = 0; i < (int) lengthof(deletes); i++)
+		registry_execute(deletes[i], 1, types, values, NULL);
+	registry_write_end(&write);
+	registry_collect();
 	PG_RETURN_VOID();
 }
 
@@ -104,7 +126,7 @@ mobilebert_rename_model(PG_FUNCTION_ARGS)
 	values[1] = CStringGetTextDatum(new_name);
 	change_model("rename_model()", old_name, new_name,
 				 "UPDATE mobilebert.model SET name = $2 WHERE id = $1",
-				 2, types, values, false);
+				 2, types, values);
 	PG_RETURN_VOID();
 }
 
@@ -130,8 +152,7 @@ mobilebert_grant_model(PG_FUNCTION_ARGS)
 	values[1] = role_argument(fcinfo);
 	change_model("grant_model()", name, NULL,
 				 "INSERT INTO mobilebert.model_grant (model_id, grantee) "
-				 "VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, types, values,
-				 false);
+				 "VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, types, values);
 	PG_RETURN_VOID();
 }
 
@@ -148,8 +169,7 @@ mobilebert_revoke_model(PG_FUNCTION_ARGS)
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(role));
 	change_model("revoke_model()", name, NULL,
 				 "DELETE FROM mobilebert.model_grant "
-				 "WHERE model_id = $1 AND grantee = $2", 2, types, values,
-				 false);
+				 "WHERE model_id = $1 AND grantee = $2", 2, types, values);
 	PG_RETURN_VOID();
 }
 
@@ -170,13 +190,16 @@ mobilebert_set_default_model(PG_FUNCTION_ARGS)
 				 errhint("The setting mobilebert.default_model chooses for one session.")));
 	PreventCommandIfReadOnly("set_default_model()");
 	if (ARG_IS_GIVEN(1))
-		model = mobilebert_model_row(PG_GETARG_TEXT_PP(1), task);
+	{
+		text	   *name = PG_GETARG_TEXT_PP(1);
+
+		/* as in lock_owned() */
+		(void) mobilebert_model_row(name, task);
+		registry_lock("set_default_model()", text_to_cstring(name), NULL);
+		model = mobilebert_model_row(name, task);
+	}
 	values[0] = CStringGetTextDatum(mb_task_name(task));
 	registry_write_begin(&write, "set_default_model()");
-	if (model != NULL && registry_find_id(&model->id) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", model->name)));
 	if (model == NULL)
 		registry_execute("DELETE FROM mobilebert.task_default WHERE task = $1",
 						 1, types, values, NULL);

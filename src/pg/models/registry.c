@@ -197,6 +197,13 @@ registry_generation(void)
 	return generation;
 }
 
+void
+registry_look_again(void)
+{
+	AcceptInvalidationMessages();
+	generation++;
+}
+
 bool
 registry_announced(void)
 {

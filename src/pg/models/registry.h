@@ -71,6 +71,12 @@ extern uint64 registry_generation(void);
  */
 extern bool registry_announced(void);
 
+/*
+ * Make this session look again: after a wait in a statement, when others may
+ * have changed the registry.
+ */
+extern void registry_look_again(void);
+
 /* The OID of one of the registry's tables or indexes. */
 extern Oid	registry_relid(const char *table);
 
