@@ -143,6 +143,76 @@ for my $step (
 my $vectors = 'SELECT body, vector FROM archive.passages ORDER BY body';
 is(value($fresh, $vectors, 'early'), value($node, $vectors, 'early'),
 	'same vectors');
+
+# Who may dump: the registry's tables are the extension's owner's.  The owner of
+# the database gets the right by one GRANT, which a restore brings back;
+# pg_read_all_data has it.
+value(
+	$node, q{
+	CREATE ROLE keeper LOGIN;
+	CREATE ROLE backups LOGIN;
+	GRANT pg_read_all_data TO backups;
+	CREATE DATABASE kept OWNER keeper});
+value(
+	$node, q{
+	CREATE EXTENSION mobilebert;
+	SELECT mobilebert.import_model('secret', '} . $tiny . q{');
+	SELECT mobilebert.revoke_model('secret', 'public');
+	SET ROLE keeper;
+	CREATE TABLE notes (body text);
+	INSERT INTO notes VALUES ('some'), ('words')}, 'kept');
+# pg_dumpall dumps the other databases too
+value($node, 'GRANT SELECT ON passages TO keeper');
+value($node, 'GRANT USAGE ON SCHEMA archive TO keeper;
+	GRANT SELECT ON archive.passages TO keeper', 'early');
+
+sub dumps
+{
+	my ($role, @options) = @_;
+	my $program = grep({ /role-passwords/ } @options) ? 'pg_dumpall' : 'pg_dump';
+
+	return ($program, '-U', $role, '-f', "$place/kept", @options,
+		$program eq 'pg_dump' ? 'kept' : ());
+}
+
+my @forms = (
+	[], ['--data-only'], [ '-t', 'mobilebert.model' ],
+	['--no-role-passwords']);
+my @narrow = (
+	['--schema-only'],
+	[ '-t', 'notes' ],
+	['--exclude-table-data=mobilebert.*'],
+	[ '--no-role-passwords', '--schema-only' ]);
+
+for my $options (@forms)
+{
+	$node->command_fails_like(
+		[ dumps('keeper', @$options) ],
+		qr/permission denied for table model\b/,
+		"without a right to the registry: @$options");
+}
+$node->command_ok([ dumps('keeper', @$_) ], "needs none: @$_") for @narrow;
+$node->command_ok([ dumps('backups', @$_) ], "pg_read_all_data: @$_")
+  for @forms, @narrow;
+for my $database (qw(kept early postgres))
+{
+	value($node, 'GRANT SELECT ON ALL TABLES IN SCHEMA mobilebert TO keeper',
+		$database);
+}
+$node->command_ok([ dumps('keeper', @$_) ], "by a grant: @$_")
+  for @narrow, reverse @forms;
+fails_like($node, q{SET ROLE keeper; SELECT mobilebert.embed('x', 'secret')},
+	'42501', 'permission denied for model', 'which is no grant of a model',
+	'kept');
+value($fresh, 'CREATE ROLE keeper; CREATE DATABASE kept');
+$fresh->command_ok(
+	[ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$place/kept", 'kept' ],
+	'what it dumped is restored');
+is( value($fresh, q{SELECT mobilebert.fingerprint('secret')}, 'kept'),
+	value($node, q{SELECT mobilebert.fingerprint('secret')}, 'kept'),
+	'with its model');
+is(value($fresh, q{SELECT has_table_privilege('keeper', 'mobilebert.tensor', 'SELECT')}, 'kept'),
+	't', 'and the right');
 unharmed($fresh);
 $fresh->stop;
 
