@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * test_heads.c
- *	  Logits of each head against plain sums, with every table of kernels;
- *	  which heads a model has; errors.
+ *	  Logits of each head of each family against plain sums, with every table of
+ *	  kernels; which heads a model has; errors.
  *
  * The vocabulary is longer than heads.c's blocks and no multiple of them.
  *
@@ -38,6 +38,8 @@ static float dense[(H - E) * V];
 static float mlm_bias[V];
 static float head_weight[K * H];
 static float head_bias[K];
+static float before_weight[H * H];
+static float before_bias[H];
 
 static void
 fill(float *x, size_t count, uint32_t seed)
@@ -66,6 +68,17 @@ fill_all(void)
 	fill(mlm_bias, V, 10);
 	fill(head_weight, K * H, 11);
 	fill(head_bias, K, 12);
+	fill(before_weight, H * H, 13);
+	fill(before_bias, H, 14);
+}
+
+static void
+set_linear(mb_linear *linear, const float *weight, const float *bias, size_t n)
+{
+	linear->weight = weight;
+	linear->bias = bias;
+	linear->n = n;
+	linear->k = H;
 }
 
 /* A model with all heads, or those of "parts". */
@@ -85,18 +98,10 @@ make_model(mb_architecture architecture, uint32_t parts)
 	model.config.architecture = (uint8_t) architecture;
 	model.parts = parts | 1u << MB_PART_BASE;
 	if (parts & 1u << MB_PART_POOLER)
-	{
-		model.pooler.weight = pooler_weight;
-		model.pooler.bias = pooler_bias;
-		model.pooler.n = H;
-		model.pooler.k = H;
-	}
+		set_linear(&model.pooler, pooler_weight, pooler_bias, H);
 	if (parts & 1u << MB_PART_MLM)
 	{
-		model.mlm_transform.weight = transform_weight;
-		model.mlm_transform.bias = transform_bias;
-		model.mlm_transform.n = H;
-		model.mlm_transform.k = H;
+		set_linear(&model.mlm_transform, transform_weight, transform_bias, H);
 		model.mlm_norm.weight = norm_weight;
 		model.mlm_norm.bias = norm_bias;
 		model.mlm_decoder = decoder;
@@ -104,20 +109,13 @@ make_model(mb_architecture architecture, uint32_t parts)
 		model.mlm_bias = mlm_bias;
 	}
 	if (parts & 1u << MB_PART_NSP)
-	{
-		model.nsp.weight = head_weight;
-		model.nsp.bias = head_bias;
-	}
+		set_linear(&model.nsp, head_weight, head_bias, 2);
 	if (parts & 1u << MB_PART_CLASSIFIER)
-	{
-		model.classifier.weight = head_weight;
-		model.classifier.bias = head_bias;
-	}
+		set_linear(&model.classifier, head_weight, head_bias, K);
 	if (parts & 1u << MB_PART_QA)
 	{
 		model.config.num_labels = 2;
-		model.qa.weight = head_weight;
-		model.qa.bias = head_bias;
+		set_linear(&model.qa, head_weight, head_bias, 2);
 	}
 	return model;
 }
@@ -242,6 +240,120 @@ check_heads(const char *kernels)
 	check_head(kernels, MB_TASK_ANSWER, MB_ARCH_QUESTION, 1u << MB_PART_QA, 2);
 }
 
+/* ----------
+ * Heads of other families: a dense layer with an activation before them
+ * ----------
+ */
+
+typedef enum before
+{
+	BEFORE_RELU,
+	BEFORE_GELU,
+	BEFORE_TANH,
+	BEFORE_NOTHING
+} before;
+
+/* As plain_head(), with the layer before it of that kind; or it is left out. */
+static void
+plain_family_head(before kind, bool dense, double *out, size_t n)
+{
+	double		x[H];
+	double		p[H];
+	size_t		i;
+
+	for (i = 0; i < H; i++)
+		x[i] = p[i] = state[i];
+	if (dense)
+		plain_dense(before_weight, before_bias, x, H, p, H);
+	for (i = 0; i < H; i++)
+	{
+		if (kind == BEFORE_RELU)
+			p[i] = p[i] > 0 ? p[i] : 0;
+		else if (kind == BEFORE_GELU)
+			p[i] = 0.5 * p[i] * (1 + erf(p[i] / sqrt(2)));
+		else if (kind == BEFORE_TANH)
+			p[i] = tanh(p[i]);
+	}
+	plain_dense(head_weight, head_bias, p, H, out, n);
+}
+
+/* All layers that heads have before them, and the heads that are behind them */
+static mb_model
+make_family_model(mb_family_number family, mb_architecture architecture)
+{
+	mb_model	model = make_model(architecture, 1u << MB_PART_CLASSIFIER |
+								   1u << MB_PART_PRECLASSIFIER |
+								   1u << MB_PART_SEQUENCE |
+								   1u << MB_PART_DISCRIMINATOR);
+
+	model.config.family = (uint8_t) family;
+	model.config.activation = MB_ACT_RELU;
+	model.config.summary_activation = MB_ACT_TANH;
+	set_linear(&model.preclassifier, before_weight, before_bias, H);
+	set_linear(&model.sequence_dense, before_weight, before_bias, H);
+	set_linear(&model.sequence_output, head_weight, head_bias, K);
+	set_linear(&model.discriminator_dense, before_weight, before_bias, H);
+	set_linear(&model.discriminator, head_weight, head_bias, 1);
+	return model;
+}
+
+static void
+check_family_head(const char *table, const mb_model *model, mb_task task,
+				  before kind, bool dense, size_t width)
+{
+	double		expected[K];
+	float		out[K + 1];
+	float		scratch[H];
+	double		worst = 0;
+	mb_error	err;
+	mb_status	status;
+	size_t		i;
+
+	plain_family_head(kind, dense, expected, width);
+	out[width] = 12345;
+	status = mb_head_logits(model, task, state, scratch, out, NULL, &err);
+	for (i = 0; i < width; i++)
+		worst = fmax(worst, fabs(out[i] - expected[i]));
+	ok(status == MB_OK && worst < 1e-5 && out[width] == 12345 &&
+	   mb_head_width(model, task) == width && mb_head_scratch(model) == H,
+	   "%s %s of %s: as plain sums, within %.2g", table, mb_task_name(task),
+	   mb_family_of(&model->config)->model_type, worst);
+}
+
+static void
+check_family_heads(const char *table)
+{
+	mb_model	m = make_family_model(MB_FAMILY_DISTILBERT, MB_ARCH_SEQUENCE);
+
+	check_family_head(table, &m, MB_TASK_CLASSIFY, BEFORE_RELU, true, K);
+	m = make_family_model(MB_FAMILY_DISTILBERT, MB_ARCH_MULTIPLE_CHOICE);
+	check_family_head(table, &m, MB_TASK_CHOOSE, BEFORE_RELU, true, 1);
+	m = make_family_model(MB_FAMILY_ELECTRA, MB_ARCH_SEQUENCE);
+	check_family_head(table, &m, MB_TASK_CLASSIFY, BEFORE_GELU, true, K);
+	m = make_family_model(MB_FAMILY_ELECTRA, MB_ARCH_PRETRAINING);
+	check_family_head(table, &m, MB_TASK_REPLACED_TOKEN, BEFORE_RELU, true, 1);
+	m = make_family_model(MB_FAMILY_ELECTRA, MB_ARCH_MULTIPLE_CHOICE);
+	check_family_head(table, &m, MB_TASK_CHOOSE, BEFORE_TANH, true, 1);
+	m.config.summary_activation = MB_ACT_LINEAR;
+	check_family_head(table, &m, MB_TASK_CHOOSE, BEFORE_NOTHING, true, 1);
+	memset(&m.preclassifier, 0, sizeof(mb_linear));
+	check_family_head(table, &m, MB_TASK_CHOOSE, BEFORE_NOTHING, false, 1);
+	m.config.summary_activation = MB_ACT_TANH;
+	check_family_head(table, &m, MB_TASK_CHOOSE, BEFORE_TANH, false, 1);
+	m = make_family_model(MB_FAMILY_MPNET, MB_ARCH_SEQUENCE);
+	check_family_head(table, &m, MB_TASK_CLASSIFY, BEFORE_TANH, true, K);
+}
+
+/* ELECTRA's generator may be wider than the encoder: so is the scratch. */
+static void
+check_wide_generator(void)
+{
+	mb_model	model = make_model(MB_ARCH_MASKED_LM, 1u << MB_PART_MLM);
+
+	model.mlm_transform.n = H + 7;
+	ok(mb_head_scratch(&model) == H + 7, "scratch of a wide generator");
+}
+
 static bool
 always(void *context)
 {
@@ -301,8 +413,12 @@ main(void)
 	{
 		kernels = mb_kernels_find(tables[i]);
 		if (kernels != NULL)
+		{
 			check_heads(tables[i]);
+			check_family_heads(tables[i]);
+		}
 	}
+	check_wide_generator();
 	kernels = mb_kernels_find("auto");
 	check_errors();
 	return done_testing();
