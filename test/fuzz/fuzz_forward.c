@@ -109,8 +109,8 @@ choose_config(choices *c)
 	uint32_t   *inner;
 
 	memset(&config, 0, sizeof(config));
-	config.family = (uint8_t) (choose(c, 2) ? choose(c, MB_FAMILIES - 1) :
-							   MB_FAMILY_MOBILEBERT);	/* but MPNet */
+	config.family = (uint8_t) (choose(c, 2) ? choose(c, MB_FAMILIES) :
+							   MB_FAMILY_MOBILEBERT);
 	config.use_bottleneck = (uint8_t) choose(c, 2);
 	config.use_bottleneck_attention = choose(c, 4) == 0;
 	config.key_query_shared_bottleneck = (uint8_t) choose(c, 2);
@@ -127,7 +127,8 @@ choose_config(choices *c)
 		choose_width(c);
 	config.feedforwards = 1 + choose(c, MOST_NETWORKS);
 	config.type_vocab_size = 1 + choose(c, 3);
-	config.max_positions = MOST_TOKENS;
+	config.max_positions = MOST_TOKENS + 2;
+	config.relative_buckets = 32 + choose(c, 3);
 	config.heads = 1;
 	mb_config_derive(&config);	/* what the family has no key for */
 	inner = config.use_bottleneck ? &config.intra_bottleneck_size :
@@ -142,8 +143,6 @@ choose_config(choices *c)
 	config.vocab_size = 1 + choose(c, 40);
 	config.pad_token_id = (int32_t) choose(c, config.vocab_size);
 	config.num_labels = 2;
-	if (choose(c, 3) == 0)
-		config.relative_buckets = 32 + choose(c, 3);
 	return config;
 }
 

@@ -410,8 +410,6 @@ sub cases
 		my $case = $json->decode($line);
 		my $length = $case->{options}{model_max_length};
 
-		# MPNet's attention has a bias, which is not computed yet
-		next if $case->{checkpoint} =~ /^mpnet-/;
 		next unless has_tokenizer($case->{checkpoint});
 		$case->{model} = $case->{checkpoint}
 		  . (defined $length ? "-$length" : '');

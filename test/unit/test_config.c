@@ -327,7 +327,9 @@ test_writing(void)
 		"{\"model_type\": \"electra\", \"summary_activation\": \"tanh\","
 		" \"summary_use_proj\": false, \"embedding_size\": 256,"
 		" \"architectures\": [\"ElectraForMultipleChoice\"]}",
-		"{\"model_type\": \"electra\", \"summary_activation\": null}"
+		"{\"model_type\": \"electra\", \"summary_activation\": null}",
+		"{\"model_type\": \"mpnet\", \"relative_attention_num_buckets\": 64,"
+		" \"architectures\": [\"MPNetForMaskedLM\"], \"pad_token_id\": 7}"
 	};
 	size_t		i;
 
@@ -575,7 +577,9 @@ test_families(void)
 		{"{\"model_type\": \"distilbert\"}",
 		{30522, 768, 768, 6, 12, 3072, 512, 0}, 512},
 		{"{\"model_type\": \"electra\"}",
-		{30522, 256, 128, 12, 4, 1024, 512, 2}, 512}
+		{30522, 256, 128, 12, 4, 1024, 512, 2}, 512},
+		{"{\"model_type\": \"mpnet\"}",
+		{30527, 768, 768, 12, 12, 3072, 512, 0}, 510}
 	};
 	size_t		i;
 
@@ -601,6 +605,10 @@ test_families(void)
 		   config.true_hidden_size == config.hidden_size,
 		   "its layer: GELU, epsilon everywhere, one network");
 	}
+	ok(read_config("{\"model_type\": \"mpnet\", \"hidden_act\": \"relu\"}") ==
+	   MB_OK && config.relative_buckets == 32 && config.pad_token_id == 1 &&
+	   config.count_positions && config.mlm_activation == MB_ACT_GELU,
+	   "MPNet's positions and bias");
 	read_config("{}");
 	ok(config.embedding_norm_eps == 1e-5f && config.output_norm_eps == 1e-5f,
 	   "MobileBERT has two norms with torch's epsilon");
@@ -671,6 +679,11 @@ test_family_refusals(void)
 		{"position_embedding_type", "string"}},
 		{BERT "\"pruned_heads\": {\"0\": [1]}}", MB_ERR_UNSUPPORTED,
 		{"pruned_heads", ""}},
+		{"{\"model_type\": \"mpnet\","
+			"\"relative_attention_num_buckets\": 31}", MB_ERR_LIMIT,
+		{"relative_attention_num_buckets", "31"}},
+		{"{\"model_type\": \"mpnet\", \"max_position_embeddings\": 2}",
+		MB_ERR_LIMIT, {"max_position_embeddings", "2"}},
 		{BERT "\"quantization_config\": {\"bits\": 4}}", MB_ERR_UNSUPPORTED,
 		{"quantization_config", ""}},
 		{BERT "\"auto_map\": {}, \"architectures\": [\"JinaBertModel\"]}",

@@ -124,6 +124,9 @@ test_family_sizes(void)
 	   256 * 129 + 12 * (4 * 256 * 257 + 1024 * 257 + 256 * 1025 + 4 * 256),
 	   "electra-small");
 	ok(count_parameters(BIT(DISCRIMINATOR)) == 66049, "its discriminator");
+	read_config("{\"model_type\": \"mpnet\","
+				"\"max_position_embeddings\": 514}");
+	ok(count_parameters(BIT(BASE) | BIT(POOLER)) == 109486464, "mpnet-base");
 	read_config("{\"model_type\": \"electra\", \"embedding_size\": 256}");
 	mb_slot_get(&config, (size_t) number("embeddings_project.weight"), &slot);
 	ok(slot.shape[0] == 0 && slot.shape[1] == 256, "no projection when E = H");
@@ -165,7 +168,14 @@ static const struct
 	AT(FAMILY("electra"), "classifier.out_proj.weight",
 	   sequence_output.weight),
 	AT(FAMILY("electra"), "classifier.weight", classifier.weight),
-	AT(FAMILY("electra"), "sequence_summary.summary.bias", preclassifier.bias)
+	AT(FAMILY("electra"), "sequence_summary.summary.bias", preclassifier.bias),
+	AT(FAMILY("mpnet"), "encoder.relative_attention_bias.weight",
+	   relative_bias),
+	AT(FAMILY("mpnet"), "lm_head.dense.weight", mlm_transform.weight),
+	AT(FAMILY("mpnet"), "lm_head.layer_norm.bias", mlm_norm.bias),
+	AT(FAMILY("mpnet"), "lm_head.bias", mlm_bias),
+	AT(FAMILY("mpnet"), "classifier.dense.weight", sequence_dense.weight),
+	AT(FAMILY("mpnet"), "classifier.out_proj.bias", sequence_output.bias)
 };
 
 /* Likewise of the second layer */
@@ -190,7 +200,15 @@ static const struct
 			"transformer.layer.1.sa_layer_norm.bias",
 			"transformer.layer.1.ffn.lin1.weight",
 			"transformer.layer.1.ffn.lin2.bias",
-		"transformer.layer.1.output_layer_norm.weight"}}
+		"transformer.layer.1.output_layer_norm.weight"}},
+	{FAMILY("mpnet"), {
+			"encoder.layer.1.attention.attn.q.weight",
+			"encoder.layer.1.attention.attn.v.bias",
+			"encoder.layer.1.attention.attn.o.weight",
+			"encoder.layer.1.attention.LayerNorm.bias",
+			"encoder.layer.1.intermediate.dense.weight",
+			"encoder.layer.1.output.dense.bias",
+		"encoder.layer.1.output.LayerNorm.weight"}}
 };
 
 /* A model of all parts but an untied decoder; a float for each tensor */
@@ -269,6 +287,10 @@ test_family_match(void)
 		"distilbert.transformer.layer.0.sa_layer_norm.gamma",
 		"vocab_projector.weight", "vocab_projector.bias", NULL
 	};
+	static const char *const mpnet[] = {
+		"lm_head.bias", "lm_head.decoder.bias", "lm_head.decoder.weight",
+		"mpnet.embeddings.word_embeddings.weight", NULL
+	};
 	static const char *const electra[] = {
 		"electra.embeddings.word_embeddings.weight",
 		"electra.embeddings_project.weight",
@@ -305,6 +327,10 @@ test_family_match(void)
 	   "layers that are left out");
 	ok(mb_checkpoint_complete(&config, fill(BIT(BASE)), &parts, &err) ==
 	   MB_OK, "and are not missed");
+	read_config(FAMILY("mpnet"));
+	ok(match(mpnet, slots) == MB_OK && slots[0] == number("lm_head.bias") &&
+	   slots[1] == -1 && slots[2] == -1 && slots[3] == 0,
+	   "MPNet's bias wins over its copy");
 	read_config(CLASS("distilbert", "DistilBertForSequenceClassification"));
 	ok(mb_checkpoint_stray(&config, MB_PART_MLM) &&
 	   !mb_checkpoint_stray(&config, MB_PART_PRECLASSIFIER), "stray parts");
@@ -343,7 +369,14 @@ test_family_tasks(void)
 		{CLASS("electra", "ElectraForMultipleChoice"),
 		BIT(CLASSIFIER) | BIT(PRECLASSIFIER), MB_TASK_CHOOSE},
 		{CLASS("electra", "ElectraForQuestionAnswering"), BIT(QA),
-		MB_TASK_ANSWER}
+		MB_TASK_ANSWER},
+		/* all-mpnet-base-v2: the file has the base model alone */
+		{CLASS("mpnet", "MPNetForMaskedLM"), BIT(POOLER), MB_TASK_POOLER},
+		{CLASS("mpnet", "MPNetForMaskedLM"), BIT(MLM), MB_TASK_FILL_MASK},
+		{CLASS("mpnet", "MPNetForSequenceClassification"), BIT(SEQUENCE),
+		MB_TASK_CLASSIFY},
+		{CLASS("mpnet", "MPNetForMultipleChoice"),
+		BIT(POOLER) | BIT(CLASSIFIER), MB_TASK_POOLER | MB_TASK_CHOOSE}
 	};
 	size_t		i;
 
@@ -359,7 +392,7 @@ test_family_tables(void)
 {
 	static const char *const families[] = {
 		FAMILY("mobilebert"), FAMILY("bert"), FAMILY("distilbert"),
-		FAMILY("electra")
+		FAMILY("electra"), FAMILY("mpnet")
 	};
 	size_t		f;
 

@@ -336,15 +336,15 @@ read_model_type(const mb_json *root, mb_family_number *number, mb_error *err)
 			return MB_OK;
 		mb_fail(err, MB_ERR_DATA, "\"model_type\" is missing");
 		mb_hint(err, "Add it to config.json: \"bert\" for most embedding "
-				"models, \"mobilebert\", \"distilbert\" or \"electra\".");
+				"models, \"mobilebert\", \"distilbert\", \"electra\" or "
+				"\"mpnet\".");
 		return MB_ERR_DATA;
 	}
 	if (member->type != MB_JSON_STRING)
 		return mb_fail_type("model_type", "a string", err);
 	for (i = 0; i < MB_FAMILIES; i++)
 	{
-		if (mb_json_is_string(member, mb_families[i].model_type) &&
-			i != MB_FAMILY_MPNET)	/* its attention has a bias */
+		if (mb_json_is_string(member, mb_families[i].model_type))
 		{
 			*number = (mb_family_number) i;
 			return MB_OK;
@@ -352,8 +352,8 @@ read_model_type(const mb_json *root, mb_family_number *number, mb_error *err)
 	}
 	mb_fail(err, MB_ERR_UNSUPPORTED,
 			"\"model_type\" \"%.100s\" is not supported", member->text);
-	mb_detail(err, "Models of type mobilebert, bert, distilbert and electra "
-			  "can be run.");
+	mb_detail(err, "Models of type mobilebert, bert, distilbert, electra and "
+			  "mpnet can be run.");
 	mb_hint(err, "Choose an encoder with a WordPiece vocabulary (vocab.txt): "
 			"models like RoBERTa, XLM-RoBERTa or DeBERTa split text by BPE or "
 			"SentencePiece and have other networks.");
