@@ -70,7 +70,7 @@ END
 $check$;
 
 COMMENT ON SCHEMA mobilebert IS
-'MobileBERT inside the database: models, tokenizer, embeddings and text tasks';
+'MobileBERT and the other WordPiece encoders inside the database: models, tokenizer, embeddings and text tasks';
 
 -- ---------------------------------------------------------------------------
 -- The registry: ordinary tables, transactional, dumped and replicated.  Only
@@ -332,7 +332,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_directory'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text, text, text) IS
-'Registers a Hugging Face MobileBERT directory on the server (config.json, tokenizer.json or vocab.txt, model.safetensors or shards); precision: fp32, bf16x3, bf16 or int8, see create_variant; needs the rights of pg_read_server_files';
+'Registers a Hugging Face directory of MobileBERT, BERT, DistilBERT, ELECTRA or MPNet on the server (config.json, tokenizer.json or vocab.txt, model.safetensors or shards); precision: fp32, bf16x3, bf16 or int8, see create_variant; needs the rights of pg_read_server_files';
 
 CREATE FUNCTION mobilebert.import_model(name text, config jsonb, tokenizer text, weights bytea,
 	"precision" text DEFAULT 'fp32', tokenizer_config jsonb DEFAULT NULL, sentence_transformers jsonb DEFAULT NULL)

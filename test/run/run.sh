@@ -102,9 +102,10 @@ add_unit()
 	done
 	test -e test/golden/model || return 0
 	golden='exec build/unit/golden_model'
-	item golden-model "$golden test/golden/model"
-	for name in bf16x3 bf16 int8; do
+	for name in fp32 bf16x3 bf16 int8; do
 		item "golden-$name" "$golden --precision $name test/golden/model"
+		item "golden-families-$name" \
+			"$golden --precision $name test/golden/families"
 	done
 }
 
@@ -116,8 +117,10 @@ add_sanitized()
 	done
 	test -e test/golden/model || return 0
 	for name in fp32 bf16x3 bf16 int8; do
-		item "sanitized-golden-$name" "exec build/sanitized/golden_model \
-			--precision $name test/golden/model amx"
+		golden="exec build/sanitized/golden_model --precision $name"
+		item "sanitized-golden-$name" "$golden test/golden/model amx"
+		item "sanitized-golden-families-$name" \
+			"$golden test/golden/families amx"
 	done
 }
 

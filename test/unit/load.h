@@ -224,7 +224,11 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 			mb_slot_get(config, filled[at], &slot);
 			if (mb_checkpoint_shape(&slot, entry->name, entry->rank,
 									entry->shape, &error) != MB_OK)
+			{
+				if (mb_checkpoint_stray(config, slot.part))
+					continue;	/* as if it were not there */
 				give_up(c->name);
+			}
 			target = mb_arena_alloc(&c->arena, mb_slot_elements(&slot),
 									sizeof(float));
 			mb_widen(entry->dtype, shards[s].bytes.text + entry->begin,

@@ -36,7 +36,6 @@ question-answering qa_logits fill-mask next_sentence multiple_choice
 pretraining losses
 """.split()
 
-CHECKPOINTS = sorted(set(STRUCTURE + HEADS))
 TASKS = {task: STRUCTURE for task in STRUCTURE_TASKS}
 TASKS.update({task: HEADS for task in HEAD_TASKS})
 
@@ -59,31 +58,34 @@ def cases(path, checkpoints):
             yield json.dumps(case, separators=(",", ":")) + "\n"
 
 
-def main():
-    source = sys.argv[1]
-    here = os.path.dirname(os.path.abspath(__file__))
+def make(source, here, structure, heads, tasks):
+    """heads are the checkpoints whose tokenizer is kept; tasks with no case
+    left have no file"""
     for part in ("checkpoints", "expected"):
         shutil.rmtree(f"{here}/{part}", ignore_errors=True)
-    for name in CHECKPOINTS:
-        if (name not in STRUCTURE
+    names = sorted(set(structure + heads))
+    for name in names:
+        if (name not in structure
                 and os.path.isdir(f"{here}/../checkpoint/{name}")):
             continue            # reference.pl finds it there
         for file in sorted(os.listdir(f"{source}/checkpoints/{name}")):
             if (file == "config.json" or "safetensors" in file
-                    or name in HEADS):
+                    or name in heads):
                 with open(f"{source}/checkpoints/{name}/{file}", "rb") as f:
                     write(f"{here}/checkpoints/{name}/{file}", f.read())
-    for task, checkpoints in TASKS.items():
+    for task, checkpoints in tasks.items():
         text = "".join(cases(f"{source}/expected/{task}.jsonl", checkpoints))
-        write(f"{here}/expected/{task}.jsonl", text.encode())
+        if text:
+            write(f"{here}/expected/{task}.jsonl", text.encode())
     with open(f"{source}/expected/spread.json", encoding="utf-8") as f:
         spread = {name: {key: value for key, value in fields.items()
-                         if key.split("/")[0] in TASKS}
+                         if key.split("/")[0] in tasks}
                   for name, fields in json.load(f).items()
-                  if name in CHECKPOINTS}
+                  if name in names}
     write(f"{here}/expected/spread.json",
           json.dumps(spread, indent=1).encode())
 
 
 if __name__ == "__main__":
-    main()
+    make(sys.argv[1], os.path.dirname(os.path.abspath(__file__)), STRUCTURE,
+         HEADS, TASKS)
