@@ -8,7 +8,7 @@
  * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
  * models/model_cache.h, models/registry.h, models/registry_write.h,
  * import/import_check.h, import/import_hash.h, import/import_model.h,
- * import/import_read.h, import/import_store.h.
+ * import/import_progress.h, import/import_read.h, import/import_store.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +22,7 @@
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
+#include "import/import_progress.h"
 #include "import/import_read.h"
 #include "import/import_store.h"
 
@@ -127,6 +128,7 @@ static Datum
 import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
 {
 	import_check(import);
+	import_progress_begin(import);
 	import_hash(import);
 	import_store(import, make_default);
 	import_close(import);

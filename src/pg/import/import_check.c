@@ -297,9 +297,12 @@ check_tensors(Import *import)
 	}
 }
 
-/* Can the encoder's linear layers be computed in the precision asked for? */
+/*
+ * Can the encoder's linear layers be computed in the precision asked for?  What
+ * all tensors take in a weight image is added up meanwhile.
+ */
 static void
-check_precision(const Import *import)
+check_precision(Import *import)
 {
 	mb_precision precision;
 	size_t		i;
@@ -311,14 +314,19 @@ check_precision(const Import *import)
 		uint64_t	shape[2];
 		size_t		size;
 
-		if (import->present[i] && mb_slot_linear(&import->config, i, shape) &&
-			!mb_format_size(mb_format_choose(mb_kernels_current(), precision,
-											 import->filled[i].info.dtype),
-							shape[1], shape[0], &size))
+		if (!import->present[i])
+			continue;
+		if (!mb_slot_linear(&import->config, i, shape))
+			size = mb_slot_size(&import->config, i) * sizeof(float);
+		else if (!mb_format_size(mb_format_choose(mb_kernels_current(),
+												  precision,
+												  import->filled[i].info.dtype),
+								 shape[1], shape[0], &size))
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("the model is too wide for precision %s",
 							import->precision)));
+		import->image_bytes += size;
 	}
 }
 

@@ -10,7 +10,7 @@
  * covers the documents' own bytes as well.
  *
  * Depends on server/pg.h, models/registry.h, import/import_check.h,
- * import/import_model.h, import/import_read.h.
+ * import/import_model.h, import/import_progress.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,7 @@
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
+#include "import/import_progress.h"
 #include "import/import_read.h"
 
 #include "miscadmin.h"
@@ -95,6 +96,7 @@ hash_tensors(Import *import)
 	char	   *buffer = palloc(IMPORT_CHUNK);
 	size_t		i;
 
+	import_progress_phase(import, "read");
 	for (i = 0; i < import->slots; i++)
 	{
 		Filled	   *filled = &import->filled[i];
@@ -110,6 +112,7 @@ hash_tensors(Import *import)
 
 			import_read_bytes(filled->file, at, buffer, step);
 			import_hash_add(hash, buffer, step);
+			import_progress_add(import, step);
 			at += step;
 		}
 		import_hash_end(hash, filled->info.sha256);

@@ -16,6 +16,7 @@
  *						fills it
  *	  import_hash.c		hashes of tensors and of the model
  *	  import_store.c	rows of the registry
+ *	  import_progress.c	what a client hears meanwhile of a large model
  *
  * A variant of a registered model goes the same way: its documents and tensors
  * come from the registry, and no tensor is stored again.
@@ -32,6 +33,7 @@
 #include "models/registry.h"
 
 #include "common/sha2.h"
+#include "datatype/timestamp.h"
 
 /* Bytes read, hashed and stored at a time. */
 #define IMPORT_CHUNK (1024 * 1024)
@@ -81,6 +83,13 @@ typedef struct Import
 	uint32		parts_mask;
 	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
+	uint64		image_bytes;	/* what the tensors take in a weight image */
+
+	/* how far it has come: import_progress.c */
+	uint64		bytes;			/* of the tensors that come from files */
+	uint64		bytes_done;
+	const char *phase;			/* what is done with them */
+	TimestampTz told_at;
 } Import;
 
 #endif							/* MOBILEBERT_IMPORT_MODEL_H */

@@ -8,7 +8,8 @@
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
  * models/registry.h, models/registry_write.h, import/import_check.h,
- * import/import_hash.h, import/import_model.h, import/import_read.h.
+ * import/import_hash.h, import/import_model.h, import/import_progress.h,
+ * import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,7 @@
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
+#include "import/import_progress.h"
 #include "import/import_read.h"
 #include "import/import_store.h"
 
@@ -67,7 +69,7 @@ shape_datum(const RegistryTensorInfo *info)
 
 /* The bytes of a new tensor; the hash is taken again: a file may change. */
 static void
-store_chunks(const Filled *filled, SPIPlanPtr insert, Datum id)
+store_chunks(Import *import, const Filled *filled, SPIPlanPtr insert, Datum id)
 {
 	uint64		at = filled->entry->begin;
 	int			chunk_no = 0;
@@ -88,6 +90,7 @@ store_chunks(const Filled *filled, SPIPlanPtr insert, Datum id)
 		values[2] = PointerGetDatum(data);
 		registry_run(insert, values, NULL);
 		pfree(data);
+		import_progress_add(import, step);
 		at += step;
 	}
 	import_hash_end(hash, again);
@@ -160,7 +163,8 @@ new_uuid(pg_uuid_t *uuid)
 
 /* A tensor of a file: one that is stored already, or a new one. */
 static void
-store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
+store_tensor(Import *import, const TensorPlans *plans, const Filled *filled,
+			 pg_uuid_t *id)
 {
 	Datum		values[5];
 
@@ -173,6 +177,7 @@ store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
 										   SPI_tuptable->tupdesc, 1,
 										   &isnull));
 		SPI_freetuptable(SPI_tuptable);
+		import_progress_add(import, filled->info.bytes);
 		return;
 	}
 	new_uuid(id);
@@ -182,7 +187,7 @@ store_tensor(const TensorPlans *plans, const Filled *filled, pg_uuid_t *id)
 	values[3] = shape_datum(&filled->info);
 	values[4] = Int64GetDatum((int64) filled->info.bytes);
 	registry_run(plans->tensor, values, NULL);
-	store_chunks(filled, plans->chunk, values[0]);
+	store_chunks(import, filled, plans->chunk, values[0]);
 }
 
 static void
@@ -192,6 +197,7 @@ store_tensors(Import *import, Datum id)
 	size_t		i;
 
 	prepare_tensors(&plans);
+	import_progress_phase(import, "stored");
 	for (i = 0; i < import->slots; i++)
 	{
 		Filled	   *filled = &import->filled[i];
@@ -203,7 +209,7 @@ store_tensors(Import *import, Datum id)
 		CHECK_FOR_INTERRUPTS();
 		values[2] = UUIDPGetDatum(&filled->id);
 		if (filled->file != NULL)
-			store_tensor(&plans, filled, &filled->id);
+			store_tensor(import, &plans, filled, &filled->id);
 		else
 		{
 			if (registry_run(plans.keep, &values[2], NULL) == 0)
