@@ -245,7 +245,7 @@ bind_shards(checkpoint *c, const mb_config *config, const shard *shards,
 		give_up(c->name);
 }
 
-static checkpoint *
+static __attribute__((unused)) checkpoint *
 load_checkpoint(const char *directory, const char *name,
 				const mb_kernels *kernels, mb_precision precision,
 				const mb_memory *memory)

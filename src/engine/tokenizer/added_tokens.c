@@ -3,9 +3,22 @@
  * added_tokens.c
  *	  Which tokens are added to the model's, with which flags and ids.
  *
- * Every file that names a token makes a request; requests for the same text
- * are merged, then numbered.  The steps are those of mb_read_added_tokens(),
- * at the end.  Spec formats.md 5 and 6.
+ * A token may be named by several files, with flags that disagree.  The
+ * library adds it each time, one file after the other, and what comes out is
+ * not the same for each flag:
+ *
+ *	special					as soon as one of them is
+ *	single_word, lstrip,	the last ones
+ *	rstrip
+ *	normalized				that of the first special one, and of each before
+ *							it: a token can be found in the raw text and in
+ *							the normalised
+ *
+ * So every file makes requests in the order in which PreTrainedTokenizerFast
+ * of transformers 4.57 adds tokens; requests for the same text are merged by
+ * these rules, then numbered.  The steps are those of mb_read_added_tokens(),
+ * at the end; test/golden/tokenizer/flags.json has all combinations of two
+ * files.  Spec formats.md 5 and 6.
  *
  * Depends on tokenizer/reader.h, tokenizer/trie.h.
  *
@@ -37,7 +50,9 @@ typedef struct request
 {
 	mb_added_token token;
 	size_t		order;
-	bool		flags_given;	/* not only a string */
+	bool		raw;			/* found in the raw text */
+	bool		normalized;		/* found in the normalised text */
+	size_t		special_order;	/* of the first request that is special */
 } request;
 
 /* Requests in the order in which they came. */
@@ -95,8 +110,7 @@ read_token(mb_reader *r, const mb_json *value, const char *file,
 }
 
 static mb_status
-add_request(mb_reader *r, request_list *requests, const mb_added_token *token,
-			bool flags_given)
+add_request(mb_reader *r, request_list *requests, const mb_added_token *token)
 {
 	request    *added;
 
@@ -121,21 +135,75 @@ add_request(mb_reader *r, request_list *requests, const mb_added_token *token,
 	added = &requests->items[requests->count];
 	added->token = *token;
 	added->order = requests->count++;
-	added->flags_given = flags_given;
+	added->raw = !token->normalized;
+	added->normalized = token->normalized;
+	added->special_order = token->special ? added->order : SIZE_MAX;
 	return MB_OK;
 }
 
-static mb_status
-request_value(mb_reader *r, request_list *requests, const mb_json *value,
-			  const char *file, const char *what, bool special)
+/* Texts of requests, sorted: files may be hostile, and lists long. */
+typedef struct text_set
 {
-	mb_added_token token;
-	bool		flags_given;
-	mb_status	status = read_token(r, value, file, what, special, &token,
-									&flags_given);
+	mb_document *texts;
+	size_t		count;
+} text_set;
 
-	return status == MB_OK ?
-		add_request(r, requests, &token, flags_given) : status;
+static int
+compare_texts(const void *a, const void *b)
+{
+	const mb_document *left = a;
+	const mb_document *right = b;
+
+	return mb_text_compare(left->text, left->length, right->text,
+						   right->length);
+}
+
+static mb_status
+make_set(mb_reader *r, const request *items, size_t count, text_set *set)
+{
+	size_t		i;
+
+	set->count = count;
+	set->texts = mb_arena_alloc(r->scratch, count, sizeof(mb_document));
+	if (set->texts == NULL)
+		return mb_fail_memory(r->err);
+	if (mb_cancelled(r->cancel))
+		return mb_fail_cancelled(r->err, "building the tokenizer");
+	for (i = 0; i < count; i++)
+	{
+		set->texts[i].text = items[i].token.text;
+		set->texts[i].length = items[i].token.length;
+	}
+	if (count > 0)
+		qsort(set->texts, count, sizeof(mb_document), compare_texts);
+	return MB_OK;
+}
+
+static bool
+has_text(const text_set *set, const mb_added_token *token)
+{
+	mb_document text;
+
+	text.text = token->text;
+	text.length = token->length;
+	return set->count > 0 &&
+		bsearch(&text, set->texts, set->count, sizeof(mb_document),
+				compare_texts) != NULL;
+}
+
+/* One of the named special tokens, or of the further ones? */
+static bool
+is_special(const mb_reader *r, const text_set *further,
+		   const mb_added_token *token)
+{
+	int			i;
+
+	for (i = 0; i < MB_NAMED_COUNT; i++)
+		if (r->named[i].text != NULL &&
+			mb_text_compare(r->named[i].text, r->named[i].length,
+							token->text, token->length) == 0)
+			return true;
+	return has_text(further, token);
 }
 
 /* "added_tokens" of tokenizer.json, whose ids are not used (formats.md 6) */
@@ -153,8 +221,36 @@ request_added_tokens(mb_reader *r, request_list *requests)
 							  "an array");
 	for (member = list->child; member != NULL && status == MB_OK;
 		 member = member->next)
-		status = request_value(r, requests, member, MB_TOKENIZER_JSON,
-							   "added_tokens", false);
+	{
+		mb_added_token token;
+		bool		flags_given;
+
+		status = read_token(r, member, MB_TOKENIZER_JSON, "added_tokens",
+							false, &token, &flags_given);
+		if (status == MB_OK)
+			status = add_request(r, requests, &token);
+	}
+	return status;
+}
+
+/*
+ * Without added_tokens_decoder, transformers makes one of tokenizer.json's
+ * list, and adds all of it again: tokens that are special by name become it.
+ */
+static mb_status
+request_again(mb_reader *r, request_list *requests, const text_set *further)
+{
+	size_t		count = requests->count;
+	mb_status	status = MB_OK;
+	size_t		i;
+
+	for (i = 0; i < count && status == MB_OK; i++)
+	{
+		mb_added_token token = requests->items[i].token;
+
+		token.special |= is_special(r, further, &token);
+		status = add_request(r, requests, &token);
+	}
 	return status;
 }
 
@@ -191,26 +287,17 @@ parse_key(const mb_json *member, uint64_t *number)
 	return true;
 }
 
-static bool
-is_named(const mb_reader *r, const char *text, size_t length)
-{
-	int			i;
-
-	for (i = 0; i < MB_NAMED_COUNT; i++)
-		if (r->named[i].text != NULL && r->named[i].length == length &&
-			memcmp(r->named[i].text, text, length) == 0)
-			return true;
-	return false;
-}
-
 /*
  * added_tokens_decoder ({"103": {token}}) or added_tokens.json
- * ({"token": 103}), by ascending id.
+ * ({"token": 103}), by ascending id.  known: tokens of tokenizer.json, which
+ * added_tokens.json has nothing to say of; NULL for added_tokens_decoder.
  */
 static mb_status
-request_numbered(mb_reader *r, request_list *requests, const mb_json *object,
-				 bool decoder)
+request_numbered(mb_reader *r, request_list *requests,
+				 const text_set *further, const mb_json *object,
+				 const text_set *known)
 {
+	bool		decoder = known == NULL;
 	const char *file = decoder ? MB_TOKENIZER_CONFIG : MB_ADDED_TOKENS;
 	const char *what = decoder ? "added_tokens_decoder" : "added tokens";
 	const mb_json *member;
@@ -245,26 +332,31 @@ request_numbered(mb_reader *r, request_list *requests, const mb_json *object,
 		{
 			status = read_token(r, member, file, what, false, &token,
 								&flags_given);
-			if (status == MB_OK && is_named(r, token.text, token.length))
-				token.special = true;
+			if (status != MB_OK)
+				return status;
+			token.special |= is_special(r, further, &token);
 		}
 		else
 		{
 			memset(&token, 0, sizeof(token));
 			token.text = member->key;
 			token.length = member->key_length;
-			token.special = is_named(r, token.text, token.length);
+			if (has_text(known, &token))
+				continue;
+			token.special = is_special(r, further, &token);
 			token.normalized = !token.special;
 		}
-		if (status == MB_OK)
-			status = add_request(r, requests, &token, true);
+		status = add_request(r, requests, &token);
 	}
 	return status;
 }
 
-/* The named special tokens: tokenizer_config.json or the legacy file. */
+/*
+ * The named special tokens: tokenizer_config.json or the legacy file.  given:
+ * those that are objects with flags.
+ */
 static mb_status
-read_named(mb_reader *r)
+read_named(mb_reader *r, bool given[MB_NAMED_COUNT])
 {
 	int			i;
 
@@ -275,8 +367,8 @@ read_named(mb_reader *r)
 		const mb_json *value = mb_json_get(r->config, key);
 		const char *file = MB_TOKENIZER_CONFIG;
 		mb_status	status;
-		bool		flags_given;
 
+		given[i] = false;
 		if (!mb_json_is_null(legacy))
 		{
 			value = legacy;
@@ -301,11 +393,11 @@ read_named(mb_reader *r)
 		if (mb_json_is_null(value))
 			continue;
 		status = read_token(r, value, file, key, true, &r->named[i],
-							&flags_given);
+							&given[i]);
 		if (status != MB_OK)
 			return status;
 		r->named[i].special = true;
-		if (!flags_given ||
+		if (!given[i] ||
 			mb_json_is_null(mb_json_get(value, "normalized")))
 			r->named[i].normalized = false;
 	}
@@ -314,8 +406,8 @@ read_named(mb_reader *r)
 
 /* A list of tokens, or (late v4) an object name -> token. */
 static mb_status
-request_further(mb_reader *r, request_list *requests, const mb_json *object,
-				const char *file, const char *key)
+read_further_list(mb_reader *r, request_list *objects, request_list *all,
+				  const mb_json *object, const char *file, const char *key)
 {
 	const mb_json *list = mb_json_get(object, key);
 	const mb_json *member;
@@ -332,39 +424,74 @@ request_further(mb_reader *r, request_list *requests, const mb_json *object,
 		bool		flags_given;
 
 		status = read_token(r, member, file, key, true, &token, &flags_given);
-		if (status == MB_OK)
-		{
-			token.special = true;
-			if (!flags_given ||
-				mb_json_is_null(mb_json_get(member, "normalized")))
-				token.normalized = false;
-
-			/* what other files say of the token's flags wins */
-			status = add_request(r, requests, &token, false);
-		}
+		if (status != MB_OK)
+			return status;
+		token.special = true;
+		if (!flags_given || mb_json_is_null(mb_json_get(member, "normalized")))
+			token.normalized = false;
+		status = add_request(r, all, &token);
+		if (status == MB_OK && flags_given)
+			status = add_request(r, objects, &token);
 	}
 	return status;
 }
 
+/* Special tokens that have no name of their own; objects: those with flags. */
 static mb_status
-request_named(mb_reader *r, request_list *requests)
+read_further(mb_reader *r, request_list *objects, request_list *all)
 {
-	mb_status	status = MB_OK;
-	int			i;
+	static const char additional[] = "additional_special_tokens";
+	mb_status	status;
 
+	status = read_further_list(r, objects, all, r->config, MB_TOKENIZER_CONFIG,
+							   additional);
+	if (status == MB_OK)
+		status = read_further_list(r, objects, all, r->special_map,
+								   MB_SPECIAL_TOKENS_MAP, additional);
+	if (status == MB_OK)
+		status = read_further_list(r, objects, all, r->config,
+								   MB_TOKENIZER_CONFIG,
+								   "extra_special_tokens");
+	return status;
+}
+
+/*
+ * Special tokens that no list has, and objects among the further ones: their
+ * flags come last.  The first "listed" requests are tokenizer.json's; flags of
+ * a named token count where no other list has it.
+ */
+static mb_status
+request_special(mb_reader *r, request_list *requests, size_t listed,
+				const bool given[MB_NAMED_COUNT], const request_list *objects,
+				const request_list *further)
+{
+	text_set	all;
+	text_set	others;
+	text_set	flagged;
+	mb_status	status;
+	size_t		i;
+
+	status = make_set(r, requests->items, requests->count, &all);
+	if (status == MB_OK)
+		status = make_set(r, requests->items + listed,
+						  requests->count - listed, &others);
+	if (status == MB_OK)
+		status = make_set(r, objects->items, objects->count, &flagged);
 	for (i = 0; i < MB_NAMED_COUNT && status == MB_OK; i++)
-		if (r->named[i].text != NULL)
-			status = add_request(r, requests, &r->named[i], false);
-	if (status == MB_OK)
-		status = request_further(r, requests, r->config, MB_TOKENIZER_CONFIG,
-								 "additional_special_tokens");
-	if (status == MB_OK)
-		status = request_further(r, requests, r->special_map,
-								 MB_SPECIAL_TOKENS_MAP,
-								 "additional_special_tokens");
-	if (status == MB_OK)
-		status = request_further(r, requests, r->config, MB_TOKENIZER_CONFIG,
-								 "extra_special_tokens");
+	{
+		const mb_added_token *token = &r->named[i];
+
+		if (token->text != NULL &&
+			!has_text(given[i] ? &others : &all, token))
+			status = add_request(r, requests, token);
+	}
+	for (i = 0; i < further->count && status == MB_OK; i++)
+	{
+		const mb_added_token *token = &further->items[i].token;
+
+		if (has_text(&flagged, token) || !has_text(&all, token))
+			status = add_request(r, requests, token);
+	}
 	return status;
 }
 
@@ -391,11 +518,23 @@ compare_orders(const void *a, const void *b)
 	return left->order < right->order ? -1 : left->order > right->order;
 }
 
-/*
- * One request per text, in the order of the first: the flags are those given
- * last, and what was special once stays special.  A request without flags of
- * its own (a named token) only makes a token special that is there already.
- */
+/* A later request for the same text; see the head of the file. */
+static void
+merge_request(request *kept, const request *later)
+{
+	bool		special = kept->token.special;
+
+	if (!special)
+	{
+		kept->raw |= later->raw;
+		kept->normalized |= later->normalized;
+		kept->special_order = later->special_order;
+	}
+	kept->token = later->token;
+	kept->token.special |= special;
+}
+
+/* One request per text, in the order of the first. */
 static void
 merge_requests(request_list *requests)
 {
@@ -409,20 +548,10 @@ merge_requests(request_list *requests)
 	for (i = 1; i < requests->count; i++)
 	{
 		if (mb_text_compare(list[kept].token.text, list[kept].token.length,
-							list[i].token.text, list[i].token.length) != 0)
-		{
-			list[++kept] = list[i];
-			continue;
-		}
-		if (list[i].flags_given)
-		{
-			bool		special = list[kept].token.special;
-
-			list[kept].token = list[i].token;
-			list[kept].token.special |= special;
-		}
+							list[i].token.text, list[i].token.length) == 0)
+			merge_request(&list[kept], &list[i]);
 		else
-			list[kept].token.special |= list[i].token.special;
+			list[++kept] = list[i];
 	}
 	requests->count = kept + 1;
 	qsort(list, requests->count, sizeof(request), compare_orders);
@@ -441,11 +570,11 @@ number_requests(mb_reader *r, const request_list *requests)
 	uint8_t    *used = mb_arena_zero(r->scratch, MB_TOKEN_ID_LIMIT / 8, 1);
 	size_t		i;
 
+	/* each may be found in two ways */
 	v->added = mb_arena_alloc(r->scratch, requests->count,
-							  sizeof(mb_added_token));
+							  2 * sizeof(mb_added_token));
 	if (v->added == NULL || used == NULL)
 		return mb_fail_memory(r->err);
-	v->added_count = requests->count;
 	for (i = 0; i < v->token_count; i++)
 		used[v->tokens[i].id / 8] |= 1 << v->tokens[i].id % 8;
 	for (i = 0; i < requests->count; i++)
@@ -470,22 +599,46 @@ number_requests(mb_reader *r, const request_list *requests)
 	return MB_OK;
 }
 
+static void
+store_token(mb_vocabulary *v, const request *r)
+{
+	if (r->raw)
+	{
+		v->added[v->added_count] = r->token;
+		v->added[v->added_count++].normalized = false;
+	}
+	if (r->normalized)
+	{
+		v->added[v->added_count] = r->token;
+		v->added[v->added_count++].normalized = true;
+	}
+}
+
+static int
+compare_special_orders(const void *a, const void *b)
+{
+	const request *left = a;
+	const request *right = b;
+
+	if (left->special_order != right->special_order)
+		return left->special_order < right->special_order ? -1 : 1;
+	return compare_orders(a, b);
+}
+
 /*
  * Store the added tokens, special ones first: of two tokens that normalise to
- * the same pattern, the library finds the special one.
+ * the same pattern, the library finds the special one, or else the first.
  */
 static void
-store_added_tokens(mb_reader *r, const request_list *requests)
+store_added_tokens(mb_reader *r, request_list *requests)
 {
-	mb_added_token *out = r->vocabulary.added;
 	size_t		i;
 
+	if (requests->count > 0)
+		qsort(requests->items, requests->count, sizeof(request),
+			  compare_special_orders);
 	for (i = 0; i < requests->count; i++)
-		if (requests->items[i].token.special)
-			*out++ = requests->items[i].token;
-	for (i = 0; i < requests->count; i++)
-		if (!requests->items[i].token.special)
-			*out++ = requests->items[i].token;
+		store_token(&r->vocabulary, &requests->items[i]);
 }
 
 mb_status
@@ -493,16 +646,35 @@ mb_read_added_tokens(mb_reader *r)
 {
 	const mb_json *decoder = mb_json_get(r->config, "added_tokens_decoder");
 	request_list requests = {NULL, 0, 0};
-	mb_status	status = read_named(r);
+	request_list objects = {NULL, 0, 0};
+	request_list further = {NULL, 0, 0};
+	text_set	special;
+	text_set	known;
+	bool		given[MB_NAMED_COUNT];
+	mb_status	status = read_named(r, given);
+	size_t		listed = 0;
 
 	if (status == MB_OK)
-		status = request_added_tokens(r, &requests);
-	if (status == MB_OK && !mb_json_is_null(decoder))
-		status = request_numbered(r, &requests, decoder, true);
-	if (status == MB_OK && mb_json_is_null(decoder) && r->added_map != NULL)
-		status = request_numbered(r, &requests, r->added_map, false);
+		status = read_further(r, &objects, &further);
 	if (status == MB_OK)
-		status = request_named(r, &requests);
+		status = make_set(r, further.items, further.count, &special);
+	if (status == MB_OK)
+		status = request_added_tokens(r, &requests);
+	listed = requests.count;
+	if (status == MB_OK && !mb_json_is_null(decoder))
+		status = request_numbered(r, &requests, &special, decoder, NULL);
+	else if (status == MB_OK)
+	{
+		status = make_set(r, requests.items, requests.count, &known);
+		if (status == MB_OK)
+			status = request_again(r, &requests, &special);
+		if (status == MB_OK && r->added_map != NULL)
+			status = request_numbered(r, &requests, &special, r->added_map,
+									  &known);
+	}
+	if (status == MB_OK)
+		status = request_special(r, &requests, listed, given, &objects,
+								 &further);
 	if (status != MB_OK)
 		return status;
 	merge_requests(&requests);

@@ -74,9 +74,9 @@ extern mb_status mb_read_tokenizer_json(mb_reader *r, int *strip);
 
 /*
  * Added tokens: those of tokenizer.json, then added_tokens_decoder (or,
- * without it, added_tokens.json), then the named special tokens ("cls_token"
- * and the others).  Each gets the id that the model has for it or the next
- * free one; when one comes twice, its last flags count.
+ * without it, added_tokens.json), then the special tokens that have a name
+ * ("cls_token" and the others) or stand in a list of further ones.  Each gets
+ * the id that the model has for it or the next free one.
  */
 extern mb_status mb_read_added_tokens(mb_reader *r);
 

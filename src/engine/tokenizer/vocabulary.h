@@ -63,7 +63,8 @@ typedef struct mb_vocabulary
 {
 	mb_vocab_token *tokens;		/* of the model; sorted by text, no repeats */
 	size_t		token_count;
-	mb_added_token *added;		/* in the order they were added, no repeats */
+	mb_added_token *added;		/* special ones first; one that is found in the
+								 * raw text and in the normalised comes twice */
 	size_t		added_count;
 
 	mb_template_piece *single;
