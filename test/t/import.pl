@@ -315,6 +315,21 @@ sub warns
 	  : like($err, qr/$expected/s, $name);
 }
 
+# a tokenizer that lost its words, as transformers 5 writes it
+my $lost = copy_of('one-layer-one-head');
+edit_json(
+	"$lost/tokenizer.json",
+	sub {
+		my $vocab = $_[0]{model}{vocab};
+
+		delete @{$vocab}{ grep { !/^\[[A-Z]+\]$/ } keys %$vocab };
+	});
+warns("SELECT mobilebert.import_model('new', '$lost')",
+	q{WARNING: .*tokenizer of model "new" has 5 tokens for 724 rows.*\[UNK\].*published},
+	'a tokenizer without words');
+warns("SELECT mobilebert.import_model('new', '" . golden('tok-only-vocab') . "')",
+	'', 'one that has them');
+
 my %prompts = (
 	prompts => { query => "It's: ", document => '' },
 	default_prompt_name => 'query',
@@ -503,6 +518,19 @@ refused(
 		}),
 	'0A000', '"pytorch_model.bin".*weights/convert.py',
 	'weights of PyTorch: the error names the converter');
+my $pointer = "version https://git-lfs.github.com/spec/v1\n"
+  . "oid sha256:4711\nsize 99084\n";
+for my $name ('model.safetensors', 'tokenizer.json')
+{
+	refused(changed(sub { write_file("$_[0]/$name", $pointer) }),
+		'22000', "$name.*pointer of git-lfs.*git lfs pull",
+		"a pointer of git-lfs for $name");
+}
+fails_like(
+	$node,
+	"SELECT mobilebert.import_model('new', config, tokenizer, '$pointer'::text::bytea) FROM sent",
+	'22000', '"weights".*pointer of git-lfs',
+	'the same as bytea');
 refused(
 	changed(
 		sub {

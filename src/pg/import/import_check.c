@@ -23,8 +23,12 @@ static void
 read_header(Import *import, WeightFile *file)
 {
 	uint8		first[MB_SAFETENSORS_PREFIX];
-	size_t		length;
+	char		start[64];
+	size_t		length = Min(file->size, sizeof(start));
 	char	   *header;
+
+	import_read_bytes(file, 0, start, length);
+	import_refuse_pointer(file->name, start, length);
 
 	if (file->size < sizeof(first))
 		ereport(ERROR,
@@ -57,6 +61,34 @@ check_documents(Import *import)
 				 errmsg("the model has neither \"tokenizer.json\" nor \"vocab.txt\"")));
 	documents_tokenizer(&import->documents, &blob, &size);
 	ENGINE_CALL(mb_tokenizer_open, blob, size, &import->tokenizer);
+}
+
+/*
+ * A tokenizer that lost its words: transformers 5 writes one of five tokens for
+ * a fast tokenizer that was made of "vocab_file".  Tables with some rows more
+ * than there are tokens are common.
+ */
+static void
+warn_of_vocabulary(const Import *import)
+{
+	const mb_tokenizer *tokenizer = &import->tokenizer;
+	uint32		rows = import->config.vocab_size;
+	uint32		tokens = 0;
+	uint32		id;
+
+	for (id = 0; id < tokenizer->vocabulary_size; id++)
+	{
+		size_t		length;
+
+		tokens += mb_token_text(tokenizer, (int32_t) id, &length) != NULL;
+	}
+	if (tokens >= rows / 2)
+		return;
+	ereport(WARNING,
+			(errmsg("the tokenizer of model \"%s\" has %u tokens for %u rows of the model's vocabulary",
+					import->name, tokens, rows),
+			 errdetail("Words that it cannot put together become [UNK], and texts lose their difference."),
+			 errhint("Import the model with the tokenizer.json or vocab.txt that was published with it.")));
 }
 
 /* "base" in config.json: the registered model that fills what is missing. */
@@ -379,6 +411,7 @@ void
 import_check(Import *import)
 {
 	check_documents(import);
+	warn_of_vocabulary(import);
 	warn_of_defaults(import);
 	find_base(import);
 	check_tensors(import);

@@ -131,6 +131,21 @@ import_close(Import *import)
 	}
 }
 
+void
+import_refuse_pointer(const char *name, const char *content, size_t size)
+{
+	static const char start[] = "version https://git-lfs.github.com/spec/";
+
+	if (size < strlen(start) || memcmp(content, start, strlen(start)) != 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("model file \"%s\" is a pointer of git-lfs, not the file itself",
+					name),
+			 errdetail("A clone without git-lfs has a few lines of text in the place of each large file."),
+			 errhint("Run \"git lfs pull\" in the clone, or download the file by itself.")));
+}
+
 /* A whole file, or false when there is none. */
 static bool
 read_file(const char *directory, const char *name, mb_document *document)
@@ -150,6 +165,7 @@ read_file(const char *directory, const char *name, mb_document *document)
 	import_read_bytes(&file, 0, content, file.size);
 	content[file.size] = '\0';
 	CloseTransientFile(file.fd);
+	import_refuse_pointer(file.name, content, file.size);
 	document->text = content;
 	document->length = file.size;
 	return true;

@@ -24,4 +24,8 @@ extern void import_read_base(Import *import);
 extern void import_read_bytes(const WeightFile *file, uint64 offset,
 							  char *target, size_t size);
 
+/* An error for what a clone without git-lfs has in the place of a file. */
+extern void import_refuse_pointer(const char *name, const char *content,
+								  size_t size);
+
 #endif							/* MOBILEBERT_IMPORT_READ_H */
