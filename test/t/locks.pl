@@ -284,6 +284,23 @@ after(
 	q{SELECT mobilebert.set_default_model('embed', 'root')},
 	qr/^ERROR: .*"root" does not exist/, (qq{"$super"}) x 2);
 
+# A base: whoever makes a model of it waits for those who change it, and keeps
+# none of them waiting.
+my $variant_of = q{SELECT mobilebert.create_variant('new', 'alices', 'int8')};
+my $no_base = qr/^ERROR: .*base model "alices" does not exist/;
+after($drop, 'ROLLBACK', $variant_of, $done, 'alice', 'bob');
+after($drop, 'COMMIT', $variant_of, $no_base, 'alice', 'bob');
+after($revoke, 'COMMIT', $variant_of, $no_base, 'alice', 'bob');
+after($revoke, 'COMMIT', $variant_of, $done);
+after($rename, 'COMMIT', $variant_of =~ s/'new'/'v'/r, $done, 'alice', 'bob');
+for my $sql ($revoke, $grant, $rename =~ s/'new'/'newer'/r)
+{
+	opened('bob', $variant_of);
+	passes('alice', $sql, 'beside an open variant');
+	all_quit();
+	start_over();
+}
+
 # A transaction's snapshot is older than what it changes.
 my $session = opened('alice', 'SELECT count(*) FROM pg_class',
 	'BEGIN ISOLATION LEVEL REPEATABLE READ');
@@ -350,16 +367,30 @@ for my $way (@ways)
 			pair();
 			value($node, $drop_bobs);
 			my ($sharing, $dropping);
+			my $waits = $new =~ /variant/ && !$first;
 
 			$sharing = opened('bob', $new) if $first;
 			$dropping = opened('alice', $drop);
-			$sharing = opened('bob', $new) if !$first;
-			$dropping->query_safe($way->[0]);
-			$sharing->query_safe($way->[1]);
-			all_quit();
-			is( value($node, 'SELECT count(*) FROM mobilebert.models'),
-				($way->[0] eq 'ROLLBACK') + ($way->[1] eq 'COMMIT'),
-				"$new; drop: @$way");
+			$sharing = opened('bob', $new) if !$first && !$waits;
+			if ($waits)
+			{
+				# its base must not go meanwhile
+				like(
+					waits('bob', $new, $dropping, $way->[0]),
+					$way->[0] eq 'COMMIT'
+					? qr/base model "alices" does not exist/
+					: $done,
+					"$new; drop: $way->[0]");
+			}
+			else
+			{
+				$dropping->query_safe($way->[0]);
+				$sharing->query_safe($way->[1]);
+				all_quit();
+				is( value($node, 'SELECT count(*) FROM mobilebert.models'),
+					($way->[0] eq 'ROLLBACK') + ($way->[1] eq 'COMMIT'),
+					"$new; drop: @$way");
+			}
 			sound("$new; drop: @$way, share first: $first");
 		}
 	}
@@ -404,14 +435,14 @@ for my $round (1 .. 3)
 pair();
 value($node, $drop_bobs);
 my $dropping = opened('alice', $drop);
-my $variant = opened('bob', 'SELECT 1', 'SELECT 1');
+my $making = opened('bob', 'SELECT 1', 'SELECT 1');
 my $again = opened('bob', 'SELECT 1', 'SELECT 1');
 held_up(
-	'tensor_chunk', $dropping, 'COMMIT', $variant,
+	'tensor_chunk', $dropping, 'COMMIT', $making,
 	q{SELECT mobilebert.create_variant('v', 'alices', 'int8')}, $again,
 	qq{SELECT mobilebert.import_model('again', '$tiny')});
 like(ask($dropping, q{SELECT 'done'}), $done, 'a drop while others come to share');
-like(ask($variant, q{SELECT 'done'}), qr/base model "alices" does not exist/,
+like(ask($making, q{SELECT 'done'}), qr/base model "alices" does not exist/,
 	'a variant of what is gone');
 like(ask($again, q{SELECT 'done'}), $done, 'an import has a copy');
 all_quit();

@@ -4,13 +4,14 @@
  *	  Checking an import before anything is written.
  *
  * Depends on server/pg.h, server/adapt.h, models/registry.h,
- * import/import_model.h, import/import_read.h.
+ * models/registry_write.h, import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "models/registry.h"
+#include "models/registry_write.h"
 #include "import/import_check.h"
 #include "import/import_model.h"
 #include "import/import_read.h"
@@ -124,14 +125,20 @@ import_base_dropped(const Import *import)
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("base model \"%s\" does not exist",
 					import->base->name),
-			 errdetail("It was dropped meanwhile.")));
+			 errdetail("It was dropped, or the right to use it revoked, meanwhile.")));
 }
 
-/* Once more after the wait for a lock: another session may have dropped it. */
+/* Once more when those who were changing it are through. */
 void
 import_base_is_there(const Import *import)
 {
-	if (import->base != NULL && registry_find_id(&import->base->id) == NULL)
+	const RegistryModel *now;
+
+	if (import->base == NULL)
+		return;
+	registry_wait(import->base->name);
+	now = registry_find_id(&import->base->id);
+	if (now == NULL || !registry_may_use(now))
 		import_base_dropped(import);
 }
 

@@ -15,7 +15,10 @@
 
 extern void import_check(Import *import);
 
-/* An error when the base model went away since it was checked. */
+/*
+ * Waits for whoever is changing the base model; an error when it went away since
+ * it was checked.
+ */
 extern void import_base_is_there(const Import *import);
 
 /* That error. */

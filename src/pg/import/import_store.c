@@ -494,9 +494,9 @@ import_store(Import *import, bool make_default)
 	Datum		id = UUIDPGetDatum(&uuid);
 
 	new_uuid(&uuid);
+	import_base_is_there(import);
 	registry_lock(import->command, import->name, NULL);
 	registry_name_is_free(import->name);
-	import_base_is_there(import);
 	registry_write_begin(&write, import->command);
 	store_model(import, owner, id);
 	store_grants(import, id);

@@ -14,6 +14,9 @@
  * else yet.)  An ordinary role can lock only names of its own or free ones, for
  * rights are checked before the lock is asked for; the lock's key is 64 bits of
  * the name's SHA-256, so that nobody finds a name which locks another one.
+ * Making a model of another one's tensors (a variant, a base) needs no right to
+ * change that one: it waits for those who do, but nobody waits for it
+ * (registry_wait()).
  *
  * Tensors are shared by models of owners who know nothing of each other, so
  * nobody waits for a tensor either:
@@ -94,6 +97,18 @@ acquire(NameKey key, uint16 class)
 
 	SET_LOCKTAG_ADVISORY(lock, MyDatabaseId, key.high, key.low, class);
 	(void) LockAcquire(&lock, ExclusiveLock, false, false);
+}
+
+void
+registry_wait(const char *name)
+{
+	NameKey		key = name_key(name);
+	LOCKTAG		lock;
+
+	SET_LOCKTAG_ADVISORY(lock, MyDatabaseId, key.high, key.low, LOCK_NAME);
+	(void) LockAcquire(&lock, ShareLock, false, false);
+	(void) LockRelease(&lock, ShareLock, false);
+	registry_look_again();
 }
 
 void

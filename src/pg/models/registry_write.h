@@ -26,6 +26,9 @@
 extern void registry_lock(const char *what, const char *name,
 						  const char *other_name);
 
+/* Wait for whoever is changing the model of this name; keep nobody waiting. */
+extern void registry_wait(const char *name);
+
 /*
  * Between begin and end SPI is connected, the user is the tables' owner,
  * search_path is pg_catalog alone.
