@@ -75,7 +75,10 @@ COMMENT ON SCHEMA mobilebert IS
 -- ---------------------------------------------------------------------------
 -- The registry: ordinary tables, transactional, dumped and replicated.  Only
 -- the functions below write them; users read the view mobilebert.models.
--- Roles are kept by name: a restore must not fail where one is missing.
+-- Roles are kept by name, since a restore must not fail where one is missing,
+-- with the OID and the cluster that it is of (its system identifier) beside it,
+-- since a name may become another role's; a trigger sets both right in rows
+-- that come from another cluster.
 -- The tables do not reference each other: pg_restore and the first copy of a
 -- subscription fill them in any order and several at once.  So a row may be
 -- there before those that it belongs with.  A model says how many files and
@@ -107,7 +110,9 @@ CREATE TABLE mobilebert.model
 	image_key bytea NOT NULL CHECK (pg_catalog.octet_length(image_key) OPERATOR(pg_catalog.=) 32),
 	created_at timestamptz NOT NULL,
 	file_count int NOT NULL,
-	tensor_count int NOT NULL
+	tensor_count int NOT NULL,
+	owner_oid oid NOT NULL DEFAULT 0,
+	owner_cluster bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX model_image_key ON mobilebert.model (image_key);
 
@@ -152,6 +157,8 @@ CREATE TABLE mobilebert.model_grant
 (
 	model_id uuid NOT NULL,
 	grantee name NOT NULL,
+	grantee_oid oid NOT NULL DEFAULT 0,
+	grantee_cluster bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (model_id, grantee)
 );
 
@@ -172,9 +179,22 @@ COMMENT ON TABLE mobilebert.tensor_chunk IS
 COMMENT ON TABLE mobilebert.model_tensor IS
 'Which tensor fills which place of a model (names as in transformers, without the prefix of the base model)';
 COMMENT ON TABLE mobilebert.model_grant IS
-'Who besides the owner may use a model, by name, so that a restore needs no role to exist; public stands for everybody';
+'Who besides the owner may use a model; public stands for everybody';
 COMMENT ON TABLE mobilebert.task_default IS
 'Default model of a task in this database, set by set_default_model';
+
+COMMENT ON COLUMN mobilebert.model.owner IS
+'Name that the owner had when the row was written, so that a restore needs no role to exist';
+COMMENT ON COLUMN mobilebert.model.owner_oid IS
+'The owner in cluster owner_cluster; 0: no role there';
+COMMENT ON COLUMN mobilebert.model.owner_cluster IS
+'System identifier of the cluster that owner_oid is of';
+COMMENT ON COLUMN mobilebert.model_grant.grantee IS
+'Name that the role had when the row was written, or public';
+COMMENT ON COLUMN mobilebert.model_grant.grantee_oid IS
+'The role in cluster grantee_cluster; 0: no role there';
+COMMENT ON COLUMN mobilebert.model_grant.grantee_cluster IS
+'System identifier of the cluster that grantee_oid is of';
 
 COMMENT ON INDEX mobilebert.model_image_key IS
 'Finds whether a weight image still has a model';
@@ -245,23 +265,48 @@ COMMENT ON TRIGGER registry_changed ON mobilebert.task_default IS
 COMMENT ON TRIGGER registry_truncated ON mobilebert.task_default IS
 'Tells all sessions that a default model changed';
 
+-- Rows of other clusters: the role of that name here.  ALWAYS, because that is
+-- what a logical subscriber's rows are.
+CREATE FUNCTION mobilebert.role_arrived() RETURNS trigger
+AS 'MODULE_PATHNAME', 'mobilebert_role_arrived' LANGUAGE C;
+COMMENT ON FUNCTION mobilebert.role_arrived() IS
+'Trigger on tables that name roles: finds the role of this cluster that a row from another one means';
+REVOKE ALL ON FUNCTION mobilebert.role_arrived() FROM PUBLIC;
+
+CREATE TRIGGER role_arrived BEFORE INSERT OR UPDATE ON mobilebert.model
+FOR EACH ROW EXECUTE FUNCTION mobilebert.role_arrived('owner');
+ALTER TABLE mobilebert.model ENABLE ALWAYS TRIGGER role_arrived;
+COMMENT ON TRIGGER role_arrived ON mobilebert.model IS
+'Finds the owner of a model that a restore or replication brings';
+
+CREATE TRIGGER role_arrived BEFORE INSERT OR UPDATE ON mobilebert.model_grant
+FOR EACH ROW EXECUTE FUNCTION mobilebert.role_arrived('grantee');
+ALTER TABLE mobilebert.model_grant ENABLE ALWAYS TRIGGER role_arrived;
+COMMENT ON TRIGGER role_arrived ON mobilebert.model_grant IS
+'Finds the grantee of a right that a restore or replication brings';
+
+CREATE FUNCTION mobilebert.role_now(role name, role_oid oid, cluster bigint)
+RETURNS name
+AS 'MODULE_PATHNAME', 'mobilebert_role_now'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.role_now(name, oid, bigint) IS
+'Name that the role which a row of the registry means has now; NULL when it is gone or was never here';
+
+CREATE FUNCTION mobilebert.may_see_model(id uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'mobilebert_may_see_model'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mobilebert.may_see_model(uuid) IS
+'Does the current user own a model or may use it: what mobilebert.models shows';
+
 CREATE VIEW mobilebert.models WITH (security_barrier) AS
-SELECT m.name, m.owner, m.tasks, m.architecture, m.layers, m.hidden_size,
+SELECT m.name,
+	mobilebert.role_now(m.owner, m.owner_oid, m.owner_cluster) AS owner,
+	m.tasks, m.architecture, m.layers, m.hidden_size,
 	m.dimension, m.vocabulary_size, m.max_tokens, m.parameters, m.size,
 	m."precision", m.labels, pg_catalog.encode(m.sha256, 'hex') AS sha256,
 	m.created_at
 FROM mobilebert.model m
-WHERE (EXISTS (SELECT FROM pg_catalog.pg_roles r
-		WHERE r.rolname OPERATOR(pg_catalog.=) m.owner
-			AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
-	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-		WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND r.rolsuper)
-	OR EXISTS (SELECT FROM mobilebert.model_grant g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND (g.grantee OPERATOR(pg_catalog.=) 'public'::pg_catalog.name
-				OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-					WHERE r.rolname OPERATOR(pg_catalog.=) g.grantee
-						AND pg_catalog.pg_has_role(r.oid, 'USAGE')))))
+WHERE mobilebert.may_see_model(m.id)
 	AND m.file_count OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*)
 		FROM mobilebert.model_file f
 		WHERE f.model_id OPERATOR(pg_catalog.=) m.id)
@@ -279,7 +324,7 @@ WHERE (EXISTS (SELECT FROM pg_catalog.pg_roles r
 COMMENT ON VIEW mobilebert.models IS
 'Models that the current user may use, without those whose restore is not complete: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
 COMMENT ON COLUMN mobilebert.models.name IS 'Name that functions take as model';
-COMMENT ON COLUMN mobilebert.models.owner IS 'Role that imported it and may drop, rename and grant it';
+COMMENT ON COLUMN mobilebert.models.owner IS 'Role that may drop, rename and grant it: whoever imported it, or whom it was given to by set_model_owner; NULL when that role is gone or not here';
 COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose, replaced_token';
 COMMENT ON COLUMN mobilebert.models.architecture IS 'Class named first in config.json, NULL when none is';
 COMMENT ON COLUMN mobilebert.models.layers IS 'num_hidden_layers';
@@ -380,6 +425,12 @@ AS 'MODULE_PATHNAME', 'mobilebert_revoke_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.revoke_model(text, text) IS
 'Takes back the right to use a model from a role (or public: every imported model starts with it); owner only';
+
+CREATE FUNCTION mobilebert.set_model_owner(name text, role text) RETURNS void
+AS 'MODULE_PATHNAME', 'mobilebert_set_model_owner'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mobilebert.set_model_owner(text, text) IS
+'Gives a model to another role; superusers, and the owner who is a member of that role; who was granted it keeps it';
 
 CREATE FUNCTION mobilebert.set_default_model(task text, name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_set_default_model'

@@ -170,7 +170,70 @@ SELECT name FROM mobilebert.models WHERE name = 'rights_left';
 SELECT mobilebert.embed('x', 'rights_left');
 SELECT mobilebert.drop_model('rights_left');
 RESET ROLE;
+
+-- nor does it fall to a role that is called so later
+CREATE ROLE regress_mobilebert_leaver;
+CREATE ROLE regress_mobilebert_guest;
+SET ROLE regress_mobilebert_leaver;
+SELECT name FROM mobilebert.models WHERE name = 'rights_left';
+SELECT mobilebert.embed('x', 'rights_left');
+SELECT mobilebert.grant_model('rights_left', 'public');
+SELECT mobilebert.set_model_owner('rights_left', 'regress_mobilebert_leaver');
+SET ROLE regress_mobilebert_guest;
+SELECT mobilebert.embed('x', 'rights_left');
+
+-- until it is set right; who was granted it keeps it
+RESET ROLE;
+SELECT mobilebert.grant_model('rights_left', 'regress_mobilebert_guest');
+SELECT mobilebert.set_model_owner('rights_left', 'regress_mobilebert_leaver');
+SELECT name, owner FROM mobilebert.models WHERE name = 'rights_left';
+SET ROLE regress_mobilebert_guest;
+SELECT mobilebert.embed('x', 'rights_left') IS NOT NULL AS used;
+SET ROLE regress_mobilebert_leaver;
+SELECT mobilebert.embed('x', 'rights_left') IS NOT NULL AS used;
+
+-- a role that is renamed keeps its rights, and the name is free for others
+RESET ROLE;
+ALTER ROLE regress_mobilebert_guest RENAME TO regress_mobilebert_friend;
+ALTER ROLE regress_mobilebert_leaver RENAME TO regress_mobilebert_stayer;
+CREATE ROLE regress_mobilebert_guest;
+CREATE ROLE regress_mobilebert_leaver;
+SELECT name, owner FROM mobilebert.models WHERE name = 'rights_left';
+SET ROLE regress_mobilebert_friend;
+SELECT mobilebert.embed('x', 'rights_left') IS NOT NULL AS used;
+SET ROLE regress_mobilebert_guest;
+SELECT mobilebert.embed('x', 'rights_left');
+SET ROLE regress_mobilebert_leaver;
 SELECT mobilebert.drop_model('rights_left');
+SET ROLE regress_mobilebert_stayer;
+SELECT mobilebert.grant_model('rights_left', 'regress_mobilebert_guest');
+SELECT mobilebert.revoke_model('rights_left', 'regress_mobilebert_guest');
+SET ROLE regress_mobilebert_guest;
+SELECT mobilebert.embed('x', 'rights_left');
+SET ROLE regress_mobilebert_friend;
+SELECT mobilebert.embed('x', 'rights_left') IS NOT NULL AS used;
+RESET ROLE;
+SELECT mobilebert.revoke_model('rights_left', 'regress_mobilebert_friend');
+SET ROLE regress_mobilebert_friend;
+SELECT mobilebert.embed('x', 'rights_left');
+
+-- who gives a model away owns it and is a member of the other role
+SELECT mobilebert.set_model_owner('rights_left', 'regress_mobilebert_friend');
+SET ROLE regress_mobilebert_stayer;
+\set VERBOSITY sqlstate
+SELECT mobilebert.set_model_owner('rights_left', 'regress_mobilebert_friend');
+\set VERBOSITY default
+SELECT mobilebert.set_model_owner('rights_left', 'public');
+RESET ROLE;
+GRANT regress_mobilebert_friend TO regress_mobilebert_stayer;
+SET ROLE regress_mobilebert_stayer;
+SELECT mobilebert.set_model_owner('rights_left', 'regress_mobilebert_friend');
+SET ROLE regress_mobilebert_friend;
+SELECT name, owner FROM mobilebert.models WHERE name = 'rights_left';
+SELECT mobilebert.drop_model('rights_left');
+RESET ROLE;
+DROP ROLE regress_mobilebert_leaver, regress_mobilebert_guest,
+	regress_mobilebert_stayer, regress_mobilebert_friend;
 
 -- a superuser owns everything
 SELECT mobilebert.drop_model('rights_tiny');

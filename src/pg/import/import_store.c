@@ -7,9 +7,9 @@
  * locked: registry_write.c says who waits for whom.
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
- * models/registry.h, models/registry_write.h, import/import_check.h,
- * import/import_hash.h, import/import_model.h, import/import_progress.h,
- * import/import_read.h.
+ * models/registry.h, models/registry_write.h, models/role.h,
+ * import/import_check.h, import/import_hash.h, import/import_model.h,
+ * import/import_progress.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,7 @@
 #include "models/model_cache.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
+#include "models/role.h"
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
@@ -36,7 +37,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define MODEL_COLUMNS 22		/* of mobilebert.model */
+#define MODEL_COLUMNS 24		/* of mobilebert.model */
 
 static Datum
 bytea_datum(const void *data, size_t size)
@@ -420,7 +421,7 @@ put_architecture(ModelRow *row, Import *import)
 }
 
 static void
-store_model(Import *import, const char *owner, Datum id)
+store_model(Import *import, Oid owner, Datum id)
 {
 	const mb_config *config = &import->config;
 	uint32		tasks = mb_checkpoint_tasks(config, import->parts_mask);
@@ -431,7 +432,10 @@ store_model(Import *import, const char *owner, Datum id)
 	row_put(&row, "id", UUIDOID, id);
 	row_put(&row, "name", TEXTOID, CStringGetTextDatum(import->name));
 	row_put(&row, "owner", NAMEOID,
-			DirectFunctionCall1(namein, CStringGetDatum(owner)));
+			DirectFunctionCall1(namein,
+								CStringGetDatum(GetUserNameFromId(owner, false))));
+	row_put(&row, "owner_oid", OIDOID, ObjectIdGetDatum(owner));
+	row_put_bigint(&row, "owner_cluster", role_cluster());
 	row_put(&row, "precision", TEXTOID,
 			CStringGetTextDatum(import->precision));
 	row_put_int(&row, "parts", (int32) import->parts_mask);
@@ -475,7 +479,8 @@ store_grants(const Import *import, Datum id)
 	{
 		values[1] = UUIDPGetDatum(&import->base->id);
 		registry_execute("INSERT INTO mobilebert.model_grant "
-						 "(model_id, grantee) SELECT $1, grantee "
+						 "(model_id, grantee, grantee_oid, grantee_cluster) "
+						 "SELECT $1, grantee, grantee_oid, grantee_cluster "
 						 "FROM mobilebert.model_grant WHERE model_id = $2",
 						 2, types, values, NULL);
 	}
@@ -488,7 +493,6 @@ store_grants(const Import *import, Datum id)
 void
 import_store(Import *import, bool make_default)
 {
-	char	   *owner = GetUserNameFromId(GetUserId(), false);
 	pg_uuid_t	uuid;
 	RegistryWrite write;
 	Datum		id = UUIDPGetDatum(&uuid);
@@ -498,7 +502,7 @@ import_store(Import *import, bool make_default)
 	registry_lock(import->command, import->name, NULL);
 	registry_name_is_free(import->name);
 	registry_write_begin(&write, import->command);
-	store_model(import, owner, id);
+	store_model(import, write.user, id);
 	store_grants(import, id);
 	store_documents(import, id);
 	store_tensors(import, id);

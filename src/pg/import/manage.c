@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * manage.c
- *	  Dropping, renaming, granting and choosing registered models.
+ *	  Dropping, renaming, granting, giving and choosing registered models.
  *
  * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * models/registry.h, models/registry_write.h.
+ * models/registry.h, models/registry_write.h, models/role.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,10 +13,12 @@
 #include "models/model_cache.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
+#include "models/role.h"
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -44,7 +46,8 @@ owned_model(const char *name)
 	if (!registry_owned_by(model, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", name)));
+				 errmsg("must be owner of model \"%s\"", name),
+				 registry_owner_hint(model)));
 	return model;
 }
 
@@ -67,22 +70,15 @@ lock_owned(const char *what, const char *name, const char *new_name)
 	return model;
 }
 
-/*
- * Run a statement on a model that the caller owns: $1 is its id.  It is going
- * to be called new_name, unless that is NULL.
- */
-static void
-change_model(const char *what, const char *name, const char *new_name,
-			 const char *sql, int count, Oid *types, Datum *values)
+/* The same, with the registry open for writing. */
+static RegistryModel *
+change_begin(RegistryWrite *write, const char *what, const char *name,
+			 const char *new_name)
 {
 	RegistryModel *model = lock_owned(what, name, new_name);
-	RegistryWrite write;
 
-	types[0] = UUIDOID;
-	values[0] = UUIDPGetDatum(&model->id);
-	registry_write_begin(&write, what);
-	registry_execute(sql, count, types, values, NULL);
-	registry_write_end(&write);
+	registry_write_begin(write, what);
+	return model;
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_drop_model);
@@ -96,16 +92,15 @@ mobilebert_drop_model(PG_FUNCTION_ARGS)
 		"DELETE FROM mobilebert.model_grant WHERE model_id = $1",
 		"DELETE FROM mobilebert.task_default WHERE model_id = $1"
 	};
-	RegistryModel *model = lock_owned("drop_model()",
-									  required(fcinfo, 0, "the name of a model"),
-									  NULL);
 	RegistryWrite write;
+	RegistryModel *model = change_begin(&write, "drop_model()",
+										required(fcinfo, 0, "the name of a model"),
+										NULL);
 	Oid			types[1] = {UUIDOID};
 	Datum		values[1];
 	int			i;
 
 	values[0] = UUIDPGetDatum(&model->id);
-	registry_write_begin(&write, "drop_model()");
 	for (i = 0; i < (int) lengthof(deletes); i++)
 		registry_execute(deletes[i], 1, types, values, NULL);
 	registry_write_end(&write);
@@ -119,26 +114,61 @@ mobilebert_rename_model(PG_FUNCTION_ARGS)
 {
 	char	   *old_name = required(fcinfo, 0, "the name of a model");
 	char	   *new_name = required(fcinfo, 1, "the new name of a model");
+	RegistryWrite write;
+	RegistryModel *model;
 	Oid			types[2] = {UUIDOID, TEXTOID};
 	Datum		values[2];
 
 	registry_check_name(new_name);
+	model = change_begin(&write, "rename_model()", old_name, new_name);
+	values[0] = UUIDPGetDatum(&model->id);
 	values[1] = CStringGetTextDatum(new_name);
-	change_model("rename_model()", old_name, new_name,
-				 "UPDATE mobilebert.model SET name = $2 WHERE id = $1",
-				 2, types, values);
+	registry_execute("UPDATE mobilebert.model SET name = $2 WHERE id = $1",
+					 2, types, values, NULL);
+	registry_write_end(&write);
 	PG_RETURN_VOID();
 }
 
-/* The name of an existing role, or public, as a name datum. */
 static Datum
-role_argument(FunctionCallInfo fcinfo)
+name_datum(const char *name)
 {
-	char	   *name = required(fcinfo, 1, "the name of a role");
-
-	if (strcmp(name, "public") != 0)
-		(void) get_role_oid(name, false);
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+/*
+ * Give the rows of grantees that were renamed their names of today, so that a
+ * name stands for one role: the one that is called so, if there is one.
+ */
+static void
+rename_grantees(const RegistryModel *model)
+{
+	Oid			types[3] = {UUIDOID, OIDARRAYOID, INT8OID};
+	Datum		values[3];
+	bool		isnull;
+
+	values[0] = UUIDPGetDatum(&model->id);
+	registry_execute("SELECT array_agg(grantee_oid) "
+					 "FROM mobilebert.model_grant WHERE model_id = $1 "
+					 "AND mobilebert.role_now(grantee, grantee_oid, "
+					 "grantee_cluster) <> grantee",
+					 1, types, values, NULL);
+	values[1] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							  &isnull);
+	if (isnull)
+		return;
+	values[2] = Int64GetDatum(role_cluster());
+	registry_execute("DELETE FROM mobilebert.model_grant WHERE model_id = $1 "
+					 "AND mobilebert.role_now(grantee, grantee_oid, "
+					 "grantee_cluster) <> grantee",
+					 1, types, values, NULL);
+	registry_execute("INSERT INTO mobilebert.model_grant "
+					 "(model_id, grantee, grantee_oid, grantee_cluster) "
+					 "SELECT $1, rolname, oid, $3 FROM pg_authid "
+					 "WHERE oid = ANY ($2) "
+					 "ON CONFLICT (model_id, grantee) DO UPDATE "
+					 "SET grantee_oid = EXCLUDED.grantee_oid, "
+					 "grantee_cluster = EXCLUDED.grantee_cluster",
+					 3, types, values, NULL);
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_grant_model);
@@ -146,13 +176,29 @@ Datum
 mobilebert_grant_model(PG_FUNCTION_ARGS)
 {
 	char	   *name = required(fcinfo, 0, "the name of a model");
-	Oid			types[2] = {UUIDOID, NAMEOID};
-	Datum		values[2];
+	char	   *role = required(fcinfo, 1, "the name of a role");
+	Oid			grantee = InvalidOid;
+	RegistryWrite write;
+	RegistryModel *model;
+	Oid			types[4] = {UUIDOID, NAMEOID, OIDOID, INT8OID};
+	Datum		values[4];
 
-	values[1] = role_argument(fcinfo);
-	change_model("grant_model()", name, NULL,
-				 "INSERT INTO mobilebert.model_grant (model_id, grantee) "
-				 "VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, types, values);
+	if (strcmp(role, "public") != 0)
+		grantee = get_role_oid(role, false);
+	model = change_begin(&write, "grant_model()", name, NULL);
+	rename_grantees(model);
+	values[0] = UUIDPGetDatum(&model->id);
+	values[1] = name_datum(role);
+	values[2] = ObjectIdGetDatum(grantee);
+	values[3] = Int64GetDatum(role_cluster());
+	registry_execute("INSERT INTO mobilebert.model_grant "
+					 "(model_id, grantee, grantee_oid, grantee_cluster) "
+					 "VALUES ($1, $2, $3, $4) "
+					 "ON CONFLICT (model_id, grantee) DO UPDATE "
+					 "SET grantee_oid = EXCLUDED.grantee_oid, "
+					 "grantee_cluster = EXCLUDED.grantee_cluster",
+					 4, types, values, NULL);
+	registry_write_end(&write);
 	PG_RETURN_VOID();
 }
 
@@ -162,14 +208,46 @@ mobilebert_revoke_model(PG_FUNCTION_ARGS)
 {
 	char	   *name = required(fcinfo, 0, "the name of a model");
 	char	   *role = required(fcinfo, 1, "the name of a role");
+	RegistryWrite write;
+	RegistryModel *model = change_begin(&write, "revoke_model()", name, NULL);
 	Oid			types[2] = {UUIDOID, NAMEOID};
 	Datum		values[2];
 
 	/* a role that is gone may still have its grant taken back */
-	values[1] = DirectFunctionCall1(namein, CStringGetDatum(role));
-	change_model("revoke_model()", name, NULL,
-				 "DELETE FROM mobilebert.model_grant "
-				 "WHERE model_id = $1 AND grantee = $2", 2, types, values);
+	rename_grantees(model);
+	values[0] = UUIDPGetDatum(&model->id);
+	values[1] = name_datum(role);
+	registry_execute("DELETE FROM mobilebert.model_grant "
+					 "WHERE model_id = $1 AND grantee = $2",
+					 2, types, values, NULL);
+	registry_write_end(&write);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_set_model_owner);
+Datum
+mobilebert_set_model_owner(PG_FUNCTION_ARGS)
+{
+	char	   *name = required(fcinfo, 0, "the name of a model");
+	char	   *role = required(fcinfo, 1, "the name of a role");
+	Oid			owner = get_role_oid(role, false);
+	RegistryWrite write;
+	RegistryModel *model;
+	Oid			types[4] = {UUIDOID, NAMEOID, OIDOID, INT8OID};
+	Datum		values[4];
+
+	/* as for ALTER ... OWNER TO: a model can be pressed on nobody */
+	(void) owned_model(name);
+	role_check_giving(GetUserId(), owner);
+	model = change_begin(&write, "set_model_owner()", name, NULL);
+	values[0] = UUIDPGetDatum(&model->id);
+	values[1] = name_datum(role);
+	values[2] = ObjectIdGetDatum(owner);
+	values[3] = Int64GetDatum(role_cluster());
+	registry_execute("UPDATE mobilebert.model SET owner = $2, owner_oid = $3, "
+					 "owner_cluster = $4 WHERE id = $1",
+					 4, types, values, NULL);
+	registry_write_end(&write);
 	PG_RETURN_VOID();
 }
 

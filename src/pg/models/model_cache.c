@@ -424,7 +424,8 @@ usable_entry(text *name, mb_task task)
 	if (!registry_may_use(entry->row))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for model \"%s\"", wanted)));
+				 errmsg("permission denied for model \"%s\"", wanted),
+				 registry_owner_hint(entry->row)));
 	if ((entry->row->tasks & task) == 0)
 		mobilebert_no_head(entry->row, task);
 	pfree(wanted);

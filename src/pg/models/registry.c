@@ -7,7 +7,8 @@
  * stands for, in any context: a parallel worker, a read-only transaction, a
  * standby, the planner.  So models are looked up as the server looks up its
  * catalogs: index scans with the newest snapshot, no SPI, no table rights.
- * What may be used is decided here by owner and grants.
+ * What may be used is decided here by owner and grants; role.c says which roles
+ * these are.
  *
  * Noticing.  A trigger on the tables sends a relcache invalidation of
  * mobilebert.model; every backend counts them (registry_generation), and a
@@ -23,12 +24,13 @@
  * and registry_incomplete() says what is missing.  No failure is remembered, so
  * that a model works as soon as the last row has come.
  *
- * Depends on server/pg.h.
+ * Depends on server/pg.h, models/role.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "models/registry.h"
+#include "models/role.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -351,7 +353,9 @@ enum
 	MODEL_SHA256 = 18,
 	MODEL_IMAGE_KEY = 19,
 	MODEL_FILE_COUNT = 21,
-	MODEL_TENSOR_COUNT = 22
+	MODEL_TENSOR_COUNT = 22,
+	MODEL_OWNER_OID = 23,
+	MODEL_OWNER_CLUSTER = 24
 };
 
 static void
@@ -374,7 +378,9 @@ read_grants(RegistryModel *model)
 			model->public_use = true;
 			continue;
 		}
-		grantee = get_role_oid(name, true);
+		grantee = role_meant(name,
+							 DatumGetObjectId(column(&scan, tuple, 3)),
+							 DatumGetInt64(column(&scan, tuple, 4)));
 		if (!OidIsValid(grantee))
 			continue;
 		if (model->grantees_count == room)
@@ -404,8 +410,10 @@ find_model(const char *index, ScanKey key)
 		model->id = *DatumGetUUIDP(column(&scan, tuple, MODEL_ID));
 		model->name = TextDatumGetCString(column(&scan, tuple, MODEL_NAME));
 		model->owner =
-			get_role_oid(NameStr(*DatumGetName(column(&scan, tuple,
-													  MODEL_OWNER))), true);
+			role_meant(NameStr(*DatumGetName(column(&scan, tuple, MODEL_OWNER))),
+					   DatumGetObjectId(column(&scan, tuple, MODEL_OWNER_OID)),
+					   DatumGetInt64(column(&scan, tuple,
+											MODEL_OWNER_CLUSTER)));
 		model->precision =
 			TextDatumGetCString(column(&scan, tuple, MODEL_PRECISION));
 		model->parts = DatumGetUInt32(column(&scan, tuple, MODEL_PARTS));
@@ -513,6 +521,26 @@ registry_may_use(const RegistryModel *model)
 		if (has_privs_of_role(GetUserId(), model->grantees[i]))
 			return true;
 	return false;
+}
+
+/* The detail and hint of an error, where the owner of a model is gone. */
+int
+registry_owner_hint(const RegistryModel *model)
+{
+	if (OidIsValid(model->owner))
+		return 0;
+	errdetail("The role that owned model \"%s\" is gone.", model->name);
+	return errhint("A superuser may give it to another: SELECT mobilebert.set_model_owner(%s, 'role').",
+				   quote_literal_cstr(model->name));
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_may_see_model);
+Datum
+mobilebert_may_see_model(PG_FUNCTION_ARGS)
+{
+	RegistryModel *model = registry_find_id(PG_GETARG_UUID_P(0));
+
+	PG_RETURN_BOOL(model != NULL && registry_may_use(model));
 }
 
 /* Rows of one of the tables whose index begins with the model's id. */

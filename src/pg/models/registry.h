@@ -27,7 +27,7 @@ typedef struct RegistryModel
 {
 	pg_uuid_t	id;
 	char	   *name;			/* database encoding */
-	Oid			owner;			/* InvalidOid: the role is gone */
+	Oid			owner;			/* InvalidOid: gone, or not of this cluster */
 	char	   *precision;
 	uint32		parts;			/* engine: 1 << mb_part */
 	uint32		tasks;			/* engine: mb_task bits */
@@ -52,6 +52,9 @@ extern bool registry_default(const char *task, pg_uuid_t *id);
 /* May the current user use (or, owner, change) this model? */
 extern bool registry_may_use(const RegistryModel *model);
 extern bool registry_owned_by(const RegistryModel *model, Oid user);
+
+/* In ereport: says so where the role that owned the model is gone. */
+extern int	registry_owner_hint(const RegistryModel *model);
 
 /* Error unless a new model may be called so. */
 extern void registry_check_name(const char *name);
