@@ -370,7 +370,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_shipped'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text) IS
-'Registers a model that is shipped with the extension (minilm); when the owner of the database does so it becomes the default of its tasks, where there is none yet';
+'Registers a model that is shipped with the extension (minilm); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of its tasks, where there is none yet';
 
 CREATE FUNCTION mobilebert.import_model(name text, path text, "precision" text DEFAULT 'fp32')
 RETURNS mobilebert.model_info
@@ -406,13 +406,13 @@ CREATE FUNCTION mobilebert.drop_model(name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_drop_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.drop_model(text) IS
-'Removes a model and those of its tensors that no other model shares; owner only';
+'Removes a model and those of its tensors that no other model shares; owner only; a WARNING lists columns, indexes, views and others that name it';
 
 CREATE FUNCTION mobilebert.rename_model(old_name text, new_name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_rename_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.rename_model(text, text) IS
-'Gives a model another name; owner only';
+'Gives a model another name; owner only, with EXECUTE; a WARNING lists columns, indexes, views and others that name the old one';
 
 CREATE FUNCTION mobilebert.grant_model(name text, role text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_grant_model'
@@ -474,8 +474,21 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 12;
 COMMENT ON FUNCTION mobilebert.build_info() IS
 'How the library was built and which kernels it uses here: versions, compiler, instruction set, matrix library';
 
-REVOKE ALL ON FUNCTION mobilebert.import_model(text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION mobilebert.import_model(text, text, text) TO pg_read_server_files;
+-- A name is one for all of a database: who takes it decides which weights the
+-- calls of others mean.  So taking one needs a right that PUBLIC lacks.
+REVOKE ALL ON FUNCTION mobilebert.import_model(text),
+	mobilebert.import_model(text, text, text),
+	mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb),
+	mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb),
+	mobilebert.create_variant(text, text, text),
+	mobilebert.rename_model(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mobilebert.import_model(text),
+	mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb),
+	mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb),
+	mobilebert.create_variant(text, text, text),
+	mobilebert.rename_model(text, text) TO pg_database_owner;
+GRANT EXECUTE ON FUNCTION mobilebert.import_model(text, text, text),
+	mobilebert.rename_model(text, text) TO pg_read_server_files;
 
 CREATE FUNCTION mobilebert.support(internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'mobilebert_support' LANGUAGE C STRICT STABLE PARALLEL SAFE;

@@ -5,6 +5,7 @@
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set half :abs_srcdir '/test/golden/checkpoint/store-f16'
 
+\set DBNAME_BEFORE :DBNAME
 CREATE ROLE regress_mobilebert_owner;
 CREATE ROLE regress_mobilebert_user;
 CREATE ROLE regress_mobilebert_group;
@@ -19,6 +20,24 @@ RESET ROLE;
 SET ROLE regress_mobilebert_owner;
 SELECT name, owner FROM mobilebert.import_model('rights_tiny', :'tiny');
 SELECT name, owner FROM mobilebert.import_model('rights_half', :'half');
+
+-- nobody takes a name who was not granted that: names are one for all
+SET ROLE regress_mobilebert_user;
+SELECT mobilebert.import_model('minilm');
+SELECT mobilebert.import_model('minilm', '{}', '', ''::bytea);
+SELECT mobilebert.import_model('minilm', '{}', '', 1::oid);
+SELECT mobilebert.create_variant('minilm', 'rights_tiny', 'bf16');
+SELECT mobilebert.rename_model('rights_tiny', 'minilm');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION mobilebert.import_model(text),
+	mobilebert.import_model(text, text, text),
+	mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb),
+	mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb),
+	mobilebert.create_variant(text, text, text),
+	mobilebert.rename_model(text, text) TO regress_mobilebert_user, regress_mobilebert_member;
+SET ROLE regress_mobilebert_user;
+SELECT mobilebert.import_model('rights_tiny', '{}', '', ''::bytea);
+SELECT mobilebert.import_model('rights_new', '{}', '', 1::oid);
 
 -- by default PUBLIC may use it, and only the owner change it
 SET ROLE regress_mobilebert_user;
@@ -235,6 +254,19 @@ RESET ROLE;
 DROP ROLE regress_mobilebert_leaver, regress_mobilebert_guest,
 	regress_mobilebert_stayer, regress_mobilebert_friend;
 
+-- the owner of a database may take names in it
+CREATE DATABASE regress_mobilebert_owned OWNER regress_mobilebert_member;
+\c regress_mobilebert_owned
+SET client_min_messages = warning;
+CREATE EXTENSION mobilebert;
+SET ROLE regress_mobilebert_member;
+SELECT count(has_function_privilege(p.oid, 'EXECUTE')) AS functions,
+	count(*) FILTER (WHERE NOT has_function_privilege(p.oid, 'EXECUTE')) AS without_right
+FROM pg_proc AS p WHERE pronamespace = 'mobilebert'::regnamespace
+AND proname IN ('import_model', 'create_variant', 'rename_model');
+\c :DBNAME_BEFORE
+DROP DATABASE regress_mobilebert_owned;
+
 -- a superuser owns everything
 SELECT mobilebert.drop_model('rights_tiny');
 SELECT mobilebert.drop_model('rights_half');
@@ -242,5 +274,6 @@ SELECT mobilebert.default_model('embed');
 \set VERBOSITY terse
 DROP SCHEMA rights_trap CASCADE;
 DROP FUNCTION rights_definer();
+DROP OWNED BY regress_mobilebert_user, regress_mobilebert_member;
 DROP ROLE regress_mobilebert_owner, regress_mobilebert_user,
 	regress_mobilebert_group, regress_mobilebert_member;

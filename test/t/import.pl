@@ -737,6 +737,7 @@ fails_like(
 fails_like(
 	$node, q{CREATE ROLE anyone;
 		GRANT SELECT ON sent TO anyone;
+		GRANT EXECUTE ON FUNCTION mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb) TO anyone;
 		SET ROLE anyone;
 		SELECT mobilebert.import_model('new', config, tokenizer, 4711::oid)
 		FROM sent},

@@ -25,7 +25,8 @@ value(
 	$node, q{
 	CREATE ROLE alice;
 	CREATE ROLE bob;
-	GRANT pg_read_server_files TO alice, bob});
+	GRANT pg_read_server_files TO alice, bob;
+	GRANT EXECUTE ON FUNCTION mobilebert.create_variant(text, text, text) TO alice, bob});
 
 # --------------------------------------------------------------------------
 # Helpers

@@ -27,8 +27,7 @@ sub rights
 	my %ask = (
 		sees => q{SELECT count(*) FROM mobilebert.models WHERE name = 'private'},
 		uses => q{SELECT count(mobilebert.embed('a text', 'private'))},
-		owns => q{SELECT count(*) FROM (SELECT mobilebert.rename_model('private', 'private2'),
-			mobilebert.rename_model('private2', 'private')) x});
+		owns => q{SELECT count(*) FROM mobilebert.revoke_model('private', 'nobody')});
 	my @may;
 
 	for my $what (sort keys %ask)

@@ -4,7 +4,8 @@
  *	  Dropping, renaming, granting, giving and choosing registered models.
  *
  * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * models/registry.h, models/registry_write.h, models/role.h.
+ * models/registry.h, models/registry_write.h, models/role.h,
+ * import/dependants.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +15,7 @@
 #include "models/registry.h"
 #include "models/registry_write.h"
 #include "models/role.h"
+#include "import/dependants.h"
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -100,6 +102,7 @@ mobilebert_drop_model(PG_FUNCTION_ARGS)
 	Datum		values[1];
 	int			i;
 
+	dependants_warn(model->name);
 	values[0] = UUIDPGetDatum(&model->id);
 	for (i = 0; i < (int) lengthof(deletes); i++)
 		registry_execute(deletes[i], 1, types, values, NULL);
@@ -121,6 +124,7 @@ mobilebert_rename_model(PG_FUNCTION_ARGS)
 
 	registry_check_name(new_name);
 	model = change_begin(&write, "rename_model()", old_name, new_name);
+	dependants_warn(old_name);
 	values[0] = UUIDPGetDatum(&model->id);
 	values[1] = CStringGetTextDatum(new_name);
 	registry_execute("UPDATE mobilebert.model SET name = $2 WHERE id = $1",
