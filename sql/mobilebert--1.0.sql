@@ -112,9 +112,11 @@ CREATE TABLE mobilebert.model
 	file_count int NOT NULL,
 	tensor_count int NOT NULL,
 	owner_oid oid NOT NULL DEFAULT 0,
-	owner_cluster bigint NOT NULL DEFAULT 0
+	owner_cluster bigint NOT NULL DEFAULT 0,
+	base_id uuid
 );
 CREATE INDEX model_image_key ON mobilebert.model (image_key);
+CREATE INDEX model_base_id ON mobilebert.model (base_id);
 
 CREATE TABLE mobilebert.model_file
 (
@@ -189,6 +191,8 @@ COMMENT ON COLUMN mobilebert.model.owner_oid IS
 'The owner in cluster owner_cluster; 0: no role there';
 COMMENT ON COLUMN mobilebert.model.owner_cluster IS
 'System identifier of the cluster that owner_oid is of';
+COMMENT ON COLUMN mobilebert.model.base_id IS
+'The model whose tensors it has by name (create_variant, "base" in config.json), to which a user needs the right as well; NULL: none';
 COMMENT ON COLUMN mobilebert.model_grant.grantee IS
 'Name that the role had when the row was written, or public';
 COMMENT ON COLUMN mobilebert.model_grant.grantee_oid IS
@@ -198,6 +202,8 @@ COMMENT ON COLUMN mobilebert.model_grant.grantee_cluster IS
 
 COMMENT ON INDEX mobilebert.model_image_key IS
 'Finds whether a weight image still has a model';
+COMMENT ON INDEX mobilebert.model_base_id IS
+'Finds the models that stand on another';
 COMMENT ON INDEX mobilebert.model_tensor_tensor_id IS
 'Finds the models that share a tensor';
 COMMENT ON INDEX mobilebert.tensor_sha256 IS
@@ -296,7 +302,7 @@ CREATE FUNCTION mobilebert.may_see_model(id uuid) RETURNS boolean
 AS 'MODULE_PATHNAME', 'mobilebert_may_see_model'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.may_see_model(uuid) IS
-'Does the current user own a model or may use it: what mobilebert.models shows';
+'Does the current user own a model, or may use it: what mobilebert.models shows';
 
 CREATE VIEW mobilebert.models WITH (security_barrier) AS
 SELECT m.name,
@@ -304,7 +310,10 @@ SELECT m.name,
 	m.tasks, m.architecture, m.layers, m.hidden_size,
 	m.dimension, m.vocabulary_size, m.max_tokens, m.parameters, m.size,
 	m."precision", m.labels, pg_catalog.encode(m.sha256, 'hex') AS sha256,
-	m.created_at
+	m.created_at,
+	(SELECT b.name FROM mobilebert.model b
+		WHERE b.id OPERATOR(pg_catalog.=) m.base_id
+			AND mobilebert.may_see_model(b.id)) AS base
 FROM mobilebert.model m
 WHERE mobilebert.may_see_model(m.id)
 	AND m.file_count OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*)
@@ -322,7 +331,7 @@ WHERE mobilebert.may_see_model(m.id)
 			AND EXISTS (SELECT FROM mobilebert.tensor_chunk c
 				WHERE c.tensor_id OPERATOR(pg_catalog.=) one.tensor_id));
 COMMENT ON VIEW mobilebert.models IS
-'Models that the current user may use, without those whose restore is not complete: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
+'Models that the current user owns or may use, without those whose restore is not complete: name, owner, what they can do, sizes (size in bytes as stored; dimension of embeddings; max_tokens of one window, [CLS] and [SEP] included), labels, and the SHA-256 of weights, configuration and tokenizer';
 COMMENT ON COLUMN mobilebert.models.name IS 'Name that functions take as model';
 COMMENT ON COLUMN mobilebert.models.owner IS 'Role that may drop, rename and grant it: whoever imported it, or whom it was given to by set_model_owner; NULL when that role is gone or not here';
 COMMENT ON COLUMN mobilebert.models.tasks IS 'What it can do: embed, pooler (pooler_output), fill_mask, next_sentence, classify, ner, answer, choose, replaced_token';
@@ -338,6 +347,7 @@ COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp3
 COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
 COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
 COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
+COMMENT ON COLUMN mobilebert.models.base IS 'Model that it stands on: whose tensors it has by create_variant or "base" in config.json; NULL: none, or one that the current user may not use';
 GRANT SELECT ON mobilebert.models TO PUBLIC;
 
 CREATE TYPE mobilebert.model_info AS
@@ -356,7 +366,8 @@ CREATE TYPE mobilebert.model_info AS
 	"precision" text,
 	labels text[],
 	sha256 text,
-	created_at timestamptz
+	created_at timestamptz,
+	base text
 );
 COMMENT ON TYPE mobilebert.model_info IS
 'A row of mobilebert.models, as import_model returns it';
@@ -400,13 +411,13 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_create_variant'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.create_variant(text, text, text) IS
-'Registers another name for a model that the current user may use, with other arithmetic in the encoder: fp32 (as Hugging Face), bf16x3 (products of 16-bit mantissas in two bfloat16), bf16, or int8 (integers with a scale for each token and each output); the weights are stored once, and stay when either of the two is dropped; the variant belongs to the current user and starts with the grants of its base';
+'Registers another name for a model that the current user may use, with other arithmetic in the encoder: fp32 (as Hugging Face), bf16x3 (products of 16-bit mantissas in two bfloat16), bf16, or int8 (integers with a scale for each token and each output); the weights are stored once; the variant belongs to the current user, who alone may use it at first, and whoever uses it needs the right to its base as well';
 
 CREATE FUNCTION mobilebert.drop_model(name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_drop_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.drop_model(text) IS
-'Removes a model and those of its tensors that no other model shares; owner only; a WARNING lists columns, indexes, views and others that name it';
+'Removes a model and those of its tensors that no other model shares; owner only; a WARNING lists columns, indexes, views and others that name it, a NOTICE the models that stand on it: those of the same owner go on without it, others are superusers'' alone from then on';
 
 CREATE FUNCTION mobilebert.rename_model(old_name text, new_name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_rename_model'
@@ -418,7 +429,7 @@ CREATE FUNCTION mobilebert.grant_model(name text, role text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_grant_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.grant_model(text, text) IS
-'Lets a role (or public) use a model; owner only';
+'Lets a role (or public) use a model; owner only; a NOTICE says when the model stands on another that the role may not use';
 
 CREATE FUNCTION mobilebert.revoke_model(name text, role text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_revoke_model'

@@ -19,7 +19,7 @@ my $tiny = golden('one-layer-one-head');
 my $other = golden('store-f16');
 
 # Whoever waits for a lock fails, after a time that shows only in a failure.
-my $no_waiting = q{SET lock_timeout = '20s'};
+my $no_waiting = q{SET lock_timeout = '20s'; SET client_min_messages = warning};
 
 value(
 	$node, q{

@@ -74,8 +74,9 @@ model_info(FunctionCallInfo fcinfo, const Import *import)
 	registry_execute("SELECT name, owner, tasks, architecture, layers, "
 					 "hidden_size, dimension, vocabulary_size, max_tokens, "
 					 "parameters, size, \"precision\", labels, "
-					 "encode(sha256, 'hex'), created_at "
-					 "FROM mobilebert.model WHERE name = $1",
+					 "encode(sha256, 'hex'), created_at, (SELECT b.name "
+					 "FROM mobilebert.model b WHERE b.id = m.base_id) "
+					 "FROM mobilebert.model m WHERE name = $1",
 					 1, types, values, NULL);
 	if (SPI_processed != 1 || SPI_tuptable->tupdesc->natts != desc->natts)
 		elog(ERROR, "registry does not show the imported model");

@@ -4,7 +4,8 @@
  *	  Checking an import before anything is written.
  *
  * Depends on server/pg.h, server/adapt.h, models/registry.h,
- * models/registry_write.h, import/import_model.h, import/import_read.h.
+ * models/registry_write.h, models/rights.h, import/import_model.h,
+ * import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +13,7 @@
 #include "server/adapt.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
+#include "models/rights.h"
 #include "import/import_check.h"
 #include "import/import_model.h"
 #include "import/import_read.h"
@@ -110,7 +112,7 @@ find_base(Import *import)
 				 errmsg("\"base\" in \"config.json\" is not a string")));
 	name = text_to_cstring(mobilebert_text_make(value->text, value->length));
 	import->base = registry_find(name);
-	if (import->base == NULL || !registry_may_use(import->base))
+	if (import->base == NULL || !rights_may_use(import->base))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("base model \"%s\" does not exist", name),
@@ -132,13 +134,13 @@ import_base_dropped(const Import *import)
 void
 import_base_is_there(const Import *import)
 {
-	const RegistryModel *now;
+	RegistryModel *now;
 
 	if (import->base == NULL)
 		return;
 	registry_wait(import->base->name);
 	now = registry_find_id(&import->base->id);
-	if (now == NULL || !registry_may_use(now))
+	if (now == NULL || !rights_may_use(now))
 		import_base_dropped(import);
 }
 
@@ -414,6 +416,31 @@ warn_of_defaults(const Import *import)
 				 errhint("inner_product() and l2_distance() compare vectors otherwise.")));
 }
 
+/* A model that has all tensors in its own files stands on no other. */
+static void
+check_base(Import *import)
+{
+	RegistryModel *base = import->base;
+	int			depth = 1;
+	size_t		i;
+
+	for (i = 0; i < import->slots; i++)
+		if (import->present[i] && import->filled[i].file == NULL)
+			break;
+	if (i == import->slots)
+		import->base = NULL;
+	if (import->base == NULL)
+		return;
+	while ((base = base->base) != NULL)
+		depth++;
+	if (depth > REGISTRY_BASES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %d models would stand one on the other",
+						REGISTRY_BASES_MAX),
+				 errhint("Take a model further down for a base.")));
+}
+
 void
 import_check(Import *import)
 {
@@ -422,5 +449,6 @@ import_check(Import *import)
 	warn_of_defaults(import);
 	find_base(import);
 	check_tensors(import);
+	check_base(import);
 	check_precision(import);
 }

@@ -16,8 +16,8 @@
 extern void import_check(Import *import);
 
 /*
- * Waits for whoever is changing the base model; an error when it went away since
- * it was checked.
+ * Waits for whoever is changing the base model; an error when it, or the current
+ * user's right to it, went away since it was checked.
  */
 extern void import_base_is_there(const Import *import);
 

@@ -75,7 +75,7 @@ typedef struct Import
 	mb_config	config;
 	mb_sentence_settings settings;
 	mb_tokenizer tokenizer;
-	RegistryModel *base;		/* or NULL */
+	RegistryModel *base;		/* whose tensors it takes, or NULL */
 	bool		variant;		/* of base, which has all of it */
 	size_t		slots;
 	Filled	   *filled;			/* [slots]; where present */

@@ -37,7 +37,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define MODEL_COLUMNS 24		/* of mobilebert.model */
+#define MODEL_COLUMNS 25		/* of mobilebert.model */
 
 static Datum
 bytea_datum(const void *data, size_t size)
@@ -358,7 +358,9 @@ typedef struct ModelRow
 static void
 row_put(ModelRow *row, const char *column, Oid type, Datum value)
 {
-	Assert(row->count < MODEL_COLUMNS);
+	if (row->count == MODEL_COLUMNS)
+		elog(ERROR, "table mobilebert.model has more columns than %d",
+			 MODEL_COLUMNS);
 	row->columns[row->count] = column;
 	row->types[row->count] = type;
 	row->values[row->count] = value;
@@ -464,30 +466,26 @@ store_model(Import *import, Oid owner, Datum id)
 			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
 	row_put_int(&row, "file_count", count_documents(import));
 	row_put_int(&row, "tensor_count", sizes.tensors);
+	if (import->base != NULL)
+		row_put(&row, "base_id", UUIDOID, UUIDPGetDatum(&import->base->id));
+	else
+		row_put_null(&row, "base_id", UUIDOID);
 	row_insert(&row);
 }
 
-/* Who may use it: everybody, or whoever may use the base of a variant. */
+/*
+ * Who may use it: everybody; of a model that stands on another the owner alone,
+ * who may not give what is not theirs.
+ */
 static void
 store_grants(const Import *import, Datum id)
 {
-	Oid			types[] = {UUIDOID, UUIDOID};
-	Datum		values[2];
+	Oid			types[] = {UUIDOID};
 
-	values[0] = id;
-	if (import->variant)
-	{
-		values[1] = UUIDPGetDatum(&import->base->id);
-		registry_execute("INSERT INTO mobilebert.model_grant "
-						 "(model_id, grantee, grantee_oid, grantee_cluster) "
-						 "SELECT $1, grantee, grantee_oid, grantee_cluster "
-						 "FROM mobilebert.model_grant WHERE model_id = $2",
-						 2, types, values, NULL);
-	}
-	else
+	if (import->base == NULL)
 		registry_execute("INSERT INTO mobilebert.model_grant "
 						 "(model_id, grantee) VALUES ($1, 'public')",
-						 1, types, values, NULL);
+						 1, types, &id, NULL);
 }
 
 void

@@ -4,7 +4,7 @@
  *	  Dropping, renaming, granting, giving and choosing registered models.
  *
  * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * models/registry.h, models/registry_write.h, models/role.h,
+ * models/registry.h, models/registry_write.h, models/rights.h, models/role.h,
  * import/dependants.h.
  *
  *-------------------------------------------------------------------------
@@ -14,6 +14,7 @@
 #include "models/model_cache.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
+#include "models/rights.h"
 #include "models/role.h"
 #include "import/dependants.h"
 
@@ -21,6 +22,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -45,11 +47,11 @@ owned_model(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", name)));
-	if (!registry_owned_by(model, GetUserId()))
+	if (!rights_owned_by(model, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of model \"%s\"", name),
-				 registry_owner_hint(model)));
+				 rights_owner_hint(model)));
 	return model;
 }
 
@@ -83,6 +85,60 @@ change_begin(RegistryWrite *write, const char *what, const char *name,
 	return model;
 }
 
+static void
+list_name(StringInfo list, const char *name)
+{
+	appendStringInfo(list, "%s\"%s\"", list->len > 0 ? ", " : "", name);
+}
+
+/*
+ * A model is to be dropped: those of the same owner that stand on it will stand
+ * on what it stands on, or on their own.  Others keep their tensors but not the
+ * right to them, which was this owner's to give.
+ */
+static void
+leave_those_above(const RegistryModel *model)
+{
+	Oid			types[2] = {UUIDOID, UUIDOID};
+	Datum		values[2];
+	char		nulls[2] = {' ', model->base_id != NULL ? ' ' : 'n'};
+	StringInfoData own;
+	StringInfoData others;
+	int			count;
+	pg_uuid_t  *above = registry_standing_on(&model->id, &count);
+	int			i;
+
+	initStringInfo(&own);
+	initStringInfo(&others);
+	for (i = 0; i < count; i++)
+	{
+		RegistryModel *upper = registry_find_id(&above[i]);
+
+		if (upper == NULL)
+			continue;
+		if (!OidIsValid(model->owner) || upper->owner != model->owner)
+		{
+			list_name(&others, upper->name);
+			continue;
+		}
+		list_name(&own, upper->name);
+		values[0] = UUIDPGetDatum(&upper->id);
+		values[1] = model->base_id != NULL ?
+			UUIDPGetDatum(model->base_id) : (Datum) 0;
+		registry_execute("UPDATE mobilebert.model SET base_id = $2 "
+						 "WHERE id = $1", 2, types, values, nulls);
+	}
+	if (own.len > 0)
+		ereport(NOTICE,
+				(errmsg("models stand on model \"%s\": %s", model->name, own.data),
+				 errdetail("They keep its tensors and go on without it.")));
+	if (others.len > 0)
+		ereport(NOTICE,
+				(errmsg("models of other owners stand on model \"%s\": %s",
+						model->name, others.data),
+				 errdetail("From now on only superusers may use them.")));
+}
+
 PG_FUNCTION_INFO_V1(mobilebert_drop_model);
 Datum
 mobilebert_drop_model(PG_FUNCTION_ARGS)
@@ -103,6 +159,7 @@ mobilebert_drop_model(PG_FUNCTION_ARGS)
 	int			i;
 
 	dependants_warn(model->name);
+	leave_those_above(model);
 	values[0] = UUIDPGetDatum(&model->id);
 	for (i = 0; i < (int) lengthof(deletes); i++)
 		registry_execute(deletes[i], 1, types, values, NULL);
@@ -175,6 +232,19 @@ rename_grantees(const RegistryModel *model)
 					 3, types, values, NULL);
 }
 
+/* Say so where a right to a model is not enough to use it. */
+static void
+note_obstacle(const RegistryModel *model, Oid role, Oid user)
+{
+	char	   *obstacle = rights_obstacle(model, role, user);
+
+	if (obstacle != NULL)
+		ereport(NOTICE,
+				(errmsg("the right to model \"%s\" is not enough to use it",
+						model->name),
+				 errdetail("%s.", obstacle)));
+}
+
 PG_FUNCTION_INFO_V1(mobilebert_grant_model);
 Datum
 mobilebert_grant_model(PG_FUNCTION_ARGS)
@@ -202,6 +272,7 @@ mobilebert_grant_model(PG_FUNCTION_ARGS)
 					 "SET grantee_oid = EXCLUDED.grantee_oid, "
 					 "grantee_cluster = EXCLUDED.grantee_cluster",
 					 4, types, values, NULL);
+	note_obstacle(model, grantee, write.user);
 	registry_write_end(&write);
 	PG_RETURN_VOID();
 }
@@ -251,6 +322,7 @@ mobilebert_set_model_owner(PG_FUNCTION_ARGS)
 	registry_execute("UPDATE mobilebert.model SET owner = $2, owner_oid = $3, "
 					 "owner_cluster = $4 WHERE id = $1",
 					 4, types, values, NULL);
+	note_obstacle(model, owner, write.user);
 	registry_write_end(&write);
 	PG_RETURN_VOID();
 }

@@ -14,7 +14,7 @@
  * "retired" lists, which the end of the transaction empties.
  *
  * Depends on server/pg.h, server/guc.h, models/image_file.h,
- * models/registry.h, models/stats.h.
+ * models/registry.h, models/rights.h, models/stats.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 #include "models/image_file.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
+#include "models/rights.h"
 #include "models/stats.h"
 
 #include "access/xact.h"
@@ -332,7 +333,7 @@ what_to_import(mb_task task)
 static const char *
 without_default(mb_task task)
 {
-	char	   *names = registry_names_with_task(task);
+	char	   *names = rights_names_with_task(task);
 
 	if (names[0] == '\0')
 		return psprintf("No registered model can do it. %s",
@@ -382,7 +383,7 @@ void
 mobilebert_no_head(const RegistryModel *row, mb_task task)
 {
 	StringInfoData has;
-	char	   *others = registry_names_with_task(task);
+	char	   *others = rights_names_with_task(task);
 	int			i;
 
 	initStringInfo(&has);
@@ -421,11 +422,8 @@ usable_entry(text *name, mb_task task)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", wanted),
 				 errhint("See mobilebert.models; mobilebert.import_model registers a model.")));
-	if (!registry_may_use(entry->row))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for model \"%s\"", wanted),
-				 registry_owner_hint(entry->row)));
+	if (!rights_may_use(entry->row))
+		rights_denied(entry->row);
 	if ((entry->row->tasks & task) == 0)
 		mobilebert_no_head(entry->row, task);
 	pfree(wanted);
@@ -451,7 +449,7 @@ mobilebert_model_peek(const char *name, mb_task task)
 	if (name == NULL)
 		return NULL;
 	entry = find_entry(name);
-	if (entry == NULL || !registry_may_use(entry->row))
+	if (entry == NULL || !rights_may_use(entry->row))
 		return NULL;
 	return entry->row;
 }

@@ -7,8 +7,7 @@
  * stands for, in any context: a parallel worker, a read-only transaction, a
  * standby, the planner.  So models are looked up as the server looks up its
  * catalogs: index scans with the newest snapshot, no SPI, no table rights.
- * What may be used is decided here by owner and grants; role.c says which roles
- * these are.
+ * What may be used is decided in rights.c.
  *
  * Noticing.  A trigger on the tables sends a relcache invalidation of
  * mobilebert.model; every backend counts them (registry_generation), and a
@@ -355,7 +354,8 @@ enum
 	MODEL_FILE_COUNT = 21,
 	MODEL_TENSOR_COUNT = 22,
 	MODEL_OWNER_OID = 23,
-	MODEL_OWNER_CLUSTER = 24
+	MODEL_OWNER_CLUSTER = 24,
+	MODEL_BASE_ID = 25
 };
 
 static void
@@ -395,8 +395,23 @@ read_grants(RegistryModel *model)
 	scan_end(&scan);
 }
 
+static pg_uuid_t *
+base_column(RegistryScan *scan, HeapTuple tuple)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, MODEL_BASE_ID,
+									 RelationGetDescr(scan->table), &isnull);
+	pg_uuid_t  *id;
+
+	if (isnull)
+		return NULL;
+	id = palloc(sizeof(pg_uuid_t));
+	*id = *DatumGetUUIDP(value);
+	return id;
+}
+
 static RegistryModel *
-find_model(const char *index, ScanKey key)
+find_row(const char *index, ScanKey key)
 {
 	RegistryScan scan;
 	HeapTuple	tuple;
@@ -428,10 +443,34 @@ find_model(const char *index, ScanKey key)
 			DatumGetInt32(column(&scan, tuple, MODEL_TENSOR_COUNT));
 		read_hash(column(&scan, tuple, MODEL_SHA256), model->sha256);
 		read_hash(column(&scan, tuple, MODEL_IMAGE_KEY), model->image_key);
+		model->base_id = base_column(&scan, tuple);
 	}
 	scan_end(&scan);
 	if (model != NULL)
 		read_grants(model);
+	return model;
+}
+
+/*
+ * The model, and those under it.  Rows that somebody wrote by hand may go in a
+ * circle, which ends as a base that is not there.
+ */
+static RegistryModel *
+find_model(const char *index, ScanKey key)
+{
+	RegistryModel *model = find_row(index, key);
+	RegistryModel *upper = model;
+	int			depth;
+
+	for (depth = 0; upper != NULL && upper->base_id != NULL &&
+		 depth < REGISTRY_BASES_MAX; depth++)
+	{
+		ScanKeyData base;
+
+		key_uuid(&base, MODEL_ID, upper->base_id);
+		upper->base = find_row("model_pkey", &base);
+		upper = upper->base;
+	}
 	return model;
 }
 
@@ -451,6 +490,51 @@ registry_find_id(const pg_uuid_t *id)
 
 	key_uuid(&key, MODEL_ID, id);
 	return find_model("model_pkey", &key);
+}
+
+/* Ids of models of a scan: those with a task, or all of them. */
+static pg_uuid_t *
+list_ids(RegistryScan *scan, uint32 task, int *count)
+{
+	int			room = 16;
+	pg_uuid_t  *ids = palloc(room * sizeof(pg_uuid_t));
+	HeapTuple	tuple;
+
+	*count = 0;
+	while ((tuple = scan_next(scan)) != NULL)
+	{
+		if (task != 0 &&
+			(DatumGetUInt32(column(scan, tuple, MODEL_TASK_BITS)) & task) == 0)
+			continue;
+		if (*count == room)
+		{
+			room *= 2;
+			ids = repalloc(ids, room * sizeof(pg_uuid_t));
+		}
+		ids[(*count)++] = *DatumGetUUIDP(column(scan, tuple, MODEL_ID));
+	}
+	scan_end(scan);
+	return ids;
+}
+
+pg_uuid_t *
+registry_with_task(uint32 task, int *count)
+{
+	RegistryScan scan;
+
+	scan_begin(&scan, "model", "model_name_key", NULL, 0, NULL);
+	return list_ids(&scan, task, count);
+}
+
+pg_uuid_t *
+registry_standing_on(const pg_uuid_t *id, int *count)
+{
+	RegistryScan scan;
+	ScanKeyData key;
+
+	key_uuid(&key, MODEL_BASE_ID, id);
+	scan_begin(&scan, "model", "model_base_id", NULL, 1, &key);
+	return list_ids(&scan, 0, count);
 }
 
 bool
@@ -483,13 +567,6 @@ registry_default(const char *task, pg_uuid_t *id)
 	return tuple != NULL;
 }
 
-bool
-registry_owned_by(const RegistryModel *model, Oid user)
-{
-	return OidIsValid(model->owner) ? has_privs_of_role(user, model->owner) :
-		superuser_arg(user);
-}
-
 void
 registry_check_name(const char *name)
 {
@@ -508,39 +585,6 @@ registry_name_is_free(const char *name)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", name),
 				 errhint("Drop it with mobilebert.drop_model, or choose another name.")));
-}
-
-bool
-registry_may_use(const RegistryModel *model)
-{
-	int			i;
-
-	if (model->public_use || registry_owned_by(model, GetUserId()))
-		return true;
-	for (i = 0; i < model->grantees_count; i++)
-		if (has_privs_of_role(GetUserId(), model->grantees[i]))
-			return true;
-	return false;
-}
-
-/* The detail and hint of an error, where the owner of a model is gone. */
-int
-registry_owner_hint(const RegistryModel *model)
-{
-	if (OidIsValid(model->owner))
-		return 0;
-	errdetail("The role that owned model \"%s\" is gone.", model->name);
-	return errhint("A superuser may give it to another: SELECT mobilebert.set_model_owner(%s, 'role').",
-				   quote_literal_cstr(model->name));
-}
-
-PG_FUNCTION_INFO_V1(mobilebert_may_see_model);
-Datum
-mobilebert_may_see_model(PG_FUNCTION_ARGS)
-{
-	RegistryModel *model = registry_find_id(PG_GETARG_UUID_P(0));
-
-	PG_RETURN_BOOL(model != NULL && registry_may_use(model));
 }
 
 /* Rows of one of the tables whose index begins with the model's id. */
@@ -566,38 +610,12 @@ count_files(const RegistryModel *model, Snapshot snapshot)
 	return count_rows("model_file", "model_file_pkey", &model->id, snapshot);
 }
 
-static bool
-is_complete(const RegistryModel *model)
+bool
+registry_is_complete(const RegistryModel *model)
 {
 	return count_files(model, NULL) >= model->file_count &&
 		count_rows("model_tensor", "model_tensor_pkey", &model->id,
 				   NULL) >= model->tensor_count;
-}
-
-char *
-registry_names_with_task(uint32 task)
-{
-	RegistryScan scan;
-	HeapTuple	tuple;
-	StringInfoData names;
-	int			found = 0;
-
-	initStringInfo(&names);
-	scan_begin(&scan, "model", "model_name_key", NULL, 0, NULL);
-	while (found < 5 && (tuple = scan_next(&scan)) != NULL)
-	{
-		RegistryModel *model;
-
-		if ((DatumGetUInt32(column(&scan, tuple, MODEL_TASK_BITS)) & task) == 0)
-			continue;
-		model = registry_find_id(DatumGetUUIDP(column(&scan, tuple, MODEL_ID)));
-		if (model == NULL || !registry_may_use(model) || !is_complete(model))
-			continue;
-		appendStringInfo(&names, "%s\"%s\"", found++ > 0 ? ", " : "",
-						 model->name);
-	}
-	scan_end(&scan);
-	return names.data;
 }
 
 void

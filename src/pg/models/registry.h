@@ -40,7 +40,12 @@ typedef struct RegistryModel
 	bool		public_use;
 	int			grantees_count;
 	Oid		   *grantees;
+	pg_uuid_t  *base_id;		/* it has tensors of that model, or NULL */
+	struct RegistryModel *base; /* that model; NULL: not there */
 } RegistryModel;
+
+/* How many models may stand one on the other. */
+#define REGISTRY_BASES_MAX 32
 
 /* Read a model by name or id, in CurrentMemoryContext; NULL: there is none. */
 extern RegistryModel *registry_find(const char *name);
@@ -49,12 +54,9 @@ extern RegistryModel *registry_find_id(const pg_uuid_t *id);
 /* The stored default of a task: true and *id when there is one. */
 extern bool registry_default(const char *task, pg_uuid_t *id);
 
-/* May the current user use (or, owner, change) this model? */
-extern bool registry_may_use(const RegistryModel *model);
-extern bool registry_owned_by(const RegistryModel *model, Oid user);
-
-/* In ereport: says so where the role that owned the model is gone. */
-extern int	registry_owner_hint(const RegistryModel *model);
+/* Ids of the models with a task (0: any), by name; and of those with that base. */
+extern pg_uuid_t *registry_with_task(uint32 task, int *count);
+extern pg_uuid_t *registry_standing_on(const pg_uuid_t *id, int *count);
 
 /* Error unless a new model may be called so. */
 extern void registry_check_name(const char *name);
@@ -134,11 +136,11 @@ extern void registry_hex(const uint8 *hash, char *hex);
 /* The newest committed state (and our own changes), for several reads. */
 extern Snapshot registry_snapshot(void);
 
-/* Up to five names of usable models with a task, "a", "b"; "" when none. */
-extern char *registry_names_with_task(uint32 task);
-
 /* Is there a model of this image key?  (for cleaning up image files) */
 extern bool registry_has_image(const uint8 *image_key);
+
+/* Are all rows of a model there, as far as counting tells? */
+extern bool registry_is_complete(const RegistryModel *model);
 
 /*
  * Error: rows of a model are not there (detail says which), or the model is not

@@ -23,13 +23,15 @@
  * A reader does not stop writers, so the figures of a row need not be of the
  * same moment.
  *
- * Depends on server/pg.h, server/options.h, models/registry.h.
+ * Depends on server/pg.h, server/options.h, models/registry.h,
+ * models/rights.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/options.h"
 #include "models/registry.h"
+#include "models/rights.h"
 #include "models/stats.h"
 
 #include "access/xact.h"
@@ -328,7 +330,7 @@ mobilebert_stat_models(PG_FUNCTION_ARGS)
 		if (key.database != MyDatabaseId)
 			continue;
 		model = registry_find_id(&key.model);
-		if (model == NULL || !registry_may_use(model))
+		if (model == NULL || !rights_may_use(model))
 			continue;
 		values[0] = CStringGetTextDatum(model->name);
 		for (c = 0; c < STAT_COUNTERS; c++)
