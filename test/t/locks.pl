@@ -128,7 +128,7 @@ sub passes
 		on_error_stop => 1);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is($error, '', "$name: $role: $sql");
+	is($status, 0, "$name: $role: $sql") or diag($error);
 	return;
 }
 
