@@ -27,6 +27,7 @@
 #include "kernels/choose.h"
 #include "kernels/panels.h"
 #include "model/checkpoint.h"
+#include "model/family.h"
 
 #include <math.h>
 
@@ -76,12 +77,15 @@ choose_document(choices *c, char *document)
 	uint32_t	hidden = choose(c, 2) == 0 ? inner : choose_size(c, MOST_WIDTH);
 	size_t		i;
 
-	strcpy(document, "{");
+	snprintf(document, DOCUMENT_SIZE, "{\"model_type\": \"%s\", ",
+			 mb_families[choose(c, MB_FAMILIES)].model_type);
 	put_size(document, "num_attention_heads", heads);
+	put_size(document, "relative_attention_num_buckets", 32 + choose(c, 3));
 	put_size(document, "intra_bottleneck_size", inner);
 	put_size(document, "hidden_size", hidden);
 	put_size(document, "embedding_size", choose_size(c, hidden));
 	put_size(document, "intermediate_size", choose_size(c, MOST_WIDTH));
+	put_size(document, "hidden_dim", choose_size(c, MOST_WIDTH));
 	put_size(document, "vocab_size", choose_size(c, MOST_TOKENS));
 	put_size(document, "max_position_embeddings", choose_size(c, 100));
 	put_size(document, "num_hidden_layers", choose(c, 3));

@@ -12,24 +12,27 @@
 #include "base/json.h"
 #include "fuzz.h"
 #include "model/checkpoint.h"
+#include "model/family.h"
 #include "model/safetensors.h"
 
 static void
-read_small_config(mb_config *config, mb_arena *arena)
+read_small_config(const mb_family *family, mb_config *config, mb_arena *arena)
 {
-	static const char text[] = "{\"model_type\": \"mobilebert\","
-	" \"num_hidden_layers\": 2}";
+	char		text[100];
 	mb_error	err;
 	mb_json    *root = NULL;
 
+	snprintf(text, sizeof(text), "{\"model_type\": \"%s\", "
+			 "\"num_hidden_layers\": 2}", family->model_type);
 	CHECK(mb_json_parse(text, strlen(text), "doc", false, arena, NULL, &root,
 						&err) == MB_OK);
 	CHECK(mb_config_read(root, config, &err) == MB_OK);
 }
 
-/* Match whatever names came through. */
+/* Match whatever names came through with the tensors of a family. */
 static void
-check_match(const mb_safetensors *file, mb_arena *arena)
+check_match(const mb_safetensors *file, const mb_family *family,
+			mb_arena *arena)
 {
 	mb_config	config;
 	mb_error	err;
@@ -39,7 +42,7 @@ check_match(const mb_safetensors *file, mb_arena *arena)
 	uint32_t	parts;
 	size_t		i;
 
-	read_small_config(&config, arena);
+	read_small_config(family, &config, arena);
 	present = mb_arena_zero(arena, mb_slot_count(&config), sizeof(bool));
 	CHECK(names != NULL && slots != NULL && present != NULL);
 	for (i = 0; i < file->count; i++)
@@ -96,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t	data_size;
 	uint64_t	file_size;
 	mb_status	status;
+	int			i;
 
 	if (size < 2)
 		return 0;
@@ -108,7 +112,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (status == MB_OK)
 	{
 		check_file(&file, MB_SAFETENSORS_PREFIX + (size - 2), file_size);
-		check_match(&file, &arena);
+		for (i = 0; i < MB_FAMILIES; i++)
+			check_match(&file, &mb_families[i], &arena);
 	}
 	else
 		CHECK_ERROR(status, err);
