@@ -2,7 +2,8 @@
 #-------------------------------------------------------------------------
 #
 # convert.py
-#		Turns a MobileBERT checkpoint into a directory for import_model.
+#		Turns a checkpoint into a directory for import_model: of MobileBERT,
+#		BERT, DistilBERT, ELECTRA or MPNet.
 #
 #	python convert.py SOURCE DIR [--f16]
 #
@@ -16,7 +17,9 @@
 # two TensorFlow forms go through the transformers library, hence through the
 # class that config.json names, or MobileBertForPreTraining without a name.
 # Either way the result is opened once more with that class, and a tensor
-# that the class misses is an error: the library would make it up.
+# that the class misses is an error: the library would make it up.  Only a
+# class whose head is missing altogether is taken for the base model (as
+# all-mpnet-base-v2 has it), and a base model may lack its pooler.
 #
 # Depends on transformers (4.x for TensorFlow files), torch and safetensors.
 #
@@ -31,6 +34,9 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+FAMILIES = {"mobilebert": "MobileBert", "bert": "Bert",
+            "distilbert": "DistilBert", "electra": "Electra",
+            "mpnet": "MPNet"}   # model_type: what names of classes begin with
 PYTORCH_FILES = ["model.safetensors", "pytorch_model.bin"]
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "vocab.txt",
                    "special_tokens_map.json", "added_tokens.json"]
@@ -96,11 +102,31 @@ def drop_shared(tensors):
 def model_class(config):
     """Returns the transformers class that config.json names."""
     names = getattr(config, "architectures", None)
-    name = names[0] if names else "MobileBertForPreTraining"
+    prefix = FAMILIES[config.model_type]
+    name = names[0] if names else (
+        prefix + ("ForPreTraining" if prefix == "MobileBert" else "Model"))
     found = getattr(transformers, name.removeprefix("TF"), None)
-    if found is None or "MobileBert" not in found.__name__:
-        fail(f'architecture "{name}" is not one of MobileBERT')
+    if found is None or not found.__name__.startswith(prefix):
+        fail(f'architecture "{name}" is not one of {config.model_type}')
     return found
+
+
+def read_config(settings):
+    """Returns the configuration of the family that settings name."""
+    family = settings.get("model_type", "mobilebert")
+    if family not in FAMILIES:
+        fail(f'model_type "{family}" is not one of ' + ", ".join(FAMILIES))
+    return transformers.CONFIG_MAPPING[family](**settings)
+
+
+def tensorflow_reader(family):
+    """Returns transformers' function that reads a TensorFlow checkpoint."""
+    module = getattr(transformers.models, family)
+    module = getattr(module, f"modeling_{family}")
+    reader = getattr(module, f"load_tf_weights_in_{family}", None)
+    if reader is None:
+        fail(f"TensorFlow checkpoints of {family} are not read")
+    return reader
 
 
 def google_settings(settings):
@@ -141,7 +167,7 @@ def tensorflow_model(source):
 
     if not keras.exists() and "model_type" not in settings:
         settings = google_settings(settings)
-    config = transformers.MobileBertConfig(**settings)
+    config = read_config(settings)
     model = model_class(config)(config)
     for value in model.parameters():
         value.data.fill_(float("nan"))  # what is not read stays NaN
@@ -151,9 +177,7 @@ def tensorflow_model(source):
         model = load_tf2_checkpoint_in_pytorch_model(
             model, str(keras), allow_missing_keys=True)
     else:
-        from transformers.models.mobilebert.modeling_mobilebert import (
-            load_tf_weights_in_mobilebert)
-        model = load_tf_weights_in_mobilebert(
+        model = tensorflow_reader(config.model_type)(
             model, config, str(checkpoints[0])[:-len(".index")])
     model.tie_weights()
     missing = [name for name, value in model.named_parameters()
@@ -163,34 +187,55 @@ def tensorflow_model(source):
     return model
 
 
-def write_tokenizer(source, target):
+def write_tokenizer(source, target, family):
     """Copies the tokenizer's files, or makes tokenizer.json from vocab.txt."""
     if (source / "tokenizer.json").exists():
         for name in TOKENIZER_FILES:
             if (source / name).exists():
                 shutil.copyfile(source / name, target / name)
     elif (source / "vocab.txt").exists():
-        transformers.MobileBertTokenizerFast.from_pretrained(
-            source).save_pretrained(target)
+        getattr(transformers, f"{FAMILIES[family]}TokenizerFast") \
+            .from_pretrained(source).save_pretrained(target)
     else:
         fail(f'"{source}" has neither tokenizer.json nor vocab.txt')
 
 
 def check(target):
     """Opens the result with transformers and refuses missing tensors."""
-    config = transformers.MobileBertConfig.from_pretrained(target)
-    _, info = model_class(config).from_pretrained(
-        target, output_loading_info=True, torch_dtype=torch.float32)
-    if info["missing_keys"]:
+    config = read_config(json.loads((target / "config.json").read_text()))
+    cls = model_class(config)
+    base = getattr(transformers, FAMILIES[config.model_type] + "Model")
+    missing = missing_tensors(cls, target)
+    if cls is not base and missing >= head_tensors(cls, config):
+        cls, missing = base, missing_tensors(base, target)
+    if cls is base:
+        missing = {name for name in missing if not name.startswith("pooler.")}
+    if missing:
         (target / "model.safetensors").unlink()
-        fail("the source lacks "
-             + ", ".join(sorted(info["missing_keys"])[:5]))
+        fail("the source lacks " + ", ".join(sorted(missing)[:5]))
+
+
+def missing_tensors(cls, target):
+    """Returns the names that the class would make up."""
+    _, info = cls.from_pretrained(target, output_loading_info=True,
+                                  torch_dtype=torch.float32)
+    return set(info["missing_keys"])
+
+
+def head_tensors(cls, config):
+    """Returns the names of the class's own tensors, without its base model's."""
+    with torch.device("meta"):
+        model = cls(config)
+    base = model.base_model_prefix + "."
+    tied = set(model._tied_weights_keys or [])
+    return {name for name, _ in model.named_parameters()
+            if not name.startswith(base) and name not in tied}
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description="Turns a MobileBERT checkpoint into a directory for "
-        "mobilebert.import_model.")
+        description="Turns a checkpoint of MobileBERT, BERT, DistilBERT, "
+        "ELECTRA or MPNet into a directory for mobilebert.import_model.")
     parser.add_argument("source", help="a directory or a name on the hub")
     parser.add_argument("target", help="the directory to write")
     parser.add_argument("--f16", action="store_true",
@@ -208,10 +253,7 @@ def main():
         model.config.save_pretrained(target)
         tensors = model.state_dict()
     else:
-        config = json.loads((source / "config.json").read_text())
-        if config.get("model_type") != "mobilebert":
-            fail(f'"{source}" is not a MobileBERT: its model_type is '
-                 f'"{config.get("model_type")}"')
+        read_config(json.loads((source / "config.json").read_text()))
         shutil.copyfile(source / "config.json", target / "config.json")
 
     tensors = drop_shared(tensors)
@@ -223,7 +265,9 @@ def main():
         tensors[name] = value.clone().contiguous()
     save_file(tensors, target / "model.safetensors", {"format": "pt"})
 
-    write_tokenizer(source, target)
+    family = json.loads((target / "config.json").read_text()).get(
+        "model_type", "mobilebert")
+    write_tokenizer(source, target, family)
     for name in SENTENCE_FILES:
         if (source / name).exists():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
