@@ -3,8 +3,8 @@
  * test_forward.c
  *	  The encoder on models built in memory: the golden values G1 to G3 of
  *	  spec model.md section 10, batches that leave bits alone, masks and
- *	  padding, relative bias, early stop, cancel, and everything that must be
- *	  refused.
+ *	  padding, relative bias and positions, early stop, cancel, and everything that
+ *	  must be refused.
  *
  *-------------------------------------------------------------------------
  */
@@ -423,6 +423,8 @@ typedef struct random_batch
 static void
 make_batch(random_batch *r, const mb_config *config, size_t sequences)
 {
+	uint32_t	most = config->max_positions -
+		(config->family == MB_FAMILY_MPNET ? 2 : 0);
 	size_t		i;
 	size_t		j;
 
@@ -430,14 +432,15 @@ make_batch(random_batch *r, const mb_config *config, size_t sequences)
 	for (i = 0; i < sequences; i++)
 	{
 		size_t		length = 1 + random_below(i % 4 == 3 ?
-											  config->max_positions : 20);
+											  most : 20);
 
 		r->starts[i + 1] = r->starts[i] + length;
 		r->pad_after[i] = random_below(2);
 		for (j = r->starts[i]; j < r->starts[i + 1]; j++)
 		{
 			r->ids[j] = random_below(config->vocab_size);
-			r->types[j] = random_below(config->type_vocab_size);
+			r->types[j] = config->type_vocab_size == 0 ? 0 :
+				random_below(config->type_vocab_size);
 			r->mask[j] = j == r->starts[i] || random_below(8) > 0;
 		}
 	}
@@ -561,12 +564,11 @@ variant(int number)
 			c.layers = 2;
 			c.heads = 16;
 			break;
-		case 5:					/* MPNet's structure */
-			c.use_bottleneck = c.trigram_input = 0;
-			c.hidden_size = c.embedding_size = 60;
+		case 5:
+			c.family = MB_FAMILY_MPNET;
+			c.type_vocab_size = 0;
+			c.hidden_size = 60;
 			c.intermediate_size = 100;
-			c.feedforwards = 1;
-			c.layer_norm = 1;
 			c.activation = MB_ACT_GELU;
 			c.relative_buckets = 32;
 			break;
@@ -780,6 +782,77 @@ test_buckets(void)
 	ok(equal, "buckets are those of the formula in float32");
 	ok(mb_relative_bucket(PTRDIFF_MAX) == 31 &&
 	   mb_relative_bucket(PTRDIFF_MIN) == 15, "the last buckets have no end");
+}
+
+/*
+ * Norm of word and position, whose number is one more than how many of the
+ * sequence's tokens so far are not 1, of a 1 itself 1: largest difference.
+ */
+static double
+embedding_error(const mb_model *model, const random_batch *r, const float *x)
+{
+	size_t		width = model->config.hidden_size;
+	double		worst = 0.0;
+	size_t		s;
+	size_t		i;
+	size_t		j;
+
+	for (s = 0; s < r->batch.sequences; s++)
+	{
+		size_t		counted = 0;
+
+		for (i = r->starts[s]; i < r->starts[s + 1]; i++)
+		{
+			size_t		position = r->ids[i] == 1 ? 1 : 1 + ++counted;
+			const float *word = model->word_embeddings +
+				(size_t) r->ids[i] * width;
+			const float *row = model->position_embeddings + position * width;
+			double		mean = 0.0;
+			double		square = 0.0;
+
+			for (j = 0; j < width; j++)
+				mean += ((double) word[j] + row[j]) / (double) width;
+			for (j = 0; j < width; j++)
+				square += pow((double) word[j] + row[j] - mean, 2.0) /
+					(double) width;
+			for (j = 0; j < width; j++)
+				worst = fmax(worst, fabs(x[i * width + j] -
+										 (((double) word[j] + row[j] - mean) /
+										  sqrt(square + 1e-12) *
+										  model->embedding_norm.weight[j] +
+										  model->embedding_norm.bias[j])));
+		}
+	}
+	return worst;
+}
+
+/* MPNet's positions, in batches over several sweeps, and how many there are */
+static void
+test_positions(const char *table)
+{
+	static const int32_t ids[] = {0, 5, 1, 6, 2, 1};
+	static random_batch r;
+	mb_config	config = variant(BIASED);
+	fixture    *f = make_fixture(&config, kernels);
+	size_t		starts[] = {0, config.max_positions - 2};
+	mb_batch	full = {1, starts, r.ids, NULL, NULL, NULL, false};
+	bool		fits;
+	capture		c;
+
+	fill_random(f);
+	make_batch(&r, &config, MOST_SEQUENCES);
+	memcpy(r.ids + r.starts[MOST_SEQUENCES - 1], ids, sizeof(ids));
+	r.starts[MOST_SEQUENCES] = r.starts[MOST_SEQUENCES - 1] + 6;
+	r.batch.mask = NULL;
+	run(&f->model, &r.batch, config.layers, &c, NULL, NULL);
+	ok(embedding_error(&f->model, &r, c.hidden) < 1e-5,
+	   "%s: positions count the tokens of their sequence but 1", table);
+	free_capture(&c);
+	fits = run(&f->model, &full, 0, NULL, NULL, NULL) == MB_OK;
+	starts[1]++;
+	ok(fits && run(&f->model, &full, 0, NULL, NULL, NULL) == MB_ERR_LIMIT,
+	   "%s: two tokens less than positions", table);
+	free_fixture(f);
 }
 
 /* Without queries attention is softmax of the bias alone. */
@@ -1321,6 +1394,7 @@ main(void)
 		test_stored_half(tables[i]);
 		test_choice(tables[i]);
 		test_tables_agree(tables[i]);
+		test_positions(tables[i]);
 		test_bias(tables[i]);
 		test_no_bias(tables[i]);
 		test_width_orders(tables[i]);
