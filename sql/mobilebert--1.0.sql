@@ -2186,6 +2186,39 @@ COMMENT ON COLUMN mobilebert.enrichment_progress.rows_per_second IS 'Rows comput
 COMMENT ON COLUMN mobilebert.enrichment_progress.seconds_left IS 'Estimate of the time to go in seconds; NULL before the first batch';
 GRANT SELECT ON mobilebert.enrichment_progress TO PUBLIC;
 
+CREATE FUNCTION mobilebert.import_progress_rows(
+	OUT pid integer,
+	OUT database oid,
+	OUT role oid,
+	OUT started_at timestamptz,
+	OUT phase text,
+	OUT bytes_total bigint,
+	OUT bytes_done bigint
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_import_progress'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 3;
+
+COMMENT ON FUNCTION mobilebert.import_progress_rows() IS
+'What the view mobilebert.import_progress shows, with OIDs in the place of names';
+
+CREATE VIEW mobilebert.import_progress AS
+SELECT p.pid, d.datname AS database, r.rolname AS role, p.started_at, p.phase,
+	p.bytes_total, p.bytes_done
+FROM mobilebert.import_progress_rows() p
+	LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) p.role;
+COMMENT ON VIEW mobilebert.import_progress IS
+'Calls of mobilebert.import_model() under way on this server: those of the roles one belongs to, all for pg_read_all_stats';
+COMMENT ON COLUMN mobilebert.import_progress.pid IS 'Process of the session';
+COMMENT ON COLUMN mobilebert.import_progress.database IS 'Database of the session';
+COMMENT ON COLUMN mobilebert.import_progress.role IS 'Role that logged in';
+COMMENT ON COLUMN mobilebert.import_progress.started_at IS 'When the first tensor was read';
+COMMENT ON COLUMN mobilebert.import_progress.phase IS 'What is done with the tensors: reading (and hashing), then storing';
+COMMENT ON COLUMN mobilebert.import_progress.bytes_total IS 'Bytes of all tensors of the files';
+COMMENT ON COLUMN mobilebert.import_progress.bytes_done IS 'Bytes of them that this phase is done with';
+GRANT SELECT ON mobilebert.import_progress TO PUBLIC;
+
 --
 -- Statistics
 --

@@ -107,4 +107,44 @@ is( value(
 			WHERE length(data) > 1024 * 1024}),
 	0, 'no piece is over 1 MB');
 
+# --------------------------------------------------------------------------
+# What others see: an import that waits for a lock, and nothing after it
+# --------------------------------------------------------------------------
+
+my $seen = q{SELECT count(*), min(phase), bool_and(bytes_total > 10000),
+	bool_and(bytes_done < bytes_total AND started_at <= now()
+		AND database = current_database() AND role = current_user
+		AND pid <> pg_backend_pid())
+	FROM mobilebert.import_progress};
+my $holder = session($node);
+my $importer = session($node);
+
+ask($holder, 'BEGIN; LOCK TABLE mobilebert.tensor IN SHARE MODE');
+edit_json("$small/config.json", sub { $_[0]{pad_token_id} = 1 });
+my $changed = read_weights($small);
+$_->{data} = pack('f<*', map { $_ + 1 } unpack('f<*', $_->{data}))
+  for values %$changed;
+write_weights("$small/model.safetensors", $changed);
+$importer->{stdin} .=
+  "SELECT (mobilebert.import_model('again', '$small')).name;\n"
+  . "\\echo finished\n";
+$importer->{run}->pump_nb;
+$node->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM mobilebert.import_progress
+		WHERE phase = 'storing'})
+  or die 'no import is seen';
+is(value($node, $seen), '1|storing|t|t', 'an import under way is seen');
+value($node, 'CREATE ROLE stranger');
+is( value(
+		$node,
+		'SET ROLE stranger; SELECT count(*) FROM mobilebert.import_progress'),
+	'0',
+	'but not by a stranger');
+ask($holder, 'ROLLBACK');
+$importer->{run}->pump until $importer->{stdout} =~ /finished\n/;
+like($importer->{stdout}, qr/^again$/m, 'it goes on when it may');
+is(value($node, 'SELECT count(*) FROM mobilebert.import_progress'),
+	'0', 'nothing is under way');
+$_->quit for $holder, $importer;
+
 done_testing();

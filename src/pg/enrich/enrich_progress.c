@@ -4,35 +4,22 @@
  *	  How far mobilebert.enrich() has come: for other sessions, in the view
  *	  mobilebert.enrichment_progress, and as NOTICE lines.
  *
- * Figures for others go where the server's own commands (VACUUM, CREATE INDEX)
- * put theirs: in the backend's status entry, under a command number that none
- * of them has.  That needs no preloading, no table and no lock, ends with the
- * backend whatever ends it, and is read without waiting.  The end of a failed
- * (sub)transaction clears it, so it is shown anew after each batch.  Like the
- * views of the server it is empty when track_activities is off, and shows
- * sessions of other roles only to those who may read all statistics.
+ * Figures for others are where progress.h says.  The end of a failed
+ * (sub)transaction clears them, so they are shown anew after each batch.
  *
- * Depends on server/pg.h, server/options.h.
+ * Depends on server/pg.h, server/progress.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
-#include "server/options.h"
+#include "server/progress.h"
 #include "enrich/enrich_progress.h"
 
-#include "catalog/pg_authid.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
-#include "utils/backend_progress.h"
-#include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(mobilebert_enrichment_progress);
-
-/* "mb": far above the server's numbers. */
-#define PROGRESS_COMMAND_ENRICH ((ProgressCommandType) 0x6d62)
 
 /* Places of the figures in the status entry. */
 enum
@@ -73,14 +60,8 @@ enum
 void
 enrich_progress_show(const EnrichProgress *progress)
 {
-	int			index[PROGRESS_FIGURES];
 	int64		figures[PROGRESS_FIGURES];
-	int			i;
 
-	if (MyBEEntry == NULL)
-		return;
-	for (i = 0; i < PROGRESS_FIGURES; i++)
-		index[i] = i;
 	figures[PROGRESS_ATTNUM] = progress->attnum;
 	figures[PROGRESS_STARTED_AT] = progress->started_at;
 	figures[PROGRESS_TOTAL] = progress->total;
@@ -90,16 +71,14 @@ enrich_progress_show(const EnrichProgress *progress)
 	figures[PROGRESS_LEFT] = progress->left;
 	figures[PROGRESS_BATCHES] = progress->batches;
 	figures[PROGRESS_SWEEP] = progress->sweep;
-	if (MyBEEntry->st_progress_command != PROGRESS_COMMAND_ENRICH)
-		pgstat_progress_start_command(PROGRESS_COMMAND_ENRICH,
-									  progress->relation);
-	pgstat_progress_update_multi_param(PROGRESS_FIGURES, index, figures);
+	mobilebert_progress_show(PROGRESS_COMMAND_ENRICH, progress->relation,
+							 figures, PROGRESS_FIGURES);
 }
 
 void
 enrich_progress_end(void)
 {
-	pgstat_progress_end_command();
+	mobilebert_progress_end(PROGRESS_COMMAND_ENRICH);
 }
 
 /* Rows a second since the start. */
@@ -186,17 +165,6 @@ enrich_progress_row(const EnrichProgress *p, TupleDesc type)
 	return heap_form_tuple(type, values, nulls);
 }
 
-/* The status entry number i as read by this backend's snapshot of them. */
-static LocalPgBackendStatus *
-status_entry(int i)
-{
-#if PG_VERSION_NUM >= 160000
-	return pgstat_get_local_beentry_by_index(i);
-#else
-	return pgstat_fetch_stat_local_beentry(i);
-#endif
-}
-
 static void
 put_progress(ReturnSetInfo *rsinfo, const PgBackendStatus *status)
 {
@@ -239,22 +207,6 @@ put_progress(ReturnSetInfo *rsinfo, const PgBackendStatus *status)
 Datum
 mobilebert_enrichment_progress(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	bool		all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
-	int			count = pgstat_fetch_stat_numbackends();
-	int			i;
-
-	mobilebert_srf_begin(fcinfo);
-	for (i = 1; i <= count; i++)
-	{
-		LocalPgBackendStatus *entry = status_entry(i);
-
-		if (entry == NULL ||
-			entry->backendStatus.st_progress_command != PROGRESS_COMMAND_ENRICH)
-			continue;
-		if (all || has_privs_of_role(GetUserId(),
-									 entry->backendStatus.st_userid))
-			put_progress(rsinfo, &entry->backendStatus);
-	}
-	return (Datum) 0;
+	return mobilebert_progress_rows(fcinfo, PROGRESS_COMMAND_ENRICH,
+									put_progress);
 }

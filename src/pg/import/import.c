@@ -133,6 +133,7 @@ import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
 	import_hash(import);
 	import_store(import, make_default);
 	import_close(import);
+	import_progress_end();
 	return model_info(fcinfo, import);
 }
 

@@ -96,7 +96,7 @@ hash_tensors(Import *import)
 	char	   *buffer = palloc(IMPORT_CHUNK);
 	size_t		i;
 
-	import_progress_phase(import, "read");
+	import_progress_phase(import, IMPORT_READS);
 	for (i = 0; i < import->slots; i++)
 	{
 		Filled	   *filled = &import->filled[i];

@@ -16,7 +16,7 @@
  *						fills it
  *	  import_hash.c		hashes of tensors and of the model
  *	  import_store.c	rows of the registry
- *	  import_progress.c	what a client hears meanwhile of a large model
+ *	  import_progress.c	how far it has come
  *
  * A variant of a registered model goes the same way: its documents and tensors
  * come from the registry, and no tensor is stored again.
@@ -58,6 +58,13 @@ typedef struct Filled
 	pg_uuid_t	id;				/* of the base's tensor */
 } Filled;
 
+/* What is done with all tensors, one by one. */
+typedef enum ImportPhase
+{
+	IMPORT_READS,
+	IMPORT_STORES
+} ImportPhase;
+
 typedef struct Import
 {
 	const char *command;		/* for messages: "import_model()" */
@@ -87,8 +94,9 @@ typedef struct Import
 
 	/* how far it has come: import_progress.c */
 	uint64		bytes;			/* of the tensors that come from files */
-	uint64		bytes_done;
-	const char *phase;			/* what is done with them */
+	uint64		bytes_done;		/* in this phase */
+	ImportPhase phase;
+	TimestampTz started_at;
 	TimestampTz told_at;
 } Import;
 

@@ -1,27 +1,60 @@
 /*-------------------------------------------------------------------------
  *
  * import_progress.c
- *	  What an import of a large model tells its client while it runs: its size,
- *	  and once a second how far reading and storing have come.
+ *	  How far an import has come: for other sessions in the view
+ *	  mobilebert.import_progress, and as NOTICE lines.
  *
- * A model of less than LARGE bytes is there before anybody asks, and says
- * nothing.
+ * The client hears of a large model alone: its size and what memory it will
+ * take, then once a second how far reading and storing have come.  One of less
+ * than LARGE bytes is there before anybody asks.
  *
- * Depends on server/pg.h, import/import_model.h.
+ * Depends on server/pg.h, import/import_model.h, server/progress.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "import/import_model.h"
 #include "import/import_progress.h"
+#include "server/progress.h"
 
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(mobilebert_import_progress);
 
 #define MEGABYTE (1024 * 1024)
 #define LARGE ((uint64) 256 * MEGABYTE)
 
 /* Milliseconds from one line to the next */
 #define BETWEEN_LINES 1000
+
+/* Places of the figures in the status entry. */
+enum
+{
+	PROGRESS_STARTED_AT,
+	PROGRESS_PHASE,
+	PROGRESS_TOTAL,
+	PROGRESS_DONE,
+	PROGRESS_FIGURES
+};
+
+/* Columns of the view's function. */
+enum
+{
+	COLUMN_PID,
+	COLUMN_DATABASE,
+	COLUMN_ROLE,
+	COLUMN_STARTED_AT,
+	COLUMN_PHASE,
+	COLUMN_TOTAL,
+	COLUMN_DONE,
+	COLUMNS
+};
+
+static const char *const phases[] = {
+	[IMPORT_READS] = "read",
+	[IMPORT_STORES] = "stored"
+};
 
 /* Bytes of the tensors that come from files */
 static uint64
@@ -36,10 +69,25 @@ bytes_of_files(const Import *import)
 	return bytes;
 }
 
+/* For other sessions */
+static void
+show(const Import *import)
+{
+	int64		figures[PROGRESS_FIGURES];
+
+	figures[PROGRESS_STARTED_AT] = import->started_at;
+	figures[PROGRESS_PHASE] = import->phase;
+	figures[PROGRESS_TOTAL] = (int64) import->bytes;
+	figures[PROGRESS_DONE] = (int64) import->bytes_done;
+	mobilebert_progress_show(PROGRESS_COMMAND_IMPORT, InvalidOid, figures,
+							 PROGRESS_FIGURES);
+}
+
 void
 import_progress_begin(Import *import)
 {
 	import->bytes = bytes_of_files(import);
+	import->started_at = GetCurrentTimestamp();
 	if (import->bytes < LARGE)
 		return;
 	ereport(NOTICE,
@@ -50,11 +98,12 @@ import_progress_begin(Import *import)
 }
 
 void
-import_progress_phase(Import *import, const char *phase)
+import_progress_phase(Import *import, ImportPhase phase)
 {
 	import->phase = phase;
 	import->bytes_done = 0;
 	import->told_at = GetCurrentTimestamp();
+	show(import);
 }
 
 void
@@ -63,6 +112,7 @@ import_progress_add(Import *import, uint64 bytes)
 	TimestampTz now;
 
 	import->bytes_done += bytes;
+	show(import);
 	if (import->bytes < LARGE)
 		return;
 	now = GetCurrentTimestamp();
@@ -72,5 +122,39 @@ import_progress_add(Import *import, uint64 bytes)
 	ereport(NOTICE,
 			(errmsg("model \"%s\": " UINT64_FORMAT " of " UINT64_FORMAT " MB %s",
 					import->name, import->bytes_done / MEGABYTE,
-					import->bytes / MEGABYTE, import->phase)));
+					import->bytes / MEGABYTE, phases[import->phase])));
+}
+
+void
+import_progress_end(void)
+{
+	mobilebert_progress_end(PROGRESS_COMMAND_IMPORT);
+}
+
+static void
+put_progress(ReturnSetInfo *rsinfo, const PgBackendStatus *status)
+{
+	const int64 *figures = status->st_progress_param;
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
+
+	values[COLUMN_PID] = Int32GetDatum(status->st_procpid);
+	values[COLUMN_DATABASE] = ObjectIdGetDatum(status->st_databaseid);
+	values[COLUMN_ROLE] = ObjectIdGetDatum(status->st_userid);
+	values[COLUMN_STARTED_AT] =
+		TimestampTzGetDatum(figures[PROGRESS_STARTED_AT]);
+	values[COLUMN_PHASE] =
+		CStringGetTextDatum(figures[PROGRESS_PHASE] == IMPORT_STORES ?
+							"storing" : "reading");
+	values[COLUMN_TOTAL] = Int64GetDatum(figures[PROGRESS_TOTAL]);
+	values[COLUMN_DONE] = Int64GetDatum(figures[PROGRESS_DONE]);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* import_progress_rows() -> a row for each import under way */
+Datum
+mobilebert_import_progress(PG_FUNCTION_ARGS)
+{
+	return mobilebert_progress_rows(fcinfo, PROGRESS_COMMAND_IMPORT,
+									put_progress);
 }

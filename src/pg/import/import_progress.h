@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * import_progress.h
- *	  What an import of a large model tells its client while it runs.
+ *	  How far an import has come: for other sessions, and for the client.
  *
  * Depends on server/pg.h, import/import_model.h.
  *
@@ -13,14 +13,13 @@
 #include "server/pg.h"
 #include "import/import_model.h"
 
-/* Says how large the model is: before its tensors are read. */
+/* Says how large the model is, before its tensors are read. */
 extern void import_progress_begin(Import *import);
 
-/*
- * Tensors are now "read" or "stored", from the first on; then how many bytes
- * more of them are.
- */
-extern void import_progress_phase(Import *import, const char *phase);
+/* What is done with all tensors now, and how many bytes more of them are. */
+extern void import_progress_phase(Import *import, ImportPhase phase);
 extern void import_progress_add(Import *import, uint64 bytes);
+
+extern void import_progress_end(void);
 
 #endif							/* MOBILEBERT_IMPORT_PROGRESS_H */

@@ -198,7 +198,6 @@ store_tensors(Import *import, Datum id)
 	size_t		i;
 
 	prepare_tensors(&plans);
-	import_progress_phase(import, "stored");
 	for (i = 0; i < import->slots; i++)
 	{
 		Filled	   *filled = &import->filled[i];
@@ -499,6 +498,7 @@ import_store(Import *import, bool make_default)
 	import_base_is_there(import);
 	registry_lock(import->command, import->name, NULL);
 	registry_name_is_free(import->name);
+	import_progress_phase(import, IMPORT_STORES);
 	registry_write_begin(&write, import->command);
 	store_model(import, write.user, id);
 	store_grants(import, id);
