@@ -366,6 +366,37 @@ warns(
 	q{"new" has a default prompt.*"a" .*"b".*similarity\(\).*"dot"},
 	'the same by value, and another similarity');
 
+# max_seq_length is for vectors: other tasks go by the model's positions
+my $short = copy_of('tok-no-cjk');
+mkdir "$short/1_Pooling";
+write_file("$short/modules.json",
+	JSON::PP->new->encode({ modules('1_Pooling') }->{'modules.json'}));
+write_file("$short/1_Pooling/config.json", '{}');
+write_file("$short/sentence_bert_config.json", '{"max_seq_length": 8}');
+imports('short', $short);
+imports('long', golden('tok-no-cjk'));
+my $context = 'the quick brown fox jumps over the lazy dog in the town';
+my $answer = "SELECT mobilebert.answer('who jumps ?', '$context', '%s', top_k => 3)";
+is( value($node, sprintf($answer, 'short')),
+	value($node, sprintf($answer, 'long')),
+	'max_seq_length does not limit answers');
+fails_like(
+	$node,
+	"SELECT mobilebert.embed('$context', 'short', overflow => 'error')",
+	'54000', 'the model takes 8', 'it limits vectors');
+is( value(
+		$node,
+		"SELECT max_tokens FROM mobilebert.models WHERE name = 'short'"),
+	8, 'and is shown');
+my $wide = copy_of('one-layer-one-head');
+edit_json("$wide/tokenizer_config.json",
+	sub { $_[0]{model_max_length} = 5 });
+mkdir "$wide/1_Pooling";
+write_file("$wide/modules.json", file_content("$short/modules.json"));
+write_file("$wide/1_Pooling/config.json", '{}');
+write_file("$wide/sentence_bert_config.json", '{"max_seq_length": 20}');
+pools_like('wide', $wide, "pooling => 'mean'");
+
 # the forms for clients: pooling's configuration whatever its folder
 value(
 	$node, q{SELECT mobilebert.import_model('sent list', config, tokenizer,

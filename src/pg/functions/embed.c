@@ -140,7 +140,8 @@ embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 	plan->options.overflow = mobilebert_overflow(ARG_TEXT(5),
 												 OVERFLOW_TRUNCATE);
 	embed_options_model(plan);
-	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model, 0);
+	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model,
+											 mobilebert_embed_tokens(plan->model));
 }
 
 /*
@@ -196,7 +197,7 @@ plan_key(const EmbedPlan *plan, text *input, size_t *size)
 	memcpy(key->image_key, plan->model->registry->image_key,
 		   sizeof(key->image_key));
 	key->kernels = plan->model->image.model.kernels;
-	key->limit = mobilebert_max_tokens(plan->model);
+	key->limit = mobilebert_embed_tokens(plan->model);
 	key->layers = plan->options.layers;
 	key->stride = plan->options.stride;
 	key->pooling = plan->options.pooling;
@@ -301,7 +302,9 @@ embed_job_begin(EmbedJob *job)
 		return;
 	in = job->in = palloc(sizeof(MobilebertInput));
 	mobilebert_input_read(in, plan->fcinfo, plan->model, job->input, NULL,
-						  plan->options.overflow, 0, plan->options.stride);
+						  plan->options.overflow,
+						  mobilebert_embed_tokens(plan->model),
+						  plan->options.stride);
 	job->cut_tokens = in->truncated ? in->tokens : 0;
 	job->running = true;
 	job->call.sequences = in->windows;

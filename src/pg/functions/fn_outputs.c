@@ -339,7 +339,7 @@ mobilebert_hidden_states(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	overflow = mobilebert_overflow(ARG_TEXT(4), OVERFLOW_WINDOW);
 	hidden_init(&call, fcinfo);
-	limit = mobilebert_positions(call.model);
+	limit = mobilebert_state_positions(call.model);
 	output_text(&call, 2, overflow, limit,
 				mobilebert_stride(fcinfo, 5, call.model, limit));
 	return (Datum) 0;
@@ -469,7 +469,7 @@ mobilebert_logits(PG_FUNCTION_ARGS)
 				 errdetail("Legal values of \"overflow\" are \"error\" and \"truncate\".")));
 	output_text(&call, 2, overflow,
 				mobilebert_max_length(fcinfo, 5, call.model,
-									  mobilebert_positions(call.model)), 0);
+									  mobilebert_state_positions(call.model)), 0);
 	return (Datum) 0;
 }
 
@@ -578,7 +578,7 @@ mobilebert_attentions(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	attentions_init(&call, fcinfo);
 	output_text(&call, 2, OVERFLOW_ERROR,
-				mobilebert_positions(call.model), 0);
+				mobilebert_state_positions(call.model), 0);
 	return (Datum) 0;
 }
 

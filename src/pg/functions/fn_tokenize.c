@@ -625,7 +625,7 @@ chunk_max_tokens(FunctionCallInfo fcinfo, const MobilebertModel *model,
 				 size_t *overlap)
 {
 	size_t		fixed = model->image.tokenizer.template_single;
-	size_t		limit = mobilebert_max_tokens(model);
+	size_t		limit = mobilebert_embed_tokens(model);
 	size_t		max_tokens = limit;
 
 	if (limit <= fixed)

@@ -496,15 +496,20 @@ mobilebert_token_limit(const mb_config *config,
 					   const mb_sentence_settings *settings,
 					   const mb_tokenizer *tokenizer)
 {
-	size_t		limit = config->max_tokens;
-
 	if (settings->max_seq_length > 0)
-		limit = Min(limit, settings->max_seq_length);
-	return Min(limit, tokenizer->model_max_length);
+		return Min(config->max_tokens, settings->max_seq_length);
+	return Min(config->max_tokens, tokenizer->model_max_length);
 }
 
 size_t
 mobilebert_max_tokens(const MobilebertModel *model)
+{
+	return Min(model->image.config.max_tokens,
+			   model->image.tokenizer.model_max_length);
+}
+
+size_t
+mobilebert_embed_tokens(const MobilebertModel *model)
 {
 	return mobilebert_token_limit(&model->image.config,
 								  &model->image.settings,

@@ -62,10 +62,16 @@ extern void mobilebert_model_cache_init(void);
 pg_noreturn extern void mobilebert_no_head(const RegistryModel *row,
 										   mb_task task);
 
-/* Limit of tokens in one window, template included. */
+/*
+ * Limit of tokens in one window, template included: the model's positions, or
+ * less if the tokenizer's model_max_length says so.  For vectors of texts
+ * max_seq_length of sentence-transformers' files takes the latter's place, as
+ * it does there.
+ */
+extern size_t mobilebert_max_tokens(const MobilebertModel *model);
+extern size_t mobilebert_embed_tokens(const MobilebertModel *model);
 extern size_t mobilebert_token_limit(const mb_config *config,
 									 const mb_sentence_settings *settings,
 									 const mb_tokenizer *tokenizer);
-extern size_t mobilebert_max_tokens(const MobilebertModel *model);
 
 #endif							/* MOBILEBERT_MODEL_CACHE_H */

@@ -320,6 +320,12 @@ mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 size_t
 mobilebert_positions(const MobilebertModel *model)
 {
+	return model->image.config.max_tokens;
+}
+
+size_t
+mobilebert_state_positions(const MobilebertModel *model)
+{
 	size_t		positions = model->image.config.max_tokens;
 	size_t		trained = model->image.settings.max_seq_length;
 

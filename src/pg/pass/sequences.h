@@ -112,10 +112,11 @@ extern size_t mobilebert_max_length(FunctionCallInfo fcinfo, int n,
 
 /*
  * Tokens of a text where nothing truncates of itself, so that the tokenizer's
- * model_max_length counts for nothing: the model's positions, or less if it was
- * trained as a sentence encoder.
+ * model_max_length counts for nothing: the model's positions.  For states as
+ * such, no more than vectors are made of.
  */
 extern size_t mobilebert_positions(const MobilebertModel *model);
+extern size_t mobilebert_state_positions(const MobilebertModel *model);
 
 /*
  * Raw ids as a row: the arrays input_ids, token_type_ids and attention_mask of
