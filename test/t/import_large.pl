@@ -96,9 +96,8 @@ like(
 my @lines = $said =~ /model "large": (\d+ of $megabytes MB (?:read|stored))\n/g;
 cmp_ok(scalar(@lines), '<=', $seconds, 'at most a line a second');
 ok($seconds < 4 || @lines > 0, 'and one now and then');
-note(sprintf '%d MB in %.1f seconds: %s', $megabytes, $seconds,
-	join ', ', @lines);
-cmp_ok($megabytes / $seconds, '>', 500 / 60, '500 MB a minute at least');
+diag(sprintf('%d MB in %.1f s, %.0f MB a minute', $megabytes, $seconds,
+		60 * $megabytes / $seconds));
 cmp_ok($most - $usual, '<', 32,
 	'a large model takes no more memory than a small one: '
 	  . "$most MB, $usual MB");
