@@ -678,7 +678,7 @@ test_family_refusals(void)
 		{BERT "\"position_embedding_type\": null}", MB_ERR_DATA,
 		{"position_embedding_type", "string"}},
 		{BERT "\"pruned_heads\": {\"0\": [1]}}", MB_ERR_UNSUPPORTED,
-		{"pruned_heads", ""}},
+		{"pruned_heads", "in 1 of"}},
 		{"{\"model_type\": \"mpnet\","
 			"\"relative_attention_num_buckets\": 31}", MB_ERR_LIMIT,
 		{"relative_attention_num_buckets", "31"}},
@@ -686,6 +686,8 @@ test_family_refusals(void)
 		MB_ERR_LIMIT, {"max_position_embeddings", "2"}},
 		{BERT "\"quantization_config\": {\"bits\": 4}}", MB_ERR_UNSUPPORTED,
 		{"quantization_config", ""}},
+		{BERT "\"quantization_config\": {\"quant_method\": \"gptq\"}}",
+		MB_ERR_UNSUPPORTED, {"quantization_config", "gptq"}},
 		{BERT "\"auto_map\": {}, \"architectures\": [\"JinaBertModel\"]}",
 		MB_ERR_UNSUPPORTED, {"auto_map", "JinaBertModel"}},
 		{BERT "\"num_attention_heads\": 7}", MB_ERR_DATA,

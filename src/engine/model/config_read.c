@@ -434,14 +434,21 @@ refuse_changed_weights(const mb_json *root, const mb_config *config,
 	if (pruned != NULL && pruned->type != MB_JSON_NULL && pruned->length > 0)
 	{
 		mb_fail(err, MB_ERR_UNSUPPORTED,
-				"a model with \"pruned_heads\" is not supported");
+				"a model with \"pruned_heads\" in %zu of its layers is not "
+				"supported", pruned->length);
 		mb_hint(err, "Import the model that it was pruned from.");
 		return MB_ERR_UNSUPPORTED;
 	}
 	if (quantised != NULL && quantised->type != MB_JSON_NULL)
 	{
+		const mb_json *method = mb_json_get(quantised, "quant_method");
+
+		if (method != NULL && method->type != MB_JSON_STRING)
+			method = NULL;
 		mb_fail(err, MB_ERR_UNSUPPORTED,
-				"a model with a \"quantization_config\" is not supported");
+				"a model with a \"quantization_config\"%s%.50s is not "
+				"supported", method == NULL ? "" : " of method ",
+				method == NULL ? "" : method->text);
 		mb_hint(err, "Import the model with float weights; option "
 				"\"precision\" quantises it.");
 		return MB_ERR_UNSUPPORTED;
