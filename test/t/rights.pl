@@ -390,5 +390,67 @@ is(as('revoked', sprintf($uses, 'own')), 't', 'are public');
 is( as('owner', "SELECT (mobilebert.import_model('named', '$place/named')).base IS NULL"),
 	't', 'a base of which nothing is taken is none');
 
+# --------------------------------------------------------------------------
+# What the time of a call tells of others' texts: whether it was kept is
+# counted, and a call that was not kept runs a pass
+# --------------------------------------------------------------------------
+
+value($node, q{
+	CREATE FUNCTION hidden(model text) RETURNS bool SECURITY DEFINER
+	LANGUAGE sql VOLATILE AS $$SELECT mobilebert.embed('a secret', model) IS NOT NULL$$;
+	ALTER FUNCTION hidden(text) OWNER TO owner});
+my %kept_in = map { $_ => session($node) } qw(owner revoked);
+ask($kept_in{$_}, "SET SESSION AUTHORIZATION $_") for keys %kept_in;
+
+# What a call in a session did: passes and results from the cache.
+sub effect
+{
+	my ($where, $sql) = @_;
+	my $counters =
+	  q{SELECT passes, cache_hits FROM mobilebert.stat_models WHERE name = 'own'};
+	my @before = split /\|/, value($node, $counters) || '0|0';
+	my $answer = ask($where, $sql);
+	my @after = split /\|/, value($node, $counters) || '0|0';
+
+	return $answer if $answer ne 't';
+	return sprintf('%d passes, %d kept', $after[0] - $before[0], $after[1] - $before[1]);
+}
+
+my $secret = q{SELECT mobilebert.embed('a secret', 'own') IS NOT NULL};
+my $computed = '1 passes, 0 kept';
+my $kept = '0 passes, 1 kept';
+
+is(effect($kept_in{owner}, $secret), $computed, 'the first call of a text');
+is(effect($kept_in{owner}, $secret), $kept, 'the second one in the session');
+is(effect($kept_in{revoked}, $secret), $computed, 'in another session the first');
+is(effect($kept_in{revoked}, $secret), $kept, 'and there the second');
+
+# several roles in one session
+my $one = session($node);
+ask($one, 'SET ROLE owner');
+is(effect($one, $secret), $computed, 'a session of a superuser, as owner');
+ask($one, 'SET ROLE revoked');
+is(effect($one, $secret), $computed, 'another role of it does not meet what is kept');
+ask($one, 'SET ROLE owner');
+is(effect($one, $secret), $kept, 'which is there');
+
+# a function that runs as its owner
+ask($one, 'DISCARD ALL');
+$_->quit for values %kept_in, $one;
+$one = session($node);
+ask($one, 'SET SESSION AUTHORIZATION revoked');
+is(effect($one, q{SELECT hidden('own')}), $computed, 'a function of the owner');
+is(effect($one, $secret), $computed, 'the caller does not find out its text');
+is(effect($one, q{SELECT hidden('own')}), $kept, 'the function finds its own');
+
+# and what is kept is nothing to those who may not use the model
+value($node, q{SET ROLE stranger; SELECT mobilebert.revoke_model('own', 'public')});
+like(effect($one, $secret), $denied, 'kept, and the right taken back');
+like(effect($one, q{SELECT hidden('own')}), $denied, 'from the function too');
+value($node, q{SET ROLE stranger; SELECT mobilebert.grant_model('own', 'owner')});
+is(effect($one, q{SELECT hidden('own')}), $kept, 'the owner of the function has it');
+like(effect($one, $secret), $denied, 'its caller has not');
+$one->quit;
+
 unharmed($node);
 done_testing();

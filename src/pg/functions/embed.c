@@ -28,6 +28,7 @@
 #include "pass/sequences.h"
 #include "functions/embed.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -42,7 +43,7 @@ typedef struct EmbedKey
 	mb_poolings pooling;
 	uint32		normalize;
 	uint32		overflow;
-	uint32		unused;
+	Oid			role;			/* nobody is told what others asked for */
 } EmbedKey;
 
 /*
@@ -189,9 +190,10 @@ embed_same_text(const text *a, const text *b)
 
 /* What the cache knows a vector by: EmbedKey, then the text. */
 static void *
-plan_key(const EmbedPlan *plan, text *input, size_t *size)
+job_key(const EmbedJob *job, size_t *size)
 {
-	size_t		length = VARSIZE_ANY_EXHDR(input);
+	const EmbedPlan *plan = job->plan;
+	size_t		length = VARSIZE_ANY_EXHDR(job->input);
 	EmbedKey   *key = palloc0(sizeof(EmbedKey) + length);
 
 	memcpy(key->image_key, plan->model->registry->image_key,
@@ -203,7 +205,8 @@ plan_key(const EmbedPlan *plan, text *input, size_t *size)
 	key->pooling = plan->options.pooling;
 	key->normalize = plan->options.normalize;
 	key->overflow = plan->options.overflow;
-	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(input), length);
+	key->role = job->role;
+	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(job->input), length);
 	*size = sizeof(EmbedKey) + length;
 	return key;
 }
@@ -238,7 +241,7 @@ embed_job_take(MobilebertCall *call, size_t n,
 	if (job->cut_tokens == 0 && mobilebert_result_cache_on())
 	{
 		size_t		size;
-		void	   *key = plan_key(plan, job->input, &size);
+		void	   *key = job_key(job, &size);
 
 		mobilebert_result_store(key, size, job->vector,
 								plan->options.dimension);
@@ -267,6 +270,7 @@ embed_job_init(EmbedJob *job, const EmbedPlan *plan, text *input)
 	job->call.result = job_result;
 	job->plan = plan;
 	job->input = input;
+	job->role = GetUserId();
 }
 
 /* Fetch the job's vector from the cache. */
@@ -281,7 +285,7 @@ job_cached(EmbedJob *job)
 
 	if (!mobilebert_result_cache_on())
 		return false;
-	key = plan_key(plan, job->input, &size);
+	key = job_key(job, &size);
 	values = mobilebert_result_find(key, size, &count);
 	pfree(key);
 	if (values == NULL || count != plan->options.dimension)

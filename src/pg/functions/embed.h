@@ -42,6 +42,7 @@ typedef struct EmbedJob
 	MobilebertCall call;
 	const EmbedPlan *plan;
 	text	   *input;
+	Oid			role;			/* that asks */
 	MobilebertInput *in;		/* until its last sequence is in a pass */
 	bool		running;		/* taken by the run, not known yet */
 	size_t		cut_tokens;		/* of the whole text when it was cut, else 0 */

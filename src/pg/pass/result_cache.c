@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * result_cache.c
- *	  Recent embeddings of this backend, by model, options and text.
+ *	  Recent embeddings of this backend, by role, model, options and text.
  *
  * It makes ORDER BY ... embed('constant') and repeated texts cheap.  Keys are
  * compared byte for byte, so a hit is the value that would be computed.  The

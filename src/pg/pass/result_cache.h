@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * result_cache.h
- *	  Recent embeddings of this backend, by model, options and text.
+ *	  Recent embeddings of this backend, by role, model, options and text.
  *
  * Depends on server/pg.h.
  *
