@@ -141,8 +141,25 @@ $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
 restored($node, 'later');
 rights_are($node, 'later', { alicia => '', alice2 => '', gina => 'sees uses' },
 	'not after a restore that finds another name');
-value($node, 'ALTER ROLE alicia RENAME TO alice');
-rights_are($node, undef, { alice => 'owns sees uses' }, 'renamed back');
+value($node, 'ALTER ROLE gina RENAME TO gaia; ALTER ROLE other RENAME TO gina');
+is( value(
+		$node, q{
+		SELECT mobilebert.set_model_owner(m.name, r.now) FROM mobilebert.model m,
+			mobilebert.role_now(m.owner, m.owner_oid, m.owner_cluster) AS r(now) WHERE r.now <> m.owner;
+		SELECT mobilebert.grant_model(m.name, r.now) FROM mobilebert.model m JOIN mobilebert.model_grant g ON g.model_id = m.id,
+			mobilebert.role_now(g.grantee, g.grantee_oid, g.grantee_cluster) AS r(now) WHERE r.now <> g.grantee;
+		SELECT owner FROM mobilebert.model;
+		SELECT grantee FROM mobilebert.model_grant}),
+	"\n\nalicia\ngaia", 'what README gives writes the names of today');
+value($node, 'DROP DATABASE later');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
+restored($node, 'later');
+rights_are($node, 'later',
+	{ alicia => 'owns sees uses', alice2 => '', gaia => 'sees uses', gina => '' },
+	'which a dump has then');
+value($node, 'ALTER ROLE alicia RENAME TO alice; ALTER ROLE gina RENAME TO other;
+	ALTER ROLE gaia RENAME TO gina');
+rights_are($node, undef, \%as_made, 'renamed back');
 
 # --------------------------------------------------------------------------
 # Rows of another cluster
