@@ -397,6 +397,38 @@ write_file("$wide/1_Pooling/config.json", '{}');
 write_file("$wide/sentence_bert_config.json", '{"max_seq_length": 20}');
 pools_like('wide', $wide, "pooling => 'mean'");
 
+# do_lower_case is a step before the normalizer, which keeps accents
+my $cased = copy_of('one-layer-one-head');
+edit_json("$cased/tokenizer_config.json",
+	sub { $_[0]{do_lower_case} = JSON::PP::false() });
+imports('cased', $cased);
+mkdir "$cased/1_Pooling";
+write_file("$cased/modules.json", file_content("$short/modules.json"));
+write_file("$cased/1_Pooling/config.json", '{}');
+write_file("$cased/sentence_bert_config.json", '{"do_lower_case": true}');
+imports('lowered', $cased);
+is( value(
+		$node,
+		q{SELECT mobilebert.tokenize('The Fox', 'cased') = mobilebert.tokenize('the fox', 'cased'),
+			mobilebert.tokenize('The Fox', 'lowered') = mobilebert.tokenize('the fox', 'cased'),
+			mobilebert.tokenize('Thé', 'lowered') = mobilebert.tokenize('thé', 'cased')}),
+	'f|t|t',
+	'do_lower_case of sentence-transformers');
+
+# the class that config.json names, where tokenizer_config.json has none
+my $classed = copy_of('one-layer-one-head');
+edit_json("$classed/config.json",
+	sub { $_[0]{tokenizer_class} = 'DistilBertTokenizer' });
+edit_json("$classed/tokenizer_config.json",
+	sub { delete $_[0]{tokenizer_class} });
+imports('classed', $classed);
+is( value(
+		$node, q{SELECT max(type_id) FROM mobilebert.tokens('a', 'classed', pair => 'b')}),
+	0, 'a class without token types');
+is( value(
+		$node, q{SELECT max(type_id) FROM mobilebert.tokens('a', 'plain', pair => 'b')}),
+	1, 'where the family has them');
+
 # the forms for clients: pooling's configuration whatever its folder
 value(
 	$node, q{SELECT mobilebert.import_model('sent list', config, tokenizer,

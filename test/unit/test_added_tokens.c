@@ -103,6 +103,7 @@ agrees(const mb_json *record, int a, int b, const mb_json *expected)
 	int			split;
 
 	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
+	memset(&of, 0, sizeof(of));
 	of.tokenizer_json = fill_in(mb_json_get(files, "tokenizer.json"), a, b,
 								&arena);
 	of.vocab_txt = fill_in(mb_json_get(files, "vocab.txt"), a, b, &arena);

@@ -225,7 +225,8 @@ check_tokenizer_json(void)
 	ok(build("{" MODEL "," PRE ", \"normalizer\": {\"type\": \"BertNormalizer\", "
 			 "\"lowercase\": false}, \"padding\": {\"direction\": \"Left\", "
 			 "\"pad_token\": \"a\", \"pad_type_id\": 1}, \"truncation\": "
-			 "{\"direction\": \"Left\"}}", NULL, NULL, NULL, NULL, &t) ==
+			 "{\"direction\": \"Left\"}}", NULL,
+			 "{\"do_lower_case\": false}", NULL, NULL, &t) ==
 	   MB_OK && gives(&t, "A", "0") && t.pad_left && t.truncate_left &&
 	   t.pad_id == 3 && t.pad_type_id == 1,
 	   "its normalizer, and what seeds attributes");
@@ -287,7 +288,7 @@ static const struct
 	{MB_ERR_UNSUPPORTED, "{" MODEL "," PRE ", \"decoder\": "
 	"{\"type\": \"BPEDecoder\"}}"},
 	{MB_ERR_UNSUPPORTED, "{" MODEL "," PRE ", \"post_processor\": "
-	"{\"type\": \"RobertaProcessing\"}}"},
+	"{\"type\": \"ByteLevel\"}}"},
 	{MB_ERR_DATA, "{" MODEL "," PRE ", \"post_processor\": "
 		"{\"type\": \"BertProcessing\", \"sep\": [1, 2], \"cls\": [\"a\", 1]}}"},
 	{MB_ERR_DATA, "{" MODEL "," PRE ", \"post_processor\": "

@@ -31,18 +31,14 @@
 
 #include "tokenizer/trie.h"
 
-static const struct
-{
-	const char *key;
-	const char *preset;			/* of (Mobile)BertTokenizer; NULL: none */
-}			named_tokens[MB_NAMED_COUNT] = {
-	[MB_NAMED_BOS] = {"bos_token", NULL},
-	[MB_NAMED_EOS] = {"eos_token", NULL},
-	[MB_NAMED_UNK] = {"unk_token", "[UNK]"},
-	[MB_NAMED_SEP] = {"sep_token", "[SEP]"},
-	[MB_NAMED_PAD] = {"pad_token", "[PAD]"},
-	[MB_NAMED_CLS] = {"cls_token", "[CLS]"},
-	[MB_NAMED_MASK] = {"mask_token", "[MASK]"},
+static const char *const named_keys[MB_NAMED_COUNT] = {
+	[MB_NAMED_BOS] = "bos_token",
+	[MB_NAMED_EOS] = "eos_token",
+	[MB_NAMED_UNK] = "unk_token",
+	[MB_NAMED_SEP] = "sep_token",
+	[MB_NAMED_PAD] = "pad_token",
+	[MB_NAMED_CLS] = "cls_token",
+	[MB_NAMED_MASK] = "mask_token",
 };
 
 /* A token that some file wants added. */
@@ -351,24 +347,42 @@ request_numbered(mb_reader *r, request_list *requests,
 	return status;
 }
 
-/*
- * The named special tokens: tokenizer_config.json or the legacy file.  given:
- * those that are objects with flags.
- */
+/* How much flags of a named token count. */
+typedef enum named_flags
+{
+	FLAGS_NONE,					/* it is only a text */
+	FLAGS_UNLISTED,				/* where no list has the token */
+	FLAGS_LAST					/* after all lists */
+} named_flags;
+
+/* A named token that is a text, of a file or of the class. */
+static void
+name_text(const mb_reader *r, int which, const char *text, size_t length,
+		  mb_added_token *token)
+{
+	memset(token, 0, sizeof(*token));
+	token->text = text;
+	token->length = length;
+	token->special = true;
+	token->lstrip = r->class->flagged && which == MB_NAMED_MASK;
+}
+
+/* The named special tokens: tokenizer_config.json or the legacy file. */
 static mb_status
-read_named(mb_reader *r, bool given[MB_NAMED_COUNT])
+read_named(mb_reader *r, named_flags given[MB_NAMED_COUNT])
 {
 	int			i;
 
 	for (i = 0; i < MB_NAMED_COUNT; i++)
 	{
-		const char *key = named_tokens[i].key;
+		const char *key = named_keys[i];
 		const mb_json *legacy = mb_json_get(r->special_map, key);
 		const mb_json *value = mb_json_get(r->config, key);
 		const char *file = MB_TOKENIZER_CONFIG;
 		mb_status	status;
+		bool		object;
 
-		given[i] = false;
+		given[i] = r->class->flagged ? FLAGS_UNLISTED : FLAGS_NONE;
 		if (!mb_json_is_null(legacy))
 		{
 			value = legacy;
@@ -380,25 +394,27 @@ read_named(mb_reader *r, bool given[MB_NAMED_COUNT])
 			value = r->stored_pad;
 			file = MB_TOKENIZER_JSON;
 		}
-		if (value == NULL)
+		if (value == NULL && r->class->named[i] != NULL)
 		{
-			if (named_tokens[i].preset != NULL && !r->generic)
-			{
-				r->named[i].text = named_tokens[i].preset;
-				r->named[i].length = strlen(named_tokens[i].preset);
-				r->named[i].special = true;
-			}
-			continue;
+			name_text(r, i, r->class->named[i], strlen(r->class->named[i]),
+					  &r->named[i]);
+			if (r->class->flagged)
+				given[i] = FLAGS_LAST;
 		}
 		if (mb_json_is_null(value))
 			continue;
-		status = read_token(r, value, file, key, true, &r->named[i],
-							&given[i]);
+		status = read_token(r, value, file, key, true, &r->named[i], &object);
 		if (status != MB_OK)
 			return status;
+		if (!object)
+		{
+			name_text(r, i, r->named[i].text, r->named[i].length,
+					  &r->named[i]);
+			continue;
+		}
+		given[i] = FLAGS_UNLISTED;
 		r->named[i].special = true;
-		if (!given[i] ||
-			mb_json_is_null(mb_json_get(value, "normalized")))
+		if (mb_json_is_null(mb_json_get(value, "normalized")))
 			r->named[i].normalized = false;
 	}
 	return MB_OK;
@@ -462,7 +478,8 @@ read_further(mb_reader *r, request_list *objects, request_list *all)
  */
 static mb_status
 request_special(mb_reader *r, request_list *requests, size_t listed,
-				const bool given[MB_NAMED_COUNT], const request_list *objects,
+				const named_flags given[MB_NAMED_COUNT],
+				const request_list *objects,
 				const request_list *further)
 {
 	text_set	all;
@@ -482,7 +499,8 @@ request_special(mb_reader *r, request_list *requests, size_t listed,
 		const mb_added_token *token = &r->named[i];
 
 		if (token->text != NULL &&
-			!has_text(given[i] ? &others : &all, token))
+			(given[i] == FLAGS_LAST ||
+			 !has_text(given[i] == FLAGS_NONE ? &all : &others, token)))
 			status = add_request(r, requests, token);
 	}
 	for (i = 0; i < further->count && status == MB_OK; i++)
@@ -650,7 +668,7 @@ mb_read_added_tokens(mb_reader *r)
 	request_list further = {NULL, 0, 0};
 	text_set	special;
 	text_set	known;
-	bool		given[MB_NAMED_COUNT];
+	named_flags given[MB_NAMED_COUNT];
 	mb_status	status = read_named(r, given);
 	size_t		listed = 0;
 

@@ -211,6 +211,7 @@ describe(const mb_blob_header *header, mb_tokenizer *tokenizer)
 		(header->flags & MB_BLOB_CLEAN_UP_SPACES) != 0;
 	tokenizer->split_special_tokens =
 		(header->flags & MB_BLOB_SPLIT_SPECIAL) != 0;
+	tokenizer->no_types = (header->flags & MB_BLOB_NO_TYPES) != 0;
 }
 
 mb_status

@@ -75,6 +75,7 @@ extern const uint32_t mb_blob_item_sizes[MB_BLOB_SECTIONS];
 #define MB_BLOB_CLEAN_UP_SPACES (1 << 6)
 #define MB_BLOB_SPLIT_SPECIAL	(1 << 7)
 #define MB_BLOB_DECODER_CLEANUP (1 << 8)
+#define MB_BLOB_NO_TYPES		(1 << 9)
 
 typedef struct mb_blob_header
 {

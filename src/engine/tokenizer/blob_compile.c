@@ -147,7 +147,7 @@ make_pattern(compiler *c, const mb_added_token *token, mb_trie_entry *entry)
 
 	if (token->normalized)
 	{
-		mb_status	status = mb_normalize_text(&c->vocabulary->normalizer,
+		mb_status	status = mb_normalize_text(&c->vocabulary->added_normalizer,
 											   token->text, token->length, 0,
 											   c->scratch, c->cancel,
 											   append_pattern, &pattern,
@@ -328,7 +328,8 @@ fill_header(compiler *c)
 		(v->pad_left ? MB_BLOB_PAD_LEFT : 0) |
 		(v->clean_up_spaces ? MB_BLOB_CLEAN_UP_SPACES : 0) |
 		(v->split_special_tokens ? MB_BLOB_SPLIT_SPECIAL : 0) |
-		(v->decoder_cleanup ? MB_BLOB_DECODER_CLEANUP : 0);
+		(v->decoder_cleanup ? MB_BLOB_DECODER_CLEANUP : 0) |
+		(v->no_types ? MB_BLOB_NO_TYPES : 0);
 }
 
 /* Where the sections go; false when the block would be too large. */

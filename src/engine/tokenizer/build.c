@@ -4,8 +4,9 @@
  *	  From a model's tokenizer files to a block of bytes
  *	  (spec tokenizer.md 10, formats.md 5, 6).
  *
- * tokenizer.json wins over vocab.txt; tokenizer_config.json then changes the
- * normaliser and adds tokens, as from_pretrained() of the Python classes does.
+ * tokenizer.json wins over vocab.txt; tokenizer_config.json and the class that
+ * it names (class.c) then change the normaliser and add tokens, as
+ * from_pretrained() of the Python classes does.
  * The steps:
  *
  *	1. the model's tokens, from either file (here or tokenizer_json.c);
@@ -112,22 +113,28 @@ read_max_length(mb_reader *r)
 }
 
 /*
- * The normaliser's switches: what tokenizer_config.json says wins, but
- * PreTrainedTokenizerFast takes them from tokenizer.json alone.
+ * The normaliser's switches: what tokenizer_config.json says wins, and where it
+ * is silent the class's defaults do.  PreTrainedTokenizerFast takes them from
+ * tokenizer.json alone.
  */
 static mb_status
 read_config_normalizer(mb_reader *r, int *strip)
 {
 	mb_normalizer *n = &r->vocabulary.normalizer;
 	const mb_json *accents = mb_json_get(r->config, "strip_accents");
+	bool		chinese = r->tokenizer == NULL || !r->class->file_chinese;
 	mb_status	status;
 	bool		value = false;
 
-	if (r->generic)
+	if (r->class->generic || r->sequence)
 		return MB_OK;
+	n->lowercase = true;
+	*strip = -1;
+	if (chinese)
+		n->handle_chinese_chars = true;
 	status = mb_read_bool(r, r->config, MB_TOKENIZER_CONFIG, "do_lower_case",
 						  &n->lowercase);
-	if (status == MB_OK)
+	if (status == MB_OK && chinese)
 		status = mb_read_bool(r, r->config, MB_TOKENIZER_CONFIG,
 							  "tokenize_chinese_chars",
 							  &n->handle_chinese_chars);
@@ -139,12 +146,34 @@ read_config_normalizer(mb_reader *r, int *strip)
 	return status;
 }
 
+/* Whether "token_type_ids" are among the model's inputs. */
+static mb_status
+read_input_names(mb_reader *r)
+{
+	const mb_json *names = mb_json_get(r->config, "model_input_names");
+	const mb_json *name;
+
+	r->vocabulary.no_types = !r->class->types;
+	if (mb_json_is_null(names))
+		return MB_OK;
+	if (names->type != MB_JSON_ARRAY)
+		return mb_wrong_value(r, MB_TOKENIZER_CONFIG, "model_input_names",
+							  "an array");
+	r->vocabulary.no_types = true;
+	for (name = names->child; name != NULL; name = name->next)
+		if (mb_json_is_string(name, "token_type_ids"))
+			r->vocabulary.no_types = false;
+	return MB_OK;
+}
+
 static mb_status
 read_config(mb_reader *r, int *strip)
 {
 	mb_vocabulary *v = &r->vocabulary;
 	mb_status	status = read_config_normalizer(r, strip);
 
+	if (status == MB_OK)
+		status = read_input_names(r);
 	if (status == MB_OK)
 		status = read_max_length(r);
 	if (status == MB_OK)
@@ -191,7 +220,6 @@ parse(mb_reader *r, const mb_document *document, const char *name,
 static mb_status
 parse_files(mb_reader *r)
 {
-	const mb_json *class;
 	mb_status	status;
 
 	status = parse(r, &r->files->tokenizer_json, MB_TOKENIZER_JSON,
@@ -208,9 +236,10 @@ parse_files(mb_reader *r)
 		mb_hint(r->err, "Add the tokenizer files that were published with the model.");
 		return MB_ERR_DATA;
 	}
-	class = mb_json_get(r->config, "tokenizer_class");
-	r->generic = r->tokenizer != NULL &&
-		mb_json_is_string(class, "PreTrainedTokenizerFast");
+	r->class = mb_find_tokenizer_class(mb_json_get(r->config,
+												   "tokenizer_class"),
+									   r->files->class_name,
+									   r->tokenizer != NULL);
 
 	/* legacy files count only without added_tokens_decoder */
 	if (mb_json_get(r->config, "added_tokens_decoder") != NULL)
@@ -253,6 +282,16 @@ take_unknown(mb_reader *r)
 	r->vocabulary.unk_length = r->named[MB_NAMED_UNK].length;
 }
 
+/* strip_accents that is null (-1) is as lowercase. */
+static mb_normalizer
+finished(const mb_normalizer *normalizer, int strip)
+{
+	mb_normalizer result = *normalizer;
+
+	result.strip_accents = strip < 0 ? result.lowercase : strip;
+	return result;
+}
+
 static mb_status
 read_vocabulary(mb_reader *r)
 {
@@ -265,11 +304,15 @@ read_vocabulary(mb_reader *r)
 	if (status == MB_OK)
 		status = r->tokenizer != NULL ? mb_read_tokenizer_json(r, &strip) :
 			read_vocab_txt(r);
+	v->added_normalizer = finished(&v->normalizer, strip);
 	if (status == MB_OK)
 		status = read_config(r, &strip);
 	if (status != MB_OK)
 		return status;
-	v->normalizer.strip_accents = strip < 0 ? v->normalizer.lowercase : strip;
+	v->normalizer = finished(&v->normalizer, strip);
+	if (r->tokenizer == NULL)
+		v->added_normalizer = v->normalizer;
+	v->normalizer.lowercase |= r->files->lowercase_first;
 	status = mb_read_added_tokens(r);
 	take_unknown(r);
 	return status == MB_OK ? mb_read_template(r) : status;

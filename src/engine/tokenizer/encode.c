@@ -344,7 +344,7 @@ put_sequence(const encoding_job *job, mb_encoding *window, size_t *at,
 		size_t		n = stop - start > POLL_TOKENS ? POLL_TOKENS : stop - start;
 
 		put_pieces(job->cuts[text].pieces, start, n, window, *at, text,
-				   later ? text : type);
+				   job->tokenizer->no_types ? 0 : later ? text : type);
 		*at += n;
 		start += n;
 		if (start < stop)
@@ -391,7 +391,8 @@ build_window(encoding_job *job, const size_t *index, mb_encoding *window)
 		else if (piece->kind == MB_TEMPLATE_SECOND)
 			status = put_sequence(job, window, &at, 1, index[1], piece->type);
 		else if (job->options->add_special_tokens)
-			put_special(window, at++, piece->id, piece->type, 1);
+			put_special(window, at++, piece->id,
+						job->tokenizer->no_types ? 0 : piece->type, 1);
 	}
 	if (status != MB_OK)
 		return status;

@@ -5,10 +5,10 @@
  *
  * build.c parses the files and takes the steps in order; each fills fields of
  * the vocabulary.  tokenizer_json.c, added_tokens.c and template.c are a step
- * each.
+ * each; class.c has what a class of tokenizers adds to the files.
  *
- * Components other than a MobileBERT tokenizer has are refused by name: one that
- * is almost right would give wrong results silently.
+ * Components other than a BERT tokenizer has are refused by name: one that is
+ * almost right would give wrong results silently.
  *
  * Depends on base/arena.h, base/json.h, base/status.h, tokenizer/tokenizer.h,
  * tokenizer/vocabulary.h.
@@ -44,6 +44,28 @@ typedef enum mb_named_token
 	MB_NAMED_COUNT
 } mb_named_token;
 
+/* A class of transformers: what counts where files are silent. */
+typedef struct mb_tokenizer_class
+{
+	const char *name;			/* without "Fast" */
+	const char *named[MB_NAMED_COUNT];	/* special tokens; NULL: none */
+	bool		generic;		/* only what tokenizer.json says */
+	bool		types;			/* gives token types */
+	bool		flagged;		/* named tokens that are texts have flags: the
+								 * mask takes the blanks before it */
+	bool		file_chinese;	/* handle_chinese_chars of tokenizer.json counts,
+								 * tokenize_chinese_chars does not */
+	bool		double_separator;	/* two between texts */
+} mb_tokenizer_class;
+
+/*
+ * The class of a name, or of the other where there is none.  The generic one
+ * needs a tokenizer.json.
+ */
+extern const mb_tokenizer_class *mb_find_tokenizer_class(const mb_json *name,
+														 const char *otherwise,
+														 bool tokenizer_json);
+
 typedef struct mb_reader
 {
 	const mb_tokenizer_files *files;
@@ -56,7 +78,9 @@ typedef struct mb_reader
 	mb_json    *special_map;	/* special_tokens_map.json where it applies */
 	mb_json    *added_map;		/* added_tokens.json where it applies */
 	mb_json    *stored_pad;	/* padding.pad_token of tokenizer.json */
-	bool		generic;		/* PreTrainedTokenizerFast: no presets */
+	const mb_tokenizer_class *class;
+	bool		sequence;		/* the normalizer is a Sequence, which no switch
+								 * of tokenizer_config.json changes */
 
 	mb_added_token named[MB_NAMED_COUNT];	/* text NULL: none */
 	mb_vocabulary vocabulary;	/* the result */

@@ -72,27 +72,33 @@ store_template(mb_reader *r, bool pair, const template_list *list)
 	}
 }
 
-/* No post-processor: A, or A B.  With ids: CLS A SEP, or CLS A SEP B SEP. */
+/*
+ * No post-processor: A, or A B.  With ids: CLS A SEP, or CLS A SEP B SEP; with
+ * as many separators between the texts.
+ */
 static mb_status
-plain_template(mb_reader *r, bool special, int32_t cls, int32_t sep)
+plain_template(mb_reader *r, int separators, int32_t cls, int32_t sep,
+			   int32_t second)
 {
+	bool		special = separators > 0;
 	int			pair;
 
 	for (pair = 0; pair < 2; pair++)
 	{
 		template_list list = {NULL, 0, 0, 0};
 		mb_status	status = MB_OK;
+		int			i;
 
 		if (special)
 			status = template_add(r, &list, MB_TEMPLATE_TOKEN, cls, 0);
 		if (status == MB_OK)
 			status = template_add(r, &list, MB_TEMPLATE_FIRST, 0, 0);
-		if (status == MB_OK && special)
+		for (i = 0; i < (pair ? separators : special) && status == MB_OK; i++)
 			status = template_add(r, &list, MB_TEMPLATE_TOKEN, sep, 0);
 		if (status == MB_OK && pair)
-			status = template_add(r, &list, MB_TEMPLATE_SECOND, 0, 1);
+			status = template_add(r, &list, MB_TEMPLATE_SECOND, 0, second);
 		if (status == MB_OK && pair && special)
-			status = template_add(r, &list, MB_TEMPLATE_TOKEN, sep, 1);
+			status = template_add(r, &list, MB_TEMPLATE_TOKEN, sep, second);
 		if (status != MB_OK)
 			return status;
 		store_template(r, pair == 1, &list);
@@ -234,12 +240,13 @@ static mb_status
 read_post_processor(mb_reader *r)
 {
 	const mb_json *processor = mb_json_get(r->tokenizer, "post_processor");
+	const mb_json *type = mb_json_get(processor, "type");
+	bool		roberta = mb_json_is_string(type, "RobertaProcessing");
 	mb_status	status;
 
 	if (mb_json_is_null(processor))
-		return plain_template(r, false, 0, 0);
-	if (processor->type == MB_JSON_OBJECT &&
-		mb_json_is_string(mb_json_get(processor, "type"), "BertProcessing"))
+		return plain_template(r, 0, 0, 0, 1);
+	if (roberta || mb_json_is_string(type, "BertProcessing"))
 	{
 		int32_t		cls = 0;
 		int32_t		sep = 0;
@@ -247,7 +254,10 @@ read_post_processor(mb_reader *r)
 		status = processor_id(r, processor, "cls", &cls);
 		if (status == MB_OK)
 			status = processor_id(r, processor, "sep", &sep);
-		return status == MB_OK ? plain_template(r, true, cls, sep) : status;
+		if (status != MB_OK)
+			return status;
+		return roberta ? plain_template(r, 2, cls, sep, 0) :
+			plain_template(r, 1, cls, sep, 1);
 	}
 	status = mb_check_type(r, processor, "post_processor",
 						   "TemplateProcessing");
@@ -282,5 +292,6 @@ mb_read_template(mb_reader *r)
 		return mb_fail(r->err, MB_ERR_DATA, "\"%s\" sets no \"%s\"",
 					   MB_TOKENIZER_CONFIG,
 					   v->cls_id < 0 ? "cls_token" : "sep_token");
-	return plain_template(r, true, v->cls_id, v->sep_id);
+	return plain_template(r, r->class->double_separator ? 2 : 1, v->cls_id,
+						  v->sep_id, 1);
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * tokenizer.h
- *	  MobileBertTokenizerFast: text to token ids with offsets, and back.
+ *	  The fast tokenizers of BERT and its relatives: text to token ids with
+ *	  offsets, and back.
  *
  * A tokenizer is one flat, position-independent block of bytes ("blob"), built
  * once from a model's files (build.c) and kept inside the weight image, so
@@ -37,6 +38,11 @@ typedef struct mb_tokenizer_files
 	mb_document tokenizer_config;
 	mb_document special_tokens_map;
 	mb_document added_tokens;
+
+	/* what is known from elsewhere */
+	const char *class_name;		/* where tokenizer_config.json names none: that
+								 * of config.json, or the family's; or NULL */
+	bool		lowercase_first;	/* do_lower_case of sentence-transformers */
 } mb_tokenizer_files;
 
 /*
@@ -63,6 +69,7 @@ typedef struct mb_tokenizer
 	bool		pad_left;		/* padding_side */
 	bool		clean_up_spaces;	/* clean_up_tokenization_spaces */
 	bool		split_special_tokens;
+	bool		no_types;		/* model_input_names has no token types: all 0 */
 	uint32_t	template_single;	/* tokens the template adds to one text */
 	uint32_t	template_pair;	/* and to two */
 } mb_tokenizer;

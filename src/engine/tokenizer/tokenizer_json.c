@@ -98,25 +98,15 @@ read_model(mb_reader *r)
 	return read_vocab_object(r, mb_json_get(model, "vocab"));
 }
 
-/*
- * BertNormalizer.  Without one, the generic class does nothing and the BERT
- * classes build their own.  *strip is -1 for null.
- */
+/* BertNormalizer; *strip is -1 for null. */
 static mb_status
-read_normalizer(mb_reader *r, int *strip)
+read_bert_normalizer(mb_reader *r, const mb_json *component, int *strip)
 {
-	const mb_json *component = mb_json_get(r->tokenizer, "normalizer");
 	mb_normalizer *n = &r->vocabulary.normalizer;
-	mb_status	status;
 	bool		value = false;
+	mb_status	status = mb_check_type(r, component, "normalizer",
+									   "BertNormalizer");
 
-	if (mb_json_is_null(component))
-	{
-		if (r->generic)
-			memset(n, 0, sizeof(*n));
-		return MB_OK;
-	}
-	status = mb_check_type(r, component, "normalizer", "BertNormalizer");
 	if (status == MB_OK)
 		status = mb_read_bool(r, component, MB_TOKENIZER_JSON, "clean_text",
 							  &n->clean_text);
@@ -134,6 +124,64 @@ read_normalizer(mb_reader *r, int *strip)
 		!mb_json_is_null(mb_json_get(component, "strip_accents")))
 		*strip = value;
 	return status;
+}
+
+/*
+ * A Sequence of a BertNormalizer and Lowercase, as sentence-transformers writes
+ * for do_lower_case.  Lower-casing first and last gives the same; accents are
+ * stripped only if the BertNormalizer does it by itself.
+ */
+static mb_status
+read_sequence(mb_reader *r, const mb_json *sequence, int *strip)
+{
+	const mb_json *list = mb_json_get(sequence, "normalizers");
+	const mb_json *part;
+	const mb_json *bert = NULL;
+	bool		lowercase = false;
+	mb_status	status;
+
+	if (list == NULL || list->type != MB_JSON_ARRAY)
+		return mb_wrong_value(r, MB_TOKENIZER_JSON, "normalizers", "an array");
+	for (part = list->child; part != NULL; part = part->next)
+	{
+		if (mb_json_is_string(mb_json_get(part, "type"), "Lowercase"))
+			lowercase = true;
+		else if (bert == NULL)
+			bert = part;
+		else
+			return mb_fail(r->err, MB_ERR_UNSUPPORTED,
+						   "normalizer in \"%s\" is a Sequence of others than "
+						   "Lowercase and one BertNormalizer",
+						   MB_TOKENIZER_JSON);
+	}
+	if (bert == NULL)
+		return mb_fail(r->err, MB_ERR_UNSUPPORTED,
+					   "normalizer in \"%s\" is a Sequence without a "
+					   "BertNormalizer", MB_TOKENIZER_JSON);
+	r->sequence = true;
+	status = read_bert_normalizer(r, bert, strip);
+	if (*strip < 0)
+		*strip = r->vocabulary.normalizer.lowercase;
+	r->vocabulary.normalizer.lowercase |= lowercase;
+	return status;
+}
+
+/* Without one, the generic class does nothing and the others build their own. */
+static mb_status
+read_normalizer(mb_reader *r, int *strip)
+{
+	const mb_json *component = mb_json_get(r->tokenizer, "normalizer");
+	mb_normalizer *n = &r->vocabulary.normalizer;
+
+	if (mb_json_is_null(component))
+	{
+		if (r->class->generic)
+			memset(n, 0, sizeof(*n));
+		return MB_OK;
+	}
+	if (mb_json_is_string(mb_json_get(component, "type"), "Sequence"))
+		return read_sequence(r, component, strip);
+	return read_bert_normalizer(r, component, strip);
 }
 
 static mb_status

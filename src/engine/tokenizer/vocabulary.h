@@ -73,6 +73,8 @@ typedef struct mb_vocabulary
 	size_t		pair_count;
 
 	mb_normalizer normalizer;
+	mb_normalizer added_normalizer; /* of added tokens: the file's own, before
+									 * other files change it */
 	const char *unk_text;		/* unk_token of the model */
 	size_t		unk_length;
 	const char *prefix;			/* continuing_subword_prefix */
@@ -92,6 +94,7 @@ typedef struct mb_vocabulary
 	bool		pad_left;
 	bool		clean_up_spaces;
 	bool		split_special_tokens;
+	bool		no_types;
 } mb_vocabulary;
 
 /*

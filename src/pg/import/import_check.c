@@ -62,7 +62,8 @@ check_documents(Import *import)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("the model has neither \"tokenizer.json\" nor \"vocab.txt\"")));
-	documents_tokenizer(&import->documents, &blob, &size);
+	documents_tokenizer(&import->documents, &import->config,
+						&import->settings, &blob, &size);
 	ENGINE_CALL(mb_tokenizer_open, blob, size, &import->tokenizer);
 }
 

@@ -86,12 +86,20 @@ documents_settings(Documents *documents, mb_config *config,
 }
 
 void
-documents_tokenizer(Documents *documents, void **blob, size_t *size)
+documents_tokenizer(Documents *documents, const mb_config *config,
+					const mb_sentence_settings *settings, void **blob,
+					size_t *size)
 {
+	const mb_json *class = mb_json_get(documents_tree(documents, DOC_CONFIG),
+									   "tokenizer_class");
 	const mb_document *of = documents->files;
 	mb_tokenizer_files files;
 
 	memset(&files, 0, sizeof(files));
+	files.class_name = class != NULL && class->type == MB_JSON_STRING ?
+		class->text :
+		psprintf("%sTokenizer", mb_family_of(config)->class_prefix);
+	files.lowercase_first = settings->do_lower_case;
 	files.tokenizer_json = of[DOC_TOKENIZER];
 	files.vocab_txt = of[DOC_VOCAB];
 	files.tokenizer_config = of[DOC_TOKENIZER_CONFIG];

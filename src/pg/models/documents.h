@@ -61,8 +61,9 @@ extern mb_json *documents_tree(Documents *documents, DocumentKind kind);
 extern void documents_settings(Documents *documents, mb_config *config,
 							   mb_sentence_settings *settings);
 
-/* The blob that the files of the tokenizer make. */
-extern void documents_tokenizer(Documents *documents, void **blob,
-								size_t *size);
+/* The blob that the files of the tokenizer make; both of documents_settings. */
+extern void documents_tokenizer(Documents *documents, const mb_config *config,
+								const mb_sentence_settings *settings,
+								void **blob, size_t *size);
 
 #endif							/* MOBILEBERT_DOCUMENTS_H */

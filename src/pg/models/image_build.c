@@ -117,7 +117,8 @@ read_content(ImageBuild *build)
 	documents_init(&build->documents, &build->arena);
 	documents_load_all(&build->documents, build->model, build->snapshot);
 	documents_settings(&build->documents, &build->config, &build->settings);
-	documents_tokenizer(&build->documents, &tokenizer,
+	documents_tokenizer(&build->documents, &build->config, &build->settings,
+						&tokenizer,
 						&content->tokenizer_size);
 	content->config = &build->config;
 	content->settings = &build->settings;
