@@ -11,6 +11,8 @@
  *	C	tokenizer_config.json beside a fixed vocab.txt
  *	S	special_tokens_map.json beside it
  *	A	added_tokens.json beside it
+ *	M	tokenizer.json of class MPNetTokenizer, lower-cased first
+ *	D	tokenizer_config.json of that class beside the vocab.txt
  *	B	changes of a built tokenizer, three bytes each: an offset (16 bits,
  *		little end first) and which bits to turn
  *
@@ -204,6 +206,15 @@ set_files(uint8_t kind, const char *text, size_t length,
 			break;
 		case 'A':
 			files->added_tokens = document;
+			break;
+		case 'M':
+			files->class_name = "MPNetTokenizer";
+			files->tokenizer_json = document;
+			files->lowercase_first = true;
+			break;
+		case 'D':
+			files->class_name = "MPNetTokenizer";
+			files->tokenizer_config = document;
 			break;
 		default:
 			break;
