@@ -90,6 +90,21 @@ edit_json(
 		$_[0]{strip_accents} = undef;
 	});
 
+my %sentences = (
+	'modules.json' => '[{"idx": 0, "name": "0", "path": "", "type": '
+	  . '"sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", '
+	  . '"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}, '
+	  . '{"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]',
+	'1_Pooling/config.json' => '{"embedding_dimension": 8, "pooling_mode": '
+	  . '["mean", "cls", "lasttoken"], "pooling_mode_max_tokens": true}',
+	'sentence_bert_config.json' => '{"max_seq_length": 12, "do_lower_case": '
+	  . 'true, "modality_config": {"text": {"method": "forward"}}}',
+	'config_sentence_transformers.json' => '{"prompts": {"a": "b: "}, '
+	  . '"default_prompt_name": "a", "truncate_dim": 3, '
+	  . '"similarity_fn_name": "dot"}');
+mkdir "$sound/1_Pooling";
+write_file("$sound/$_", $sentences{$_}) for keys %sentences;
+
 # --------------------------------------------------------------------------
 # Damage
 # --------------------------------------------------------------------------
@@ -135,8 +150,10 @@ my @ways = (
 	});
 
 my @files = map { basename_of($_) } glob("$sound/*");
-my @targets = qw(model.safetensors model.safetensors config.json
-  tokenizer.json tokenizer_config.json vocab.txt);
+my @targets = (
+	qw(model.safetensors model.safetensors config.json
+	  tokenizer.json tokenizer_config.json vocab.txt),
+	sort keys %sentences);
 
 sub basename_of
 {
@@ -153,7 +170,7 @@ for my $case (1 .. $cases)
 	my $other = $target eq 'vocab.txt' ? 'tokenizer.json' : 'vocab.txt';
 
 	mkdir "$place/$case" or die "mkdir: $!";
-	for my $file (grep { $_ ne $target && $_ ne $other } @files)
+	for my $file (grep { $_ ne $other && $target !~ m{^\Q$_\E(/|$)} } @files)
 	{
 		symlink("$sound/$file", "$place/$case/$file") or die "symlink: $!";
 	}
@@ -162,6 +179,7 @@ for my $case (1 .. $cases)
 		last if $bytes eq '';
 		$bytes = $ways[ rand(@ways) ]->($bytes, spot($bytes, $target));
 	}
+	mkdir "$place/$case/1_Pooling" if $target =~ m{/};
 	write_file("$place/$case/$target", $bytes);
 }
 
