@@ -1225,7 +1225,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.score(text, text, text, text, text, integer, integer) IS
-'The one output of a classifier for a text or pair of texts, such as a regression or a cross-encoder: as it is when the model''s problem_type is regression, else its sigmoid, 0 to 1; an error when the classifier has several labels; options as in classify()';
+'The one output of a classifier for a text or pair of texts: of a cross-encoder with the activation that its files name, else the sigmoid; of another model as it is when its problem_type is regression, else the sigmoid, 0 to 1; an error when the classifier has several labels; options as in classify(), and max_length of a cross-encoder is at most the tokenizer''s model_max_length by default (CrossEncoder of sentence-transformers)';
 
 CREATE FUNCTION mobilebert.zero_shot(
 	input text,

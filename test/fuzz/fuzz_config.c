@@ -106,15 +106,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			CHECK((defaults.prompt == NULL) == (defaults.prompt_name == NULL));
 		else
 			CHECK_ERROR(status, err);
-		for (which = 0; which < 3; which++)
+		for (which = 0; which < 5; which++)
 		{
-			status = mb_sentence_settings_read(which == 0 ? root : NULL,
-											   which == 1 ? root : NULL,
-											   which == 2 ? root : NULL,
-											   &settings, &err);
+			mb_sentence_files files = {
+				which == 0 ? root : NULL, which == 1 ? root : NULL,
+				which == 2 ? root : NULL, which == 3 ? root : NULL,
+				which == 4 ? root : NULL
+			};
+
+			status = mb_sentence_settings_read(&files, &settings, &err);
 			if (status == MB_OK)
 				CHECK(mb_poolings_valid(settings.pooling) &&
-					  !mb_poolings_contain(settings.pooling, MB_POOL_POOLER));
+					  !mb_poolings_contain(settings.pooling,
+										   MB_POOL_POOLER) &&
+					  settings.cross_encoder <= 1 &&
+					  settings.activation < MB_ACTIVATIONS);
 			else
 				CHECK_ERROR(status, err);
 		}

@@ -55,6 +55,7 @@ make_image(void)
 	mb_json    *root = NULL;
 	mb_config	config;
 	mb_sentence_settings settings;
+	mb_sentence_files none = {0};
 	mb_tokenizer_files files;
 	mb_image_content content;
 	mb_image_plan plan;
@@ -67,8 +68,7 @@ make_image(void)
 	CHECK(mb_json_parse(document, strlen(document), "doc", false, &arena,
 						NULL, &root, &err) == MB_OK);
 	CHECK(mb_config_read(root, &config, &err) == MB_OK);
-	CHECK(mb_sentence_settings_read(NULL, NULL, NULL, &settings,
-									&err) == MB_OK);
+	CHECK(mb_sentence_settings_read(&none, &settings, &err) == MB_OK);
 	memset(&files, 0, sizeof(files));
 	files.vocab_txt.text = vocabulary;
 	files.vocab_txt.length = strlen(vocabulary);

@@ -346,6 +346,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mb_tokenizer_files files;
 	mb_image_content content;
 	mb_sentence_settings settings;
+	mb_sentence_files none = {0};
 	mb_image_plan plan;
 	mb_config	config;
 	mb_arena	arena;
@@ -367,8 +368,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	files.vocab_txt.length = strlen(vocabulary);
 	CHECK(mb_tokenizer_build(&files, &arena, NULL, &blob,
 							 &content.tokenizer_size, &err) == MB_OK);
-	CHECK(mb_sentence_settings_read(NULL, NULL, NULL, &settings,
-									&err) == MB_OK);
+	CHECK(mb_sentence_settings_read(&none, &settings, &err) == MB_OK);
 	CHECK(mb_json_parse(document, strlen(document), "doc", false, &arena, NULL,
 						&root, &err) == MB_OK);
 	content.config = &config;

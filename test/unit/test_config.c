@@ -362,10 +362,12 @@ static mb_status
 read_settings(const char *modules, const char *pooling, const char *sentence,
 			  mb_sentence_settings *settings)
 {
-	return mb_sentence_settings_read(modules ? parse(modules) : NULL,
-									 pooling ? parse(pooling) : NULL,
-									 sentence ? parse(sentence) : NULL,
-									 settings, &err);
+	mb_sentence_files files = {0};
+
+	files.modules = modules ? parse(modules) : NULL;
+	files.pooling = pooling ? parse(pooling) : NULL;
+	files.sentence_bert = sentence ? parse(sentence) : NULL;
+	return mb_sentence_settings_read(&files, settings, &err);
 }
 
 /* The modes of a list, by number. */
@@ -508,6 +510,88 @@ test_sentence_defaults(void)
 	   read_defaults("{\"model_type\": \"CrossEncoder\"}", &d) == MB_OK,
 	   "kinds of models");
 	ok(read_defaults("[]", &d) == MB_ERR_DATA, "no object");
+}
+
+/* A cross-encoder, of config.json and config_sentence_transformers.json. */
+static mb_status
+read_cross_encoder(const char *config, const char *sentence_config,
+				   mb_sentence_settings *settings)
+{
+	mb_sentence_files files = {0};
+
+	files.config = parse(config);
+	files.sentence_config = sentence_config ? parse(sentence_config) : NULL;
+	return mb_sentence_settings_read(&files, settings, &err);
+}
+
+#define ACTIVATION "torch.nn.modules.activation."
+#define IDENTITY "\"torch.nn.modules.linear.Identity\""
+#define OLDEST(name) "\"sbert_ce_default_activation_function\": " name
+#define OLDER(name) "\"sentence_transformers\": {\"activation_fn\": " name "}"
+#define NEWEST(name) "{\"model_type\": \"CrossEncoder\", \"activation_fn\": " \
+	name "}"
+
+static void
+test_cross_encoder(void)
+{
+	static const struct
+	{
+		const char *name;
+		mb_activation activation;
+	}			known[] = {
+		{"\"" ACTIVATION "Sigmoid\"", MB_ACT_SIGMOID},
+		{"\"" ACTIVATION "Tanh\"", MB_ACT_TANH},
+		{"\"" ACTIVATION "ReLU\"", MB_ACT_RELU},
+		{"\"" ACTIVATION "GELU\"", MB_ACT_GELU},
+		{"\"" ACTIVATION "SiLU\"", MB_ACT_SILU},
+		{IDENTITY, MB_ACT_LINEAR}
+	};
+	mb_sentence_settings s;
+	size_t		i;
+
+	ok(read_cross_encoder("{}", NULL, &s) == MB_OK && !s.cross_encoder &&
+	   s.activation == MB_ACT_LINEAR &&
+	   read_cross_encoder("{}", "{\"model_type\": \"SentenceTransformer\","
+						  "\"activation_fn\": " IDENTITY "}", &s) == MB_OK &&
+	   !s.cross_encoder, "no cross-encoder");
+	ok(read_cross_encoder("{}", "{\"model_type\": \"CrossEncoder\"}",
+						  &s) == MB_OK && s.cross_encoder &&
+	   s.activation == MB_ACT_SIGMOID, "one that names no activation");
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	{
+		char		text[200];
+
+		snprintf(text, sizeof(text), NEWEST("%s"), known[i].name);
+		ok(read_cross_encoder("{}", text, &s) == MB_OK && s.cross_encoder &&
+		   s.activation == known[i].activation, "activation %s",
+		   known[i].name);
+	}
+	ok(read_cross_encoder("{" OLDEST(IDENTITY) "}", NULL, &s) == MB_OK &&
+	   s.cross_encoder && s.activation == MB_ACT_LINEAR &&
+	   read_cross_encoder("{" OLDER(IDENTITY) "}", NULL, &s) == MB_OK &&
+	   s.cross_encoder && s.activation == MB_ACT_LINEAR, "older places");
+	ok(read_cross_encoder("{" OLDEST("\"" ACTIVATION "ReLU\"") ","
+						  OLDER("\"" ACTIVATION "Tanh\"") "}",
+						  NEWEST("\"" ACTIVATION "SiLU\""), &s) == MB_OK &&
+	   s.activation == MB_ACT_SILU &&
+	   read_cross_encoder("{" OLDEST("\"" ACTIVATION "ReLU\"") ","
+						  OLDER("\"" ACTIVATION "Tanh\"") "}",
+						  NEWEST("null"), &s) == MB_OK &&
+	   s.activation == MB_ACT_TANH &&
+	   read_cross_encoder("{" OLDEST("\"" ACTIVATION "ReLU\"") ","
+						  OLDER("null") "}", NEWEST("null"), &s) == MB_OK &&
+	   s.activation == MB_ACT_RELU, "the newest place counts");
+	ok(read_cross_encoder("{" OLDEST(IDENTITY) "}", NEWEST("\"my.Own\""),
+						  &s) == MB_OK && s.activation == MB_ACT_SIGMOID,
+	   "code of somebody's own is not run");
+	ok(read_cross_encoder("{}", NEWEST("\"" ACTIVATION "Softmax\""), &s) ==
+	   MB_ERR_UNSUPPORTED && strstr(err.message, "Softmax") != NULL &&
+	   strstr(err.message, "\"activation_fn\"") != NULL &&
+	   read_cross_encoder("{" OLDEST("\"" ACTIVATION "Softmax\"") "}", NULL,
+						  &s) == MB_ERR_UNSUPPORTED &&
+	   strstr(err.message, "sbert_ce") != NULL, "another of torch's");
+	ok(read_cross_encoder("{" OLDER("1") "}", NULL, &s) == MB_ERR_DATA,
+	   "no name");
 }
 
 static mb_status
@@ -757,6 +841,7 @@ main(void)
 	test_sentence_pooling();
 	test_sentence_modules();
 	test_sentence_defaults();
+	test_cross_encoder();
 	mb_arena_free(&arena);
 	return done_testing();
 }

@@ -59,12 +59,13 @@ element(size_t slot, uint64_t j)
 static void
 prepare_config(void)
 {
+	mb_sentence_files none = {0};
 	mb_json    *root;
 
 	ok(mb_json_parse(document, strlen(document), "doc", false, &arena, NULL,
 					 &root, &err) == MB_OK &&
 	   mb_config_read(root, &config, &err) == MB_OK &&
-	   mb_sentence_settings_read(NULL, NULL, NULL, &settings, &err) == MB_OK,
+	   mb_sentence_settings_read(&none, &settings, &err) == MB_OK,
 	   "configuration");
 }
 

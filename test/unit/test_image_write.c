@@ -48,6 +48,7 @@ element(size_t slot, uint64_t at)
 static void
 prepare(void)
 {
+	mb_sentence_files none = {0};
 	mb_tokenizer_files files;
 	mb_json    *root;
 	void	   *blob = NULL;
@@ -60,7 +61,7 @@ prepare(void)
 	ok(mb_json_parse(document, strlen(document), "doc", false, &arena, NULL,
 					 &root, &err) == MB_OK &&
 	   mb_config_read(root, &config, &err) == MB_OK &&
-	   mb_sentence_settings_read(NULL, NULL, NULL, &settings, &err) == MB_OK &&
+	   mb_sentence_settings_read(&none, &settings, &err) == MB_OK &&
 	   mb_tokenizer_build(&files, &arena, NULL, &blob, &content.tokenizer_size,
 						  &err) == MB_OK, "configuration and tokenizer");
 

@@ -140,7 +140,10 @@ check_config(const mb_image_header *header, mb_error *err)
 	if (status != MB_OK)
 		return fail_image("its configuration is wrong", err);
 	if (!mb_poolings_valid(header->settings.pooling) ||
-		header->settings.normalize > 1 || header->settings.do_lower_case > 1)
+		header->settings.normalize > 1 ||
+		header->settings.do_lower_case > 1 ||
+		header->settings.cross_encoder > 1 ||
+		header->settings.activation >= MB_ACTIVATIONS)
 		return fail_image("its settings are wrong", err);
 	if (header->slots != mb_slot_count(&header->config))
 		return fail_image("its number of tensors is wrong", err);

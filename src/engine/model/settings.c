@@ -3,11 +3,12 @@
  * settings.c
  *	  The files of sentence-transformers: modules.json, config.json of its
  *	  module Pooling, sentence_bert_config.json and
- *	  config_sentence_transformers.json.
+ *	  config_sentence_transformers.json; and where a cross-encoder's
+ *	  activation stands.
  *
- * Source: Pooling, Transformer and the loader of sentence-transformers 5.7;
- * spec pipelines.md section 8, families.md 7.1 and 7.3.
- * Depends on model/settings.h, model/config_keys.h.
+ * Source: Pooling, Transformer, CrossEncoder and the loader of
+ * sentence-transformers 5.7; spec pipelines.md section 8, families.md 7.
+ * Depends on model/config_keys.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -381,9 +382,96 @@ read_sentence_bert(const mb_json *document, mb_sentence_settings *settings,
 	return status;
 }
 
+/* ----------
+ * Cross-encoders
+ * ----------
+ */
+
+#define SENTENCE_CONFIG "\"config_sentence_transformers.json\""
+
+/* Classes of torch that a module or a cross-encoder may name. */
+static const mb_named_value classes[] = {
+	{"torch.nn.modules.linear.Identity", MB_ACT_LINEAR},
+	{"torch.nn.modules.activation.Sigmoid", MB_ACT_SIGMOID},
+	{"torch.nn.modules.activation.Tanh", MB_ACT_TANH},
+	{"torch.nn.modules.activation.ReLU", MB_ACT_RELU},
+	{"torch.nn.modules.activation.GELU", MB_ACT_GELU},
+	{"torch.nn.modules.activation.SiLU", MB_ACT_SILU}
+};
+
+/*
+ * Where a cross-encoder's files name its activation: the first of the places
+ * where releases from the newest on down have written it.
+ */
+static const mb_json *
+find_activation(const mb_sentence_files *files, const char **key)
+{
+	const mb_json *name = NULL;
+
+	if (mb_json_is_string(mb_json_get(files->sentence_config, "model_type"),
+						  "CrossEncoder"))
+	{
+		*key = "\"activation_fn\" of " SENTENCE_CONFIG;
+		name = mb_json_get(files->sentence_config, "activation_fn");
+	}
+	if (mb_json_is_null(name))
+	{
+		*key = "\"sentence_transformers.activation_fn\" of \"config.json\"";
+		name = mb_json_get(mb_json_get(files->config,
+									   "sentence_transformers"),
+						   "activation_fn");
+	}
+	if (mb_json_is_null(name))
+	{
+		*key = "\"sbert_ce_default_activation_function\" of "
+			"\"config.json\"";
+		name = mb_json_get(files->config,
+						   "sbert_ce_default_activation_function");
+	}
+	return mb_json_is_null(name) ? NULL : name;
+}
+
+/*
+ * The sigmoid is the default of one label, and more than one give no score.  A
+ * class that is not torch's would be somebody's code: the library does not run
+ * it, and takes the default too.
+ */
+static mb_status
+read_cross_encoder(const mb_sentence_files *files,
+				   mb_sentence_settings *settings, mb_error *err)
+{
+	const char *key;
+	const mb_json *name = find_activation(files, &key);
+	uint32_t	activation = MB_ACT_SIGMOID;
+
+	settings->activation = MB_ACT_LINEAR;
+	settings->cross_encoder = name != NULL ||
+		mb_json_is_string(mb_json_get(files->sentence_config, "model_type"),
+						  "CrossEncoder");
+	if (!settings->cross_encoder)
+		return MB_OK;
+	if (name != NULL && name->type != MB_JSON_STRING)
+		return mb_fail(err, MB_ERR_DATA, "%s must be a string", key);
+	if (name != NULL && strncmp(name->text, "torch.", 6) == 0 &&
+		!mb_find_value(classes, LENGTH(classes), name, &activation))
+	{
+		mb_fail(err, MB_ERR_UNSUPPORTED, "%s, \"%.100s\", is not supported",
+				key, name->text);
+		mb_detail(err, "Of torch's classes Identity, Sigmoid, Tanh, ReLU, "
+				  "GELU and SiLU can make a score of a logit.");
+		return MB_ERR_UNSUPPORTED;
+	}
+	settings->activation = (uint8_t) activation;
+	return MB_OK;
+}
+
+/* ----------
+ * All of them
+ * ----------
+ */
+
 mb_status
-mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
-						  const mb_json *sentence_bert,
+mb_sentence_settings_read(const mb_sentence_files *files,
 						  mb_sentence_settings *settings, mb_error *err)
 {
 	mb_sentence_modules listed;
@@ -391,20 +479,22 @@ mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
 
 	memset(settings, 0, sizeof(*settings));
 	settings->pooling = MB_POOL_MEAN;
-	if (modules != NULL)
+	if (files->modules != NULL)
 	{
-		status = mb_sentence_modules_read(modules, &listed, err);
-		if (status == MB_OK && listed.pooling && pooling == NULL)
+		status = mb_sentence_modules_read(files->modules, &listed, err);
+		if (status == MB_OK && listed.pooling && files->pooling == NULL)
 			status = mb_fail(err, MB_ERR_DATA,
 							 "\"modules.json\" has a module Pooling, but its "
 							 "configuration is missing");
 		if (status == MB_OK)
 			settings->normalize = listed.normalize;
 	}
-	if (status == MB_OK && pooling != NULL)
-		status = read_pooling(pooling, settings, err);
-	if (status == MB_OK && sentence_bert != NULL)
-		status = read_sentence_bert(sentence_bert, settings, err);
+	if (status == MB_OK && files->pooling != NULL)
+		status = read_pooling(files->pooling, settings, err);
+	if (status == MB_OK && files->sentence_bert != NULL)
+		status = read_sentence_bert(files->sentence_bert, settings, err);
+	if (status == MB_OK)
+		status = read_cross_encoder(files, settings, err);
 	return status;
 }
 
@@ -412,8 +502,6 @@ mb_sentence_settings_read(const mb_json *modules, const mb_json *pooling,
  * config_sentence_transformers.json
  * ----------
  */
-
-#define SENTENCE_CONFIG "\"config_sentence_transformers.json\""
 
 /* A prompt that is null counts as empty, and an empty one as none. */
 static mb_status

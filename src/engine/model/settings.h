@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * settings.h
- *	  What makes an embedding of a model's states: the settings that
- *	  sentence-transformers keeps beside a checkpoint, and pooling modes.
+ *	  What makes an embedding of a model's states, and a score of its logit:
+ *	  the settings that sentence-transformers keeps beside a checkpoint, and
+ *	  pooling modes.
  *
- * Source: sentence-transformers' Pooling; spec pipelines.md section 8.
- * Depends on base/json.h, base/status.h.
+ * Source: sentence-transformers' Pooling and CrossEncoder; spec pipelines.md
+ * section 8, families.md section 7.
+ * Depends on base/json.h, base/status.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +16,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "kernels/linear.h"
 
 /* Pooling modes by number; 0 is none. */
 typedef enum mb_pooling
@@ -80,16 +83,27 @@ typedef struct mb_sentence_settings
 	uint32_t	max_seq_length; /* 0: not set */
 	uint8_t		normalize;
 	uint8_t		do_lower_case;
-	uint8_t		reserved[6];
+	uint8_t		cross_encoder;	/* a file says that it is one */
+	uint8_t		activation;		/* mb_activation, from a cross-encoder's logit
+								 * to its score; else MB_ACT_LINEAR */
+	uint8_t		reserved[4];
 } mb_sentence_settings;
 
+/* Those files, parsed, and config.json; each may be NULL (absent). */
+typedef struct mb_sentence_files
+{
+	const mb_json *config;		/* config.json of the model */
+	const mb_json *modules;
+	const mb_json *pooling;		/* config.json of the module Pooling */
+	const mb_json *sentence_bert;
+	const mb_json *sentence_config; /* config_sentence_transformers.json */
+} mb_sentence_files;
+
 /*
- * Each document may be NULL (absent); all NULL gives the defaults.  A module
- * Pooling without its configuration is an error.
+ * All NULL gives the defaults.  A module Pooling without its configuration is
+ * an error, and so is an activation of a cross-encoder that is not known.
  */
-extern mb_status mb_sentence_settings_read(const mb_json *modules,
-										   const mb_json *pooling,
-										   const mb_json *sentence_bert,
+extern mb_status mb_sentence_settings_read(const mb_sentence_files *files,
 										   mb_sentence_settings *settings,
 										   mb_error *err);
 

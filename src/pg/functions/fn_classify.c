@@ -9,8 +9,14 @@
  * the windows' scores, weighted by the tokens that each window stands for, those
  * of a second text aside.
  *
+ * score() is sentence-transformers' CrossEncoder where the model's files say
+ * that it is one: they have an activation for it, and texts are cut to the
+ * tokenizer's model_max_length, neither of which the pipeline, and with it
+ * classify() and label(), does.
+ *
  * Source: transformers' MobileBertForSequenceClassification and
- * TextClassificationPipeline; spec pipelines.md section 2, model.md 5.6.
+ * TextClassificationPipeline, CrossEncoder of sentence-transformers; spec
+ * pipelines.md section 2, model.md 5.6, families.md 7.4.
  * Depends on server/pg.h, server/adapt.h, server/options.h, models/labels.h,
  * models/model_cache.h, pass/calls.h, pass/sequences.h, functions/batched.h.
  *
@@ -34,7 +40,8 @@ typedef enum ScoreFunction
 {
 	SCORE_NONE,
 	SCORE_SIGMOID,
-	SCORE_SOFTMAX
+	SCORE_SOFTMAX,
+	SCORE_ACTIVATION			/* of a cross-encoder, another than those */
 } ScoreFunction;
 
 typedef struct ClassifyCall
@@ -56,9 +63,35 @@ typedef struct ClassifyCall
  * Options
  */
 
-/* Option "function_to_apply"; by default the first rule that fits. */
+/* The pipeline's: the first rule that fits. */
 static ScoreFunction
-score_function(text *value, const MobilebertLabels *labels)
+pipeline_function(const MobilebertLabels *labels)
+{
+	if (labels->problem == MB_PROBLEM_REGRESSION)
+		return SCORE_NONE;
+	if (labels->problem == MB_PROBLEM_MULTI_LABEL || labels->count == 1)
+		return SCORE_SIGMOID;
+	return SCORE_SOFTMAX;
+}
+
+/* The cross-encoder's, which has one label. */
+static ScoreFunction
+cross_encoder_function(const mb_sentence_settings *settings)
+{
+	switch (settings->activation)
+	{
+		case MB_ACT_LINEAR:
+			return SCORE_NONE;
+		case MB_ACT_SIGMOID:
+			return SCORE_SIGMOID;
+		default:
+			return SCORE_ACTIVATION;
+	}
+}
+
+/* Option "function_to_apply" */
+static ScoreFunction
+score_function(text *value, ScoreFunction otherwise)
 {
 	static const MobilebertChoice functions[] = {
 		{"sigmoid", SCORE_SIGMOID},
@@ -66,24 +99,18 @@ score_function(text *value, const MobilebertLabels *labels)
 		{"none", SCORE_NONE},
 		{NULL, 0}
 	};
-	ScoreFunction otherwise;
 
-	if (labels->problem == MB_PROBLEM_REGRESSION)
-		otherwise = SCORE_NONE;
-	else if (labels->problem == MB_PROBLEM_MULTI_LABEL || labels->count == 1)
-		otherwise = SCORE_SIGMOID;
-	else
-		otherwise = SCORE_SOFTMAX;
 	return (ScoreFunction) mobilebert_choice("function_to_apply", value,
 											 functions, otherwise);
 }
 
 static void
-apply_function(ScoreFunction function, float *values, size_t count)
+apply_function(const ClassifyCall *c, float *values, size_t count)
 {
+	const mb_image *image = &c->call.model->image;
 	size_t		i;
 
-	switch (function)
+	switch (c->function)
 	{
 		case SCORE_NONE:
 			break;
@@ -93,6 +120,11 @@ apply_function(ScoreFunction function, float *values, size_t count)
 			break;
 		case SCORE_SOFTMAX:
 			mb_softmax(values, count, values);
+			break;
+		case SCORE_ACTIVATION:
+			image->model.kernels->activation((mb_activation)
+											 image->settings.activation,
+											 values, count);
 			break;
 	}
 }
@@ -123,7 +155,7 @@ classify_take(MobilebertCall *call, size_t n,
 
 	ENGINE_CALL(mb_head_logits, &call->model->image.model, MB_TASK_CLASSIFY,
 				states, c->scratch, c->scores, &mobilebert_cancel);
-	apply_function(c->function, c->scores, outputs);
+	apply_function(c, c->scores, outputs);
 	if (last)
 		mobilebert_input_free(&c->in);
 	if (c->sums == NULL)
@@ -139,14 +171,16 @@ classify_take(MobilebertCall *call, size_t n,
 
 /*
  * Arguments 0 to 2 are input, model and pair; those from "overflow" on are
- * overflow, stride and max_length.
+ * overflow, stride and max_length.  score: as a cross-encoder, if it is one.
  */
 static ClassifyCall *
-classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
+classify_begin(FunctionCallInfo fcinfo, text *function, bool score,
+			   int overflow)
 {
 	const MobilebertModel *model;
 	ClassifyCall *c;
 	MobilebertOverflow policy;
+	bool		as_cross_encoder;
 	size_t		max_length;
 	size_t		stride;
 
@@ -157,9 +191,14 @@ classify_begin(FunctionCallInfo fcinfo, text *function, int overflow)
 	c->fcinfo = fcinfo;
 	c->labels = mobilebert_labels(model, MB_TASK_CLASSIFY,
 								  "text-classification");
-	c->function = score_function(function, c->labels);
+	as_cross_encoder = score && model->image.settings.cross_encoder;
+	c->function = score_function(function, as_cross_encoder ?
+								 cross_encoder_function(&model->image.settings) :
+								 pipeline_function(c->labels));
 	policy = mobilebert_overflow(ARG_TEXT(overflow), OVERFLOW_TRUNCATE);
 	max_length = mobilebert_max_length(fcinfo, overflow + 2, model,
+									   as_cross_encoder ?
+									   mobilebert_max_tokens(model) :
 									   mobilebert_positions(model));
 	stride = mobilebert_stride(fcinfo, overflow + 1, model, max_length);
 	mobilebert_input_read(&c->in, fcinfo, model, PG_GETARG_TEXT_PP(0),
@@ -216,7 +255,7 @@ classify_rows(MobilebertCall *call, bool *null)
 static MobilebertCall *
 mobilebert_classify_begin(FunctionCallInfo fcinfo)
 {
-	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(4), 5);
+	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(4), false, 5);
 
 	if (c == NULL)
 		return NULL;
@@ -250,7 +289,7 @@ label_result(MobilebertCall *call, bool *null)
 MobilebertCall *
 mobilebert_label_begin(FunctionCallInfo fcinfo)
 {
-	ClassifyCall *c = classify_begin(fcinfo, NULL, 3);
+	ClassifyCall *c = classify_begin(fcinfo, NULL, false, 3);
 
 	if (c == NULL)
 		return NULL;
@@ -274,7 +313,7 @@ score_result(MobilebertCall *call, bool *null)
 MobilebertCall *
 mobilebert_score_begin(FunctionCallInfo fcinfo)
 {
-	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(3), 4);
+	ClassifyCall *c = classify_begin(fcinfo, ARG_TEXT(3), true, 4);
 
 	if (c == NULL)
 		return NULL;

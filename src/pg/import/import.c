@@ -215,7 +215,7 @@ read_sentence_member(Import *import, const JsonbValue *name,
 		{"modules", &files[DOC_MODULES]},
 		{"pooling", &files[DOC_POOLING]},
 		{"sentence_bert", &files[DOC_SENTENCE_BERT]},
-		{"config_sentence_transformers", &import->sentence_config}
+		{"config_sentence_transformers", &files[DOC_SENTENCE_CONFIG]}
 	};
 	int			i;
 

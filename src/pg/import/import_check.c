@@ -374,20 +374,16 @@ check_precision(Import *import)
 
 /* What sentence-transformers does by default, and embed() does not. */
 static void
-warn_of_defaults(const Import *import)
+warn_of_defaults(Import *import)
 {
 	const char *model = quote_literal_cstr(import->name);
 	uint64		dimension = (uint64) import->config.hidden_size *
 		mb_poolings_count(import->settings.pooling);
 	mb_sentence_defaults defaults;
-	mb_json    *document = NULL;
 
-	if (import->sentence_config.text != NULL)
-		ENGINE_CALL(mb_json_parse, import->sentence_config.text,
-					import->sentence_config.length,
-					"config_sentence_transformers.json", true,
-					import->documents.arena, &mobilebert_cancel, &document);
-	ENGINE_CALL(mb_sentence_defaults_read, document, &defaults);
+	ENGINE_CALL(mb_sentence_defaults_read,
+				documents_tree(&import->documents, DOC_SENTENCE_CONFIG),
+				&defaults);
 	if (defaults.prompt != NULL)
 	{
 		const char *prompt = mobilebert_message(defaults.prompt);
@@ -447,7 +443,8 @@ import_check(Import *import)
 {
 	check_documents(import);
 	warn_of_vocabulary(import);
-	warn_of_defaults(import);
+	if (!import->variant)		/* was told with its base */
+		warn_of_defaults(import);
 	find_base(import);
 	check_tensors(import);
 	check_base(import);

@@ -74,8 +74,6 @@ typedef struct Import
 	WeightFile *weight_files;
 	int			weight_file_count;
 	mb_json    *index;			/* weight_map of a sharded model, or NULL */
-	mb_document sentence_config;	/* config_sentence_transformers.json, of
-									 * which nothing is kept */
 
 	mb_memory	memory;
 	mb_arena	arena;

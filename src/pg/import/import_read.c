@@ -313,8 +313,8 @@ read_sentence_files(Import *import, const char *directory)
 	if (modules.transformer_path != NULL &&
 		modules.transformer_path[0] != '\0')
 		folder = psprintf("%s/%s", directory, modules.transformer_path);
-	(void) read_file(directory, "config_sentence_transformers.json",
-					 &import->sentence_config);
+	(void) read_file(directory, document_names[DOC_SENTENCE_CONFIG],
+					 &files[DOC_SENTENCE_CONFIG]);
 	if (modules.pooling)
 		read_pooling(import, directory, modules.pooling_path);
 	for (i = 0; i < (int) lengthof(sentence_names); i++)
@@ -328,7 +328,7 @@ static bool
 is_sentence_file(int kind)
 {
 	return kind == DOC_MODULES || kind == DOC_POOLING ||
-		kind == DOC_SENTENCE_BERT;
+		kind == DOC_SENTENCE_BERT || kind == DOC_SENTENCE_CONFIG;
 }
 
 void

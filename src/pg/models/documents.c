@@ -20,7 +20,8 @@ const char *const document_names[DOC_COUNT] = {
 	[DOC_ADDED_TOKENS] = "added_tokens.json",
 	[DOC_MODULES] = "modules.json",
 	[DOC_POOLING] = "1_Pooling/config.json",
-	[DOC_SENTENCE_BERT] = "sentence_bert_config.json"
+	[DOC_SENTENCE_BERT] = "sentence_bert_config.json",
+	[DOC_SENTENCE_CONFIG] = "config_sentence_transformers.json"
 };
 
 void
@@ -73,16 +74,15 @@ void
 documents_settings(Documents *documents, mb_config *config,
 				   mb_sentence_settings *settings)
 {
-	mb_json    *modules;
-	mb_json    *pooling;
-	mb_json    *sentence_bert;
+	mb_sentence_files files;
 
-	ENGINE_CALL(mb_config_read, documents_tree(documents, DOC_CONFIG), config);
-	modules = documents_tree(documents, DOC_MODULES);
-	pooling = documents_tree(documents, DOC_POOLING);
-	sentence_bert = documents_tree(documents, DOC_SENTENCE_BERT);
-	ENGINE_CALL(mb_sentence_settings_read, modules, pooling, sentence_bert,
-				settings);
+	files.config = documents_tree(documents, DOC_CONFIG);
+	files.modules = documents_tree(documents, DOC_MODULES);
+	files.pooling = documents_tree(documents, DOC_POOLING);
+	files.sentence_bert = documents_tree(documents, DOC_SENTENCE_BERT);
+	files.sentence_config = documents_tree(documents, DOC_SENTENCE_CONFIG);
+	ENGINE_CALL(mb_config_read, files.config, config);
+	ENGINE_CALL(mb_sentence_settings_read, &files, settings);
 }
 
 void

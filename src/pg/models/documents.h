@@ -30,6 +30,7 @@ typedef enum DocumentKind
 	DOC_MODULES,
 	DOC_POOLING,
 	DOC_SENTENCE_BERT,
+	DOC_SENTENCE_CONFIG,
 	DOC_COUNT
 } DocumentKind;
 

@@ -1,37 +1,34 @@
 #!/usr/bin/env python3
 """Make this folder from the reference data: python3 choose.py REFERENCE
 
-REFERENCE is the folder sentence-transformers of the reference data, as its
-generate_st.py writes it (see README.md here).  Cases with prompts are left out.
+REFERENCE has directories that sentence-transformers saved and expected.jsonl,
+as its generate_st.py writes them (see README.md here).  Cases with prompts are
+left out.
 """
 import gzip
 import json
 import os
+import shutil
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-DIRECTORIES = ("st-bert-modes", "st-mpnet-mean-normalize")
-
-
-def pack(path, content):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".gz", "wb") as file:
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=9,
-                           fileobj=file, mtime=0) as packed:
-            packed.write(content)
-
+DIRECTORIES = ["ce-bert-1", "ce-electra-3", "st-bert-modes",
+               "st-mpnet-mean-normalize"]
 
 reference = sys.argv[1]
-for directory in DIRECTORIES:
-    for folder, _, names in os.walk(os.path.join(reference, directory)):
-        for name in names:
-            path = os.path.join(folder, name)
-            with open(path, "rb") as file:
-                pack(os.path.join(HERE, os.path.relpath(path, reference)),
-                     file.read())
-with open(os.path.join(reference, "expected.jsonl")) as file:
-    cases = [json.loads(line) for line in file]
-lines = [json.dumps(case) + "\n" for case in cases
-         if case["directory"] in DIRECTORIES
-         and "prompt" not in case and "prompt_name" not in case]
-pack(os.path.join(HERE, "expected.jsonl"), "".join(lines).encode())
+here = os.path.dirname(os.path.abspath(__file__))
+for name in DIRECTORIES:
+    shutil.rmtree(f"{here}/{name}", ignore_errors=True)
+    # what tokenizer.json holds already is left out
+    shutil.copytree(f"{reference}/{name}", f"{here}/{name}",
+                    copy_function=shutil.copyfile,
+                    ignore=shutil.ignore_patterns("vocab.txt", "special_tokens_map.json"))
+    for folder, _, _ in os.walk(f"{here}/{name}"):
+        os.chmod(folder, 0o755)
+with open(f"{reference}/expected.jsonl", encoding="utf-8") as cases, \
+        open(f"{here}/expected.jsonl.gz", "wb") as file, \
+        gzip.GzipFile("", "wb", 9, file, 0) as out:
+    for case in cases:
+        fields = json.loads(case)
+        if fields["directory"] in DIRECTORIES and not any(
+                key in fields for key in ("prompt", "prompt_name")):
+            out.write(case.encode())

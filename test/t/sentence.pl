@@ -1,0 +1,260 @@
+#-------------------------------------------------------------------------
+#
+# sentence.pl
+#		Directories that sentence-transformers saved, through SQL against that
+#		library: scores of cross-encoders.
+#
+#	prove test/t/sentence.pl
+#	REFERENCE=../shared/reference prove -v test/t/sentence.pl
+#
+# A case is a line of expected.jsonl: a call, and what the library gave in
+# float32 and float64.  Numbers may differ from the float64 ones by 2e-6 of the
+# largest number of the case, or by as much as the library's own float32 does
+# where that is more (5e-6 of logits that are small beside what they are the sum
+# of).  By default the cases of test/golden/sentence-transformers run; with REFERENCE
+# those of the folder families/sentence-transformers in it, all of them.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use IO::Uncompress::Gunzip qw(gunzip);
+use JSON::PP;
+use List::Util qw(max);
+use Mobilebert;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $bound = 2e-6;
+my $golden = "$FindBin::RealBin/../golden/sentence-transformers";
+my $folder =
+  $ENV{REFERENCE} ? "$ENV{REFERENCE}/families/sentence-transformers" : $golden;
+plan skip_all => "there is no folder $folder" unless -d $folder;
+
+my $place = PostgreSQL::Test::Utils::tempdir();
+chmod 0755, $place;
+my $node = new_server('sentence');
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+
+# The cases by directory
+sub cases
+{
+	my %cases;
+	my $lines;
+
+	if (-e "$folder/expected.jsonl")
+	{
+		$lines = file_content("$folder/expected.jsonl");
+	}
+	else
+	{
+		gunzip("$folder/expected.jsonl.gz" => \$lines) or die;
+	}
+	for my $line (split /\n/, $lines)
+	{
+		my $case = $json->decode($line);
+
+		push @{ $cases{ $case->{directory} } }, $case;
+	}
+	return %cases;
+}
+
+# A string of Perl's characters in SQL, as psql reads it
+sub quoted
+{
+	my ($value) = @_;
+
+	return 'NULL' unless defined $value;
+	$value =~ s/(['\\])/$1$1/g;
+	utf8::encode($value);
+	return "E'$value'";
+}
+
+sub listed { my ($value) = @_; return ref $value eq 'ARRAY' ? $value : [$value]; }
+
+# Numbers of one answer: the largest difference, relative to the largest number
+sub distance
+{
+	my ($got, $expected, $what) = @_;
+
+	($got, $expected) = map { listed($_->{$what}) } $got, $expected;
+	return 9e9 unless @$got == @$expected;
+	return max(map { abs($got->[$_] - $expected->[$_]) } 0 .. $#$got) /
+	  max(map { abs } @$expected);
+}
+
+# What a statement gives for each case: JSON, a row each
+sub answers
+{
+	my ($cases, $call) = @_;
+	my $script = "$place/script.sql";
+
+	write_file($script,
+		"SET client_min_messages = error;\n" . join('', map { 'SELECT ' . $call->($_) . ";\n" } @$cases));
+	return map { $json->decode($_) }
+	  split /\n/, `psql -X -q -A -t -v ON_ERROR_STOP=1 -d '${\$node->connstr('postgres')}' -f '$script'`;
+}
+
+# All cases of a directory: $call->(case) against field of what is expected
+sub compared
+{
+	my ($name, $cases, $what, $call) = @_;
+	my @got = answers($cases, $call);
+	my $worst = 0;
+	my $own = max(map { distance(@{$_}{qw(expected expected64)}, $what) } @$cases);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is(scalar @got, scalar @$cases, "$name, $what: all answered");
+	for my $n (0 .. $#got)
+	{
+		$worst = max($worst,
+			distance({ $what => $got[$n] }, $cases->[$n]{expected64}, $what));
+	}
+	cmp_ok($worst, '<=', max($bound, $own), "$name: $what");
+	return diag("$name: largest difference of $what: $worst, torch's own $own");
+}
+
+my %cases = cases();
+for my $name (sort grep { /^ce-/ } keys %cases)
+{
+	my $cases = $cases{$name};
+
+	value($node, "SELECT mobilebert.import_model('$name', '$folder/$name')");
+	unless (ref $cases->[0]{expected}{score})
+	{
+		compared(
+			$name, $cases, 'score',
+			sub {
+				my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
+
+				return "mobilebert.score($text, '$name', pair => $pair)";
+			});
+		next;
+	}
+
+	# more labels than one give no score, but these have no activation either
+	compared(
+		$name, $cases, 'score',
+		sub {
+			my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
+
+			return "to_json(logits) FROM mobilebert.logits($text, '$name', pair => $pair, head => 'classify', overflow => 'truncate')";
+		});
+	fails_like($node, "SELECT mobilebert.score('a', '$name', pair => 'b')",
+		'42809', 'no single score', "$name: no score");
+}
+
+# --------------------------------------------------------------------------
+# Where the activation of a cross-encoder stands
+# --------------------------------------------------------------------------
+
+my $count = 0;
+
+# A copy of ce-bert-1 with other members of its two files: the logit, its
+# score, and what classify() gives, which knows nothing of them.
+sub scores
+{
+	my ($config, $sentence_config) = @_;
+	my $name = 'copy ' . ++$count;
+	my $copy = copy_model("$golden/ce-bert-1", "$place/$count");
+
+	edit_json("$copy/config.json", sub { %{ $_[0] } = (%{ $_[0] }, %$config) });
+	edit_json(
+		"$copy/config_sentence_transformers.json",
+		sub {
+			delete $_[0]{activation_fn};
+			%{ $_[0] } = (%{ $_[0] }, %$sentence_config);
+		});
+	value($node, "SELECT mobilebert.import_model('$name', '$copy')");
+	return split /\|/, value(
+		$node, qq{SELECT mobilebert.score('a', '$name', pair => 'b', function_to_apply => 'none'),
+			mobilebert.score('a', '$name', pair => 'b'),
+			(SELECT score FROM mobilebert.classify('a', '$name', pair => 'b')),
+			mobilebert.score('a', '$name', pair => 'b', function_to_apply => 'sigmoid'),
+			mobilebert.fingerprint('$name')});
+}
+
+my $identity = 'torch.nn.modules.linear.Identity';
+my $class = 'torch.nn.modules.activation';
+my %places = (
+	'config_sentence_transformers.json' => [ {}, { activation_fn => $identity } ],
+	'sentence_transformers of config.json' =>
+	  [ { sentence_transformers => { activation_fn => $identity } }, {} ],
+	'sbert_ce_default_activation_function' =>
+	  [ { sbert_ce_default_activation_function => $identity }, {} ],
+	'that of config.json without model_type' => [
+		{ sbert_ce_default_activation_function => $identity },
+		{ model_type => undef, activation_fn => "$class.Sigmoid" }
+	]);
+my %seen;
+for my $where (sort keys %places)
+{
+	my ($logit, $score, $classified, $sigmoid, $hash) =
+	  scores(@{ $places{$where} });
+
+	is($score, $logit, "$where: the logit itself");
+	is($classified, $sigmoid, 'the pipeline takes the sigmoid all the same');
+	isnt($sigmoid, $logit, 'which is another number');
+	ok(!$seen{$hash}++, 'and the fingerprint covers it');
+}
+my ($logit, $score, undef, $sigmoid) = scores({}, {});
+is($score, $sigmoid, 'no activation: the sigmoid');
+($logit, $score, undef, $sigmoid) =
+  scores({ problem_type => 'regression' }, {});
+is($score, $sigmoid, 'of a cross-encoder that is a regression as well');
+($logit, $score, undef, $sigmoid) =
+  scores({ problem_type => 'regression' }, { model_type => undef });
+is($score, $logit, 'a regression that is none has the pipeline\'s score');
+($logit, $score, undef, $sigmoid) =
+  scores({}, { activation_fn => 'somebody.Activation' });
+is($score, $sigmoid, 'code that is not torch\'s is not run');
+($logit, $score) = scores({}, { activation_fn => "$class.Tanh" });
+cmp_ok(abs($score - (exp($logit) - exp(-$logit)) / (exp($logit) + exp(-$logit))),
+	'<', 1e-6, 'tanh');
+
+# texts are cut where the library cuts them
+is( value(
+		$node, q{SELECT mobilebert.score(t, 'ce-bert-1', pair => 'b') = mobilebert.score(t, 'ce-bert-1', pair => 'b', max_length => 64),
+			mobilebert.score(t, 'ce-bert-1', pair => 'b') = mobilebert.score(t, 'ce-bert-1', pair => 'b', max_length => 96)
+			FROM repeat('a b c ', 40) AS t}),
+	't|f',
+	'the tokenizer\'s length, not all positions');
+my ($same) = (scores({}, { __version__ => { pytorch => '1' } }))[4];
+is((scores({}, { __version__ => { pytorch => '2' } }))[4],
+	$same, 'who saved it changes no fingerprint');
+
+my $softmax = copy_model("$golden/ce-bert-1", "$place/softmax");
+edit_json(
+	"$softmax/config_sentence_transformers.json",
+	sub { $_[0]{activation_fn} = "$class.Softmax" });
+fails_like(
+	$node, "SELECT mobilebert.import_model('softmax', '$softmax')",
+	'0A000', '"activation_fn" of "config_sentence_transformers.json", "torch.*Softmax", is not supported.*Identity, Sigmoid',
+	'another activation is refused');
+
+# a variant has the score of its base, and so has a model sent by value
+value($node, q{SELECT mobilebert.create_variant('variant', 'copy 1', 'bf16x3')});
+is( value(
+		$node, q{SELECT mobilebert.score('a', 'variant') = mobilebert.score('a', 'variant', function_to_apply => 'none')}),
+	't',
+	'a variant keeps the activation');
+my ($config, $tokenizer, $sentence_config) = map {
+	my $content = file_content("$place/1/$_");
+
+	utf8::decode($content);
+	quoted($content);
+} qw(config.json tokenizer.json config_sentence_transformers.json);
+my $weights = unpack('H*', file_content("$place/1/model.safetensors"));
+value(
+	$node, qq{SELECT mobilebert.import_model('sent', $config, $tokenizer, '\\x$weights'::bytea,
+		tokenizer_config => pg_catalog.convert_from(pg_catalog.pg_read_binary_file('$place/1/tokenizer_config.json'), 'UTF8')::jsonb,
+		sentence_transformers => jsonb_build_object('config_sentence_transformers', $sentence_config\::jsonb))});
+is( value(
+		$node, q{SELECT mobilebert.score('a', 'sent', pair => 'b') = mobilebert.score('a', 'copy 1', pair => 'b')}),
+	't',
+	'a model sent by value');
+
+unharmed($node);
+done_testing();
