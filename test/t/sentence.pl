@@ -142,6 +142,15 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 
 			return "to_json(logits) FROM mobilebert.logits($text, '$name', pair => $pair, head => 'classify', overflow => 'truncate')";
 		});
+	compared(
+		$name, $cases,
+		'softmax',
+		sub {
+			my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
+
+			return "json_agg(c.score ORDER BY l.n) FROM mobilebert.models AS m, unnest(m.labels) WITH ORDINALITY AS l(label, n)"
+			  . " JOIN mobilebert.classify($text, '$name', pair => $pair, max_length => m.max_tokens) AS c USING (label) WHERE m.name = '$name'";
+		});
 	fails_like($node, "SELECT mobilebert.score('a', '$name', pair => 'b')",
 		'42809', 'no single score', "$name: no score");
 }

@@ -278,7 +278,8 @@ labels_datum(Import *import, Datum *result)
 	int			low = 1;
 	int			i;
 
-	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER)) == 0)
+	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER |
+							   1U << MB_PART_SEQUENCE)) == 0)
 		return false;
 	mb_arena_init(&arena, &memory, SIZE_MAX);
 	ENGINE_CALL(mb_labels_read, documents_tree(&import->documents, DOC_CONFIG),
