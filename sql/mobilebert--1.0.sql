@@ -1009,7 +1009,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 200000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.similarity(text, text) IS
-'Cosine of the angle between the embeddings of two texts by the default model, -1 to 1; a text that is too long is an error';
+'How alike two texts are by the default model: the cosine of the angle between their embeddings, -1 to 1, or what the model''s files say instead; a text that is too long is an error';
 
 CREATE FUNCTION mobilebert.similarity(a text, b text, model text)
 RETURNS real
@@ -1018,7 +1018,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.similarity(text, text, text) IS
-'Cosine of the angle between the embeddings of two texts, -1 to 1; a text that is too long is an error';
+'How alike two texts are: the cosine of the angle between their embeddings, -1 to 1, or what similarity_fn_name of the model''s config_sentence_transformers.json says: dot (inner product), euclidean or manhattan (the distance, negative); a text that is too long is an error';
 
 --
 -- Vectors

@@ -332,8 +332,7 @@ warns("SELECT mobilebert.import_model('new', '" . golden('tok-only-vocab') . "')
 
 my %prompts = (
 	prompts => { query => "It's: ", document => '' },
-	default_prompt_name => 'query',
-	truncate_dim => 5);
+	default_prompt_name => 'query');
 warns(
 	"SELECT mobilebert.import_model('new', '"
 	  . sentence_model(
@@ -341,30 +340,84 @@ warns(
 		'1_Pooling/config.json' => {},
 		'config_sentence_transformers.json' => \%prompts) . "')",
 	q{WARNING: .*"new" has a default prompt.*"query" .*"It's: ".*}
-	  . q{embed\('It''s: ' \|\| input, 'new'\).*WARNING: .*not truncated.*}
-	  . q{first 5 of 32 .*\(embed\(input, 'new'\)\)\[1:5\]},
-	'a default prompt and truncation are warned of');
+	  . q{embed\('It''s: ' \|\| input, 'new'\)},
+	'a default prompt is warned of');
 warns(
 	"SELECT mobilebert.import_model('new', '"
 	  . sentence_model(
 		modules('1_Pooling'),
 		'1_Pooling/config.json' => {},
-		'config_sentence_transformers.json' => {
-			%prompts,
-			default_prompt_name => undef,
-			truncate_dim => 32,
-			similarity_fn_name => 'cosine'
-		}) . "')",
+		'config_sentence_transformers.json' =>
+		  { %prompts, default_prompt_name => undef }) . "')",
 	'',
-	'prompts without a default, and truncation to all, are not');
+	'prompts without a default are not');
 warns(
 	q{SELECT mobilebert.import_model('new', config, tokenizer,
 		weights, tokenizer_config => more, sentence_transformers =>
 		'{"config_sentence_transformers": {"prompts": {"a": "b"},
-			"default_prompt_name": "a", "similarity_fn_name": "dot"}}')
+			"default_prompt_name": "a"}}')
 		FROM sent},
-	q{"new" has a default prompt.*"a" .*"b".*similarity\(\).*"dot"},
-	'the same by value, and another similarity');
+	q{"new" has a default prompt.*"a" .*"b"},
+	'the same by value');
+
+# numbers that are kept of a vector, and how vectors are compared
+sub compares
+{
+	my ($name, $config, @modules) = @_;
+
+	imports(
+		$name,
+		sentence_model(
+			modules('1_Pooling', @modules),
+			'1_Pooling/config.json' => { pooling_mode => 'cls' },
+			'config_sentence_transformers.json' => $config));
+	return;
+}
+compares('cut', { truncate_dim => 5 }, [ '2_Normalize', 'Normalize' ]);
+is( value(
+		$node, q{SELECT mobilebert.embed('a b', 'cut') =
+			(mobilebert.embed('a b', 'plain', pooling => 'cls', normalized => true))[1:5],
+			(SELECT dimension FROM mobilebert.models WHERE name = 'cut'),
+			cardinality(mobilebert.embed('a b', 'cut')),
+			mobilebert.embed('a b', 'cut', normalized => false) =
+			(mobilebert.embed('a b', 'plain', pooling => 'cls'))[1:5],
+			abs(mobilebert.inner_product(v, v) - 1) < 1e-6,
+			mobilebert.embed('a b', 'cut', pooling => 'cls') = mobilebert.embed('a b', 'plain', pooling => 'cls', normalized => true),
+			(SELECT v FROM mobilebert.embed(ARRAY['a b', 'a b'], 'cut') AS v LIMIT 1) = mobilebert.embed('a b', 'cut'),
+			mobilebert.fingerprint('cut') <> mobilebert.fingerprint('plain')
+		FROM mobilebert.embed('a b', 'cut', normalized => true) AS v}),
+	't|5|5|t|t|t|t|t',
+	'truncate_dim cuts what was normalised, unless normalized asks for more');
+compares('kept whole', { truncate_dim => 32 });
+is( value(
+		$node, q{SELECT mobilebert.embed('a b', 'kept whole') = mobilebert.embed('a b', 'plain', pooling => 'cls')}),
+	't',
+	'a truncate_dim of all');
+my %alike = (
+	cosine => 'mobilebert.cosine_similarity(a, b)',
+	dot => 'mobilebert.inner_product(a, b)',
+	euclidean => '-mobilebert.l2_distance(a, b)',
+	manhattan => '(SELECT -sum(abs(x - y))::real FROM unnest(a::float8[], b::float8[]) AS u(x, y))');
+for my $name (sort keys %alike)
+{
+	compares($name, { similarity_fn_name => $name, truncate_dim => 7 });
+	is( value(
+			$node, qq{SELECT mobilebert.similarity('a b', 'c d', '$name') = $alike{$name}
+			FROM mobilebert.embed('a b', '$name') AS a, mobilebert.embed('c d', '$name') AS b}),
+		't',
+		"similarity $name");
+}
+fails_like(
+	$node,
+	"SELECT mobilebert.import_model('new', '"
+	  . sentence_model(
+		modules('1_Pooling'),
+		'1_Pooling/config.json' => {},
+		'config_sentence_transformers.json' =>
+		  { similarity_fn_name => 'jaccard' }) . "')",
+	'0A000',
+	'"similarity_fn_name" "jaccard".*"manhattan"',
+	'another similarity is refused');
 
 # max_seq_length is for vectors: other tasks go by the model's positions
 my $short = copy_of('tok-no-cjk');

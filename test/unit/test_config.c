@@ -480,20 +480,14 @@ test_sentence_defaults(void)
 	mb_sentence_defaults d;
 
 	ok(mb_sentence_defaults_read(NULL, &d, &err) == MB_OK &&
-	   d.prompt == NULL && d.truncate_dim == 0 && d.similarity == NULL,
-	   "no file, no defaults");
+	   d.prompt == NULL, "no file, no default prompt");
 	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
-					 "\"default_prompt_name\": null, \"truncate_dim\": null,"
-					 "\"model_type\": \"SentenceTransformer\","
-					 "\"similarity_fn_name\": \"cosine\"}", &d) == MB_OK &&
-	   d.prompt == NULL && d.truncate_dim == 0 && d.similarity == NULL,
-	   "nothing that changes vectors");
+					 "\"default_prompt_name\": null}", &d) == MB_OK &&
+	   d.prompt == NULL, "prompts, and no default");
 	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
-					 "\"default_prompt_name\": \"query\", \"truncate_dim\": 64,"
-					 "\"similarity_fn_name\": \"dot\"}", &d) == MB_OK &&
-	   strcmp(d.prompt, "q: ") == 0 && strcmp(d.prompt_name, "query") == 0 &&
-	   d.truncate_dim == 64 && strcmp(d.similarity, "dot") == 0,
-	   "everything that does");
+					 "\"default_prompt_name\": \"query\"}", &d) == MB_OK &&
+	   strcmp(d.prompt, "q: ") == 0 && strcmp(d.prompt_name, "query") == 0,
+	   "a default prompt");
 	ok(read_defaults("{\"prompts\": {\"a\": \"\"},"
 					 "\"default_prompt_name\": \"a\"}", &d) == MB_OK &&
 	   d.prompt == NULL &&
@@ -505,14 +499,9 @@ test_sentence_defaults(void)
 	   read_defaults("{\"default_prompt_name\": \"a\"}", &d) == MB_ERR_DATA &&
 	   read_defaults("{\"default_prompt_name\": 1}", &d) == MB_ERR_DATA,
 	   "a default that is no prompt");
-	ok(read_defaults("{\"model_type\": \"SparseEncoder\"}", &d) ==
-	   MB_ERR_UNSUPPORTED &&
-	   read_defaults("{\"model_type\": \"CrossEncoder\"}", &d) == MB_OK,
-	   "kinds of models");
-	ok(read_defaults("[]", &d) == MB_ERR_DATA, "no object");
 }
 
-/* A cross-encoder, of config.json and config_sentence_transformers.json. */
+/* Settings of config.json and config_sentence_transformers.json. */
 static mb_status
 read_cross_encoder(const char *config, const char *sentence_config,
 				   mb_sentence_settings *settings)
@@ -522,6 +511,55 @@ read_cross_encoder(const char *config, const char *sentence_config,
 	files.config = parse(config);
 	files.sentence_config = sentence_config ? parse(sentence_config) : NULL;
 	return mb_sentence_settings_read(&files, settings, &err);
+}
+
+static void
+test_sentence_config(void)
+{
+	static const struct
+	{
+		const char *name;
+		mb_similarity similarity;
+	}			known[] = {
+		{"null", MB_SIMILARITY_COSINE},
+		{"\"cosine\"", MB_SIMILARITY_COSINE},
+		{"\"dot\"", MB_SIMILARITY_DOT},
+		{"\"euclidean\"", MB_SIMILARITY_EUCLIDEAN},
+		{"\"manhattan\"", MB_SIMILARITY_MANHATTAN}
+	};
+	mb_sentence_settings s;
+	size_t		i;
+
+	ok(read_cross_encoder("{}", NULL, &s) == MB_OK && s.truncate_dim == 0 &&
+	   s.similarity == MB_SIMILARITY_COSINE &&
+	   read_cross_encoder("{}", "{\"truncate_dim\": null}", &s) == MB_OK &&
+	   s.truncate_dim == 0, "nothing to cut");
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	{
+		char		text[100];
+
+		snprintf(text, sizeof(text), "{\"similarity_fn_name\": %s}",
+				 known[i].name);
+		ok(read_cross_encoder("{}", text, &s) == MB_OK &&
+		   s.similarity == known[i].similarity, "similarity %s",
+		   known[i].name);
+	}
+	ok(read_cross_encoder("{}", "{\"similarity_fn_name\": \"jaccard\"}",
+						  &s) == MB_ERR_UNSUPPORTED &&
+	   strstr(err.message, "jaccard") != NULL &&
+	   read_cross_encoder("{}", "{\"similarity_fn_name\": 1}", &s) ==
+	   MB_ERR_UNSUPPORTED, "another similarity");
+	ok(read_cross_encoder("{}", "{\"truncate_dim\": 64}", &s) == MB_OK &&
+	   s.truncate_dim == 64 &&
+	   read_cross_encoder("{}", "{\"truncate_dim\": 0}", &s) ==
+	   MB_ERR_LIMIT &&
+	   read_cross_encoder("{}", "{\"truncate_dim\": \"1\"}", &s) ==
+	   MB_ERR_DATA, "numbers that are kept");
+	ok(read_cross_encoder("{}", "{\"model_type\": \"SparseEncoder\"}", &s) ==
+	   MB_ERR_UNSUPPORTED &&
+	   read_cross_encoder("{}", "{\"model_type\": \"CrossEncoder\"}", &s) ==
+	   MB_OK, "kinds of models");
+	ok(read_cross_encoder("{}", "[]", &s) == MB_ERR_DATA, "no object");
 }
 
 #define ACTIVATION "torch.nn.modules.activation."
@@ -841,6 +879,7 @@ main(void)
 	test_sentence_pooling();
 	test_sentence_modules();
 	test_sentence_defaults();
+	test_sentence_config();
 	test_cross_encoder();
 	mb_arena_free(&arena);
 	return done_testing();

@@ -337,6 +337,14 @@ test_distances(const char *table)
 	   "%s: inner product", table);
 	ok(mb_l2_distance(a, c, 5) == 5.0f && mb_l2_distance(a, a, 5) == 0.0f,
 	   "%s: Euclidean distance", table);
+	ok(mb_l1_distance(a, a, 5) == 0.0f &&
+	   mb_l1_distance(a, zero, 5) == fabsf(a[0]) + fabsf(a[1]) + fabsf(a[2]) +
+	   fabsf(a[3]) + fabsf(a[4]), "%s: L1 distance", table);
+	ok(mb_compare(MB_SIMILARITY_COSINE, a, c, 5) == 1.0f &&
+	   mb_compare(MB_SIMILARITY_DOT, a, c, 5) == mb_inner_product(a, c, 5) &&
+	   mb_compare(MB_SIMILARITY_EUCLIDEAN, a, c, 5) == -5.0f &&
+	   mb_compare(MB_SIMILARITY_MANHATTAN, a, c, 5) ==
+	   -mb_l1_distance(a, c, 5), "%s: as a model compares", table);
 	ok(mb_cosine_similarity(a, c, 5) == 1.0f &&
 	   mb_cosine_similarity(a, b, 5) == 0.0f &&
 	   isnan(mb_cosine_similarity(a, zero, 5)), "%s: cosine similarity",

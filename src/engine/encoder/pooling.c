@@ -93,6 +93,16 @@ mb_pool_width(const mb_model *model, mb_poolings modes)
 	return (size_t) mb_poolings_count(modes) * model->config.hidden_size;
 }
 
+size_t
+mb_vector_width(const mb_config *config, const mb_sentence_settings *settings)
+{
+	size_t		width = (size_t) mb_poolings_count(settings->pooling) *
+		config->hidden_size;
+
+	return settings->truncate_dim > 0 && settings->truncate_dim < width ?
+		settings->truncate_dim : width;
+}
+
 /* Widths and modes are bounded (config.h), so that this fits. */
 size_t
 mb_pool_memory(const mb_model *model, mb_poolings modes)
@@ -308,6 +318,18 @@ mb_l2_distance(const float *a, const float *b, size_t count)
 	return sqrtf(mb_kernels_current()->l2_squared(a, b, count));
 }
 
+/* In double: nothing is to be won here by lanes. */
+float
+mb_l1_distance(const float *a, const float *b, size_t count)
+{
+	double		sum = 0;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		sum += fabs((double) a[i] - (double) b[i]);
+	return (float) sum;
+}
+
 /* Within [-1, 1] whatever the rounding; NaN when a vector is zero. */
 float
 mb_cosine_similarity(const float *a, const float *b, size_t count)
@@ -322,4 +344,23 @@ mb_cosine_similarity(const float *a, const float *b, size_t count)
 	if (cosine < -1.0)
 		cosine = -1.0;
 	return (float) cosine;
+}
+
+float
+mb_compare(mb_similarity similarity, const float *a, const float *b,
+		   size_t count)
+{
+	switch (similarity)
+	{
+		case MB_SIMILARITY_DOT:
+			return mb_inner_product(a, b, count);
+		case MB_SIMILARITY_EUCLIDEAN:
+			return -mb_l2_distance(a, b, count);
+		case MB_SIMILARITY_MANHATTAN:
+			return -mb_l1_distance(a, b, count);
+		case MB_SIMILARITY_COSINE:
+		case MB_SIMILARITIES:
+			break;
+	}
+	return mb_cosine_similarity(a, b, count);
 }

@@ -59,6 +59,10 @@ extern bool mb_pool_first_only(mb_poolings modes, const uint8_t *mask);
 /* Floats of the vector: [H] for each mode. */
 extern size_t mb_pool_width(const mb_model *model, mb_poolings modes);
 
+/* Floats of the vector that a model's own settings give. */
+extern size_t mb_vector_width(const mb_config *config,
+							  const mb_sentence_settings *settings);
+
 /* Bytes that mb_pool_begin wants for these modes. */
 extern size_t mb_pool_memory(const mb_model *model, mb_poolings modes);
 
@@ -90,7 +94,12 @@ extern void mb_normalize(float *x, size_t count);
 /* Distances of vectors [count]; accumulated in several float lanes. */
 extern float mb_inner_product(const float *a, const float *b, size_t count);
 extern float mb_l2_distance(const float *a, const float *b, size_t count);
+extern float mb_l1_distance(const float *a, const float *b, size_t count);
 extern float mb_cosine_similarity(const float *a, const float *b,
 								  size_t count);
+
+/* As a model compares its vectors. */
+extern float mb_compare(mb_similarity similarity, const float *a,
+						const float *b, size_t count);
 
 #endif							/* MB_POOLING_H */

@@ -466,6 +466,54 @@ read_cross_encoder(const mb_sentence_files *files,
 }
 
 /* ----------
+ * config_sentence_transformers.json
+ * ----------
+ */
+
+static const mb_named_value similarities[] = {
+	{"cosine", MB_SIMILARITY_COSINE},
+	{"dot", MB_SIMILARITY_DOT},
+	{"euclidean", MB_SIMILARITY_EUCLIDEAN},
+	{"manhattan", MB_SIMILARITY_MANHATTAN}
+};
+
+static mb_status
+read_sentence_config(const mb_json *document, mb_sentence_settings *settings,
+					 mb_error *err)
+{
+	const mb_json *kind = mb_json_get(document, "model_type");
+	const mb_json *name = mb_json_get(document, "similarity_fn_name");
+	uint32_t	similarity = MB_SIMILARITY_COSINE;
+
+	if (document->type != MB_JSON_OBJECT)
+		return mb_fail(err, MB_ERR_DATA,
+					   SENTENCE_CONFIG " must be a JSON object");
+	if (!mb_json_is_null(kind) &&
+		!mb_json_is_string(kind, "SentenceTransformer") &&
+		!mb_json_is_string(kind, "CrossEncoder"))
+		return mb_fail(err, MB_ERR_UNSUPPORTED,
+					   "\"model_type\" \"%.100s\" of " SENTENCE_CONFIG
+					   " is not supported",
+					   kind->type == MB_JSON_STRING ? kind->text : "");
+	if (!mb_json_is_null(name) &&
+		!mb_find_value(similarities, LENGTH(similarities), name, &similarity))
+	{
+		mb_fail(err, MB_ERR_UNSUPPORTED,
+				"\"similarity_fn_name\" \"%.100s\" of " SENTENCE_CONFIG
+				" is not supported",
+				name->type == MB_JSON_STRING ? name->text : "");
+		mb_detail(err, "\"cosine\", \"dot\", \"euclidean\" and \"manhattan\" "
+				  "are.");
+		return MB_ERR_UNSUPPORTED;
+	}
+	settings->similarity = (uint8_t) similarity;
+	if (mb_json_is_null(mb_json_get(document, "truncate_dim")))
+		return MB_OK;
+	return mb_read_size(document, "truncate_dim", 1, INT32_MAX,
+						&settings->truncate_dim, err);
+}
+
+/* ----------
  * All of them
  * ----------
  */
@@ -493,13 +541,15 @@ mb_sentence_settings_read(const mb_sentence_files *files,
 		status = read_pooling(files->pooling, settings, err);
 	if (status == MB_OK && files->sentence_bert != NULL)
 		status = read_sentence_bert(files->sentence_bert, settings, err);
+	if (status == MB_OK && files->sentence_config != NULL)
+		status = read_sentence_config(files->sentence_config, settings, err);
 	if (status == MB_OK)
 		status = read_cross_encoder(files, settings, err);
 	return status;
 }
 
 /* ----------
- * config_sentence_transformers.json
+ * Prompts
  * ----------
  */
 
@@ -533,30 +583,7 @@ mb_status
 mb_sentence_defaults_read(const mb_json *document,
 						  mb_sentence_defaults *defaults, mb_error *err)
 {
-	const mb_json *kind;
-	const mb_json *similarity;
-	int64_t		length;
-
 	memset(defaults, 0, sizeof(*defaults));
-	if (document == NULL)
-		return MB_OK;
-	if (document->type != MB_JSON_OBJECT)
-		return mb_fail(err, MB_ERR_DATA,
-					   SENTENCE_CONFIG " must be a JSON object");
-	kind = mb_json_get(document, "model_type");
-	if (!mb_json_is_null(kind) &&
-		!mb_json_is_string(kind, "SentenceTransformer") &&
-		!mb_json_is_string(kind, "CrossEncoder"))
-		return mb_fail(err, MB_ERR_UNSUPPORTED,
-					   "\"model_type\" \"%.100s\" of " SENTENCE_CONFIG
-					   " is not supported",
-					   kind->type == MB_JSON_STRING ? kind->text : "");
-	similarity = mb_json_get(document, "similarity_fn_name");
-	if (similarity != NULL && similarity->type == MB_JSON_STRING &&
-		!mb_json_is_string(similarity, "cosine"))
-		defaults->similarity = similarity->text;
-	if (mb_json_int(mb_json_get(document, "truncate_dim"), 1, INT32_MAX,
-					&length))
-		defaults->truncate_dim = (uint32_t) length;
-	return read_default_prompt(document, defaults, err);
+	return document == NULL ? MB_OK :
+		read_default_prompt(document, defaults, err);
 }

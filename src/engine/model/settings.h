@@ -76,17 +76,29 @@ extern mb_status mb_sentence_modules_read(const mb_json *document,
 										  mb_sentence_modules *modules,
 										  mb_error *err);
 
+/* How two vectors of a model are compared: larger is more alike. */
+typedef enum mb_similarity
+{
+	MB_SIMILARITY_COSINE,
+	MB_SIMILARITY_DOT,
+	MB_SIMILARITY_EUCLIDEAN,	/* the distance, negative */
+	MB_SIMILARITY_MANHATTAN,	/* likewise, of sums of differences */
+	MB_SIMILARITIES				/* how many there are */
+} mb_similarity;
+
 /* What the sentence-transformers files of a directory say. */
 typedef struct mb_sentence_settings
 {
 	mb_poolings pooling;		/* default MB_POOL_MEAN */
 	uint32_t	max_seq_length; /* 0: not set */
+	uint32_t	truncate_dim;	/* numbers kept of a vector; 0: all */
 	uint8_t		normalize;
 	uint8_t		do_lower_case;
 	uint8_t		cross_encoder;	/* a file says that it is one */
 	uint8_t		activation;		/* mb_activation, from a cross-encoder's logit
 								 * to its score; else MB_ACT_LINEAR */
-	uint8_t		reserved[4];
+	uint8_t		similarity;		/* mb_similarity */
+	uint8_t		reserved[3];
 } mb_sentence_settings;
 
 /* Those files, parsed, and config.json; each may be NULL (absent). */
@@ -101,28 +113,21 @@ typedef struct mb_sentence_files
 
 /*
  * All NULL gives the defaults.  A module Pooling without its configuration is
- * an error, and so is an activation of a cross-encoder that is not known.
+ * an error, and so are an activation of a cross-encoder or a similarity that is
+ * not known, and other kinds of models than vectors and scores come from.
  */
 extern mb_status mb_sentence_settings_read(const mb_sentence_files *files,
 										   mb_sentence_settings *settings,
 										   mb_error *err);
 
-/*
- * What config_sentence_transformers.json makes of vectors by default, and is
- * not done here.  Texts NULL: nothing.
- */
+/* The prompt that a model has by default, and that is not applied here. */
 typedef struct mb_sentence_defaults
 {
-	const char *prompt;			/* put before each text; not empty */
+	const char *prompt;			/* put before each text; not empty; NULL: none */
 	const char *prompt_name;
-	const char *similarity;		/* other than "cosine" */
-	uint32_t	truncate_dim;	/* numbers kept of a vector; 0: all */
 } mb_sentence_defaults;
 
-/*
- * Errors: a default prompt that is not among the prompts, and other kinds of
- * models than vectors and scores come from.
- */
+/* Error: a default prompt that is not among the prompts. */
 extern mb_status mb_sentence_defaults_read(const mb_json *document,
 										   mb_sentence_defaults *defaults,
 										   mb_error *err);

@@ -43,6 +43,7 @@ typedef struct EmbedKey
 	mb_poolings pooling;
 	uint32		normalize;
 	uint32		overflow;
+	uint32		own;
 	Oid			role;			/* nobody is told what others asked for */
 } EmbedKey;
 
@@ -91,19 +92,22 @@ pooling_option(text *value)
 void
 embed_options_finish(EmbedPlan *plan)
 {
-	const mb_config *config = &plan->model->image.config;
+	const mb_image *image = &plan->model->image;
+	const mb_config *config = &image->config;
 	EmbedOptions *options = &plan->options;
 
-	if (options->pooling == 0)
-		options->pooling = plan->model->image.settings.pooling;
+	options->own = options->pooling == 0;
+	if (options->own)
+		options->pooling = image->settings.pooling;
 	if (mb_poolings_contain(options->pooling, MB_POOL_POOLER) &&
 		options->layers != config->layers)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("pooling \"pooler\" needs the last layer"),
 				 errhint("Leave out the option \"layer\".")));
-	options->dimension = mb_pool_width(&plan->model->image.model,
-									   options->pooling);
+	options->pooled = mb_pool_width(&image->model, options->pooling);
+	options->dimension = options->own ?
+		mb_vector_width(config, &image->settings) : options->pooled;
 }
 
 void
@@ -120,6 +124,7 @@ embed_options_model(EmbedPlan *plan)
 									  MB_TASK_POOLER : MB_TASK_EMBED);
 	plan->model = model;
 	options->normalize = ARG_BOOL(3, model->image.settings.normalize != 0);
+	options->renormalize = ARG_BOOL(3, false);
 	options->layers = mobilebert_layer(fcinfo, 4,
 									   (size_t) model->image.config.layers + 1,
 									   model->image.config.layers);
@@ -166,14 +171,20 @@ embed_pool_begin(const EmbedPlan *plan)
 float *
 embed_pool_end(const EmbedPlan *plan, mb_pool *pool)
 {
+	const EmbedOptions *options = &plan->options;
 	float	   *vector = MemoryContextAlloc(plan->context,
-											plan->options.dimension *
-											sizeof(float));
+											options->pooled * sizeof(float));
 
 	ENGINE_CALL(mb_pool_end, pool, vector);
 	pfree(pool);
-	if (plan->options.normalize)
-		mb_normalize(vector, plan->options.dimension);
+	if (options->normalize)
+		mb_normalize(vector, options->pooled);
+	if (options->dimension < options->pooled)
+	{
+		vector = repalloc(vector, options->dimension * sizeof(float));
+		if (options->renormalize)
+			mb_normalize(vector, options->dimension);
+	}
 	return vector;
 }
 
@@ -203,8 +214,10 @@ job_key(const EmbedJob *job, size_t *size)
 	key->layers = plan->options.layers;
 	key->stride = plan->options.stride;
 	key->pooling = plan->options.pooling;
-	key->normalize = plan->options.normalize;
+	key->normalize = plan->options.normalize +
+		2 * (uint32) plan->options.renormalize;
 	key->overflow = plan->options.overflow;
+	key->own = plan->options.own;
 	key->role = job->role;
 	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(job->input), length);
 	*size = sizeof(EmbedKey) + length;

@@ -20,10 +20,13 @@
 typedef struct EmbedOptions
 {
 	mb_poolings pooling;		/* 0: not given */
-	bool		normalize;
+	bool		own;			/* the model's own pooling, and what follows it */
+	bool		normalize;		/* what was pooled */
+	bool		renormalize;	/* what was kept of it */
 	size_t		layers;			/* hidden_states[layers] is pooled */
 	MobilebertOverflow overflow;
 	size_t		stride;
+	size_t		pooled;			/* floats of what was pooled */
 	size_t		dimension;		/* floats of a vector */
 } EmbedOptions;
 

@@ -226,8 +226,9 @@ similarity_result(MobilebertCall *call, bool *null)
 	const float *b = pair->b.vector != NULL ? pair->b.vector : a;
 
 	*null = false;
-	return Float4GetDatum(mb_cosine_similarity(a, b,
-											   pair->plan.options.dimension));
+	return Float4GetDatum(mb_compare((mb_similarity)
+									 pair->plan.model->image.settings.similarity,
+									 a, b, pair->plan.options.dimension));
 }
 
 /* similarity(a text, b text [, model text]) -> real */

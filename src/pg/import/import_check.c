@@ -377,8 +377,6 @@ static void
 warn_of_defaults(Import *import)
 {
 	const char *model = quote_literal_cstr(import->name);
-	uint64		dimension = (uint64) import->config.hidden_size *
-		mb_poolings_count(import->settings.pooling);
 	mb_sentence_defaults defaults;
 
 	ENGINE_CALL(mb_sentence_defaults_read,
@@ -396,21 +394,6 @@ warn_of_defaults(Import *import)
 				 errhint("Put it there for the same vectors: embed(%s || input, %s).",
 						 quote_literal_cstr(prompt), model)));
 	}
-	if (defaults.truncate_dim > 0 && defaults.truncate_dim < dimension)
-		ereport(WARNING,
-				(errmsg("vectors of model \"%s\" are not truncated",
-						import->name),
-				 errdetail("sentence-transformers keeps the first %u of " UINT64_FORMAT " numbers, \"config_sentence_transformers.json\" says.",
-						   defaults.truncate_dim, dimension),
-				 errhint("Keep them for the same vectors: (embed(input, %s))[1:%u].",
-						 model, defaults.truncate_dim)));
-	if (defaults.similarity != NULL)
-		ereport(WARNING,
-				(errmsg("similarity() of model \"%s\" is the cosine",
-						import->name),
-				 errdetail("That of sentence-transformers is \"%s\", \"config_sentence_transformers.json\" says.",
-						   mobilebert_message(defaults.similarity)),
-				 errhint("inner_product() and l2_distance() compare vectors otherwise.")));
 }
 
 /* A model that has all tensors in its own files stands on no other. */

@@ -446,8 +446,8 @@ store_model(Import *import, Oid owner, Datum id)
 	put_architecture(&row, import);
 	row_put_int(&row, "layers", (int32) config->layers);
 	row_put_int(&row, "hidden_size", (int32) config->hidden_size);
-	row_put_int(&row, "dimension", (int32) config->hidden_size *
-				(int32) mb_poolings_count(import->settings.pooling));
+	row_put_int(&row, "dimension",
+				(int32) mb_vector_width(config, &import->settings));
 	row_put_int(&row, "vocabulary_size", (int32) config->vocab_size);
 	row_put_int(&row, "max_tokens",
 				(int32) mobilebert_token_limit(config, &import->settings,
