@@ -7,9 +7,10 @@ Held out: a fifth of CODAH.
 import torch
 import torch.nn.functional as F
 
-from batches import Example, in_order, inputs
+from batches import Example, in_order, inputs, pad
 from program import Task, main
 from readers import choices
+from readers.files import Near, Ngrams
 
 MAX_TOKENS = 384
 
@@ -19,22 +20,24 @@ class Choice(Task):
     defaults = {"epochs": 3, "lr": 5e-5, "evaluate_every": 500}
 
     def encode(self, rows):
-        """An example is four pairs; 'ids' is as long as all of them padded,
-        the target is (the pairs, number of the right one)."""
+        """An example is four pairs; 'ids' are theirs, as many as when all
+        are padded, the target is (the pairs, number of the right one)."""
         examples = []
         for text, answers, right in rows:
             e = self.tokenizer([text] * len(answers), answers,
                                truncation=True, max_length=MAX_TOKENS)
             pairs = [Example(ids, types, None) for ids, types
                      in zip(e["input_ids"], e["token_type_ids"])]
-            longest = max(len(pair.ids) for pair in pairs)
-            examples.append(Example([0] * (longest * len(pairs)), [],
-                                    (pairs, right)))
+            ids = pad([pair.ids for pair in pairs]).flatten().tolist()
+            examples.append(Example(ids, [], (pairs, right)))
         return examples
 
     def training(self, rng):
-        return self.encode(choices.codah(self.data)[0]
-                           + choices.oanc(self.data))
+        held_out = self.held_out_texts()["codah"]
+        near, runs = Near(held_out), Ngrams(held_out)
+        rows = [row for row in choices.codah(self.data)[0]
+                if row[0] not in near and row[0] not in runs]
+        return self.encode(rows + choices.oanc(self.data))
 
     def logits(self, network, rows):
         """Logits of the answers, one row a question."""

@@ -46,7 +46,7 @@ def training_texts(task):
             if token in (tokenizer.cls_token_id, tokenizer.sep_token_id):
                 parts.add(tuple(part))
                 part = []
-            else:
+            elif token != tokenizer.pad_token_id:
                 part.append(token)
     parts.discard(())
     return tokenizer.batch_decode(sorted(parts))
