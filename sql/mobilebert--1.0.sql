@@ -459,7 +459,7 @@ CREATE FUNCTION mobilebert.model_config(name text) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'mobilebert_model_config'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.model_config(text) IS
-'Effective configuration: config.json with every default of transformers'' configuration class filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size';
+'Effective configuration: config.json with every default of transformers'' configuration class filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size; config_sentence_transformers: that file, with the prompts, where the model has one';
 
 CREATE FUNCTION mobilebert.fingerprint(model text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_fingerprint'
@@ -810,15 +810,53 @@ CREATE FUNCTION mobilebert.embed(
 	normalized boolean DEFAULT NULL,
 	layer integer DEFAULT NULL,
 	overflow text DEFAULT NULL,
-	stride integer DEFAULT NULL
+	stride integer DEFAULT NULL,
+	prompt text DEFAULT NULL,
+	prompt_text text DEFAULT NULL
 )
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer) IS
-'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error';
+COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer, text, text) IS
+'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error; prompt: name of the model''s prompt that stands before the text, default: default_prompt_name of its config_sentence_transformers.json; prompt_text: another one, or '''' for none';
+
+CREATE FUNCTION mobilebert.embed_query(input text)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_query'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_query(text) IS
+'Embedding of a query by the default model, with the prompt that it has for it; as embed(input) in all else';
+
+CREATE FUNCTION mobilebert.embed_query(input text, model text)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_query'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_query(text, text) IS
+'Embedding of a query: embed() with prompt => ''query'', without a prompt where the model has none of that name (encode_query of sentence-transformers)';
+
+CREATE FUNCTION mobilebert.embed_document(input text)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_document'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_document(text) IS
+'Embedding of a text that is searched by the default model, with the prompt that it has for it; as embed(input) in all else';
+
+CREATE FUNCTION mobilebert.embed_document(input text, model text)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_embed_document'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_document(text, text) IS
+'Embedding of a text that is searched: embed() with prompt => ''document'', without a prompt where the model has none of that name (encode_document of sentence-transformers)';
 
 CREATE FUNCTION mobilebert.embed(input text[])
 RETURNS SETOF real[]
@@ -836,14 +874,16 @@ CREATE FUNCTION mobilebert.embed(
 	normalized boolean DEFAULT NULL,
 	layer integer DEFAULT NULL,
 	overflow text DEFAULT NULL,
-	stride integer DEFAULT NULL
+	stride integer DEFAULT NULL,
+	prompt text DEFAULT NULL,
+	prompt_text text DEFAULT NULL
 )
 RETURNS SETOF real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed_array'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 10
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed(text[], text, text, boolean, integer, text, integer) IS
+COMMENT ON FUNCTION mobilebert.embed(text[], text, text, boolean, integer, text, integer, text, text) IS
 'Embeddings of several texts, a row for each in order, packed in common passes; each is bit for bit what embed(text) gives; NULL for NULL';
 
 CREATE FUNCTION mobilebert.embed(

@@ -30,10 +30,12 @@ CREATE TABLE kept (id int, body text,
 	choice int GENERATED ALWAYS AS (mobilebert.best_choice(body, '{a,b c}', 'choice')) STORED,
 	answer text GENERATED ALWAYS AS (mobilebert.best_answer('Where?', body, 'qa')) STORED,
 	loss real GENERATED ALWAYS AS (mobilebert.loss(body, 'yesno', 1)) STORED,
+	query real[] GENERATED ALWAYS AS (mobilebert.embed_query(body, 'pre')) STORED,
+	document real[] GENERATED ALWAYS AS (mobilebert.embed_document(body, 'pre')) STORED,
 	predictions real[] GENERATED ALWAYS AS ((mobilebert.pretraining(body, 'pre', positions => '{0}')).prediction_logits) STORED,
 	CHECK (mobilebert.label(body, 'yesno', overflow => 'error') IS NOT NULL OR body IS NULL));
 INSERT INTO kept SELECT id, body FROM letter;
-SELECT count(*), count(label), count(best_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(predictions) FROM kept;
+SELECT count(*), count(label), count(best_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(predictions) FROM kept;
 SELECT bool_and(label = mobilebert.label(body, 'yesno')) AS label, bool_and(answer = mobilebert.best_answer('Where?', body, 'qa')) AS answer, bool_and(entities = mobilebert.entities(body, 'ner', 'none')) AS entities,
 	bool_and(follows = mobilebert.next_sentence(body, 'It came.', 'pre')) AS follows, bool_and(perplexity = mobilebert.pseudo_perplexity(body, 'pre')) AS perplexity FROM kept;
 SELECT bool_and(array(SELECT (e).word FROM unnest(entities) AS e) = array(SELECT substr(body, (e).start_offset + 1, (e).end_offset - (e).start_offset) FROM unnest(entities) AS e)) AS slices FROM kept;

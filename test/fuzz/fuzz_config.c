@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mb_json    *root = NULL;
 	mb_config	config;
 	mb_sentence_settings settings;
-	mb_sentence_defaults defaults;
+	mb_prompts	prompts;
 	mb_status	status;
 	int			which;
 
@@ -101,9 +101,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		else
 			CHECK_ERROR(status, err);
-		status = mb_sentence_defaults_read(root, &defaults, &err);
+		status = mb_prompts_read(root, &arena, &prompts, &err);
 		if (status == MB_OK)
-			CHECK((defaults.prompt == NULL) == (defaults.prompt_name == NULL));
+			CHECK(prompts.count >= 2 &&
+				  (prompts.by_default == NULL ||
+				   (prompts.by_default >= prompts.list &&
+					prompts.by_default < prompts.list + prompts.count)));
 		else
 			CHECK_ERROR(status, err);
 		for (which = 0; which < 5; which++)

@@ -301,7 +301,6 @@ is( value(
 		"SELECT max_tokens FROM mobilebert.models WHERE name = 'in a folder'"),
 	60, 'and its settings, whatever their name');
 
-# defaults that change vectors there, and how to get the same here
 sub warns
 {
 	my ($statement, $expected, $name) = @_;
@@ -329,36 +328,6 @@ warns("SELECT mobilebert.import_model('new', '$lost')",
 	'a tokenizer without words');
 warns("SELECT mobilebert.import_model('new', '" . golden('tok-only-vocab') . "')",
 	'', 'one that has them');
-
-my %prompts = (
-	prompts => { query => "It's: ", document => '' },
-	default_prompt_name => 'query');
-warns(
-	"SELECT mobilebert.import_model('new', '"
-	  . sentence_model(
-		modules('1_Pooling'),
-		'1_Pooling/config.json' => {},
-		'config_sentence_transformers.json' => \%prompts) . "')",
-	q{WARNING: .*"new" has a default prompt.*"query" .*"It's: ".*}
-	  . q{embed\('It''s: ' \|\| input, 'new'\)},
-	'a default prompt is warned of');
-warns(
-	"SELECT mobilebert.import_model('new', '"
-	  . sentence_model(
-		modules('1_Pooling'),
-		'1_Pooling/config.json' => {},
-		'config_sentence_transformers.json' =>
-		  { %prompts, default_prompt_name => undef }) . "')",
-	'',
-	'prompts without a default are not');
-warns(
-	q{SELECT mobilebert.import_model('new', config, tokenizer,
-		weights, tokenizer_config => more, sentence_transformers =>
-		'{"config_sentence_transformers": {"prompts": {"a": "b"},
-			"default_prompt_name": "a"}}')
-		FROM sent},
-	q{"new" has a default prompt.*"a" .*"b"},
-	'the same by value');
 
 # numbers that are kept of a vector, and how vectors are compared
 sub compares

@@ -2,7 +2,7 @@
 #
 # sentence.pl
 #		Directories that sentence-transformers saved, through SQL against that
-#		library: scores of cross-encoders.
+#		library: scores of cross-encoders, embeddings, prompts.
 #
 #	prove test/t/sentence.pl
 #	REFERENCE=../shared/reference prove -v test/t/sentence.pl
@@ -28,9 +28,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $bound = 2e-6;
-my $golden = "$FindBin::RealBin/../golden/sentence-transformers";
 my $folder =
-  $ENV{REFERENCE} ? "$ENV{REFERENCE}/families/sentence-transformers" : $golden;
+    $ENV{REFERENCE}
+  ? "$ENV{REFERENCE}/families/sentence-transformers"
+  : "$FindBin::RealBin/../golden/sentence-transformers";
 plan skip_all => "there is no folder $folder" unless -d $folder;
 
 my $place = PostgreSQL::Test::Utils::tempdir();
@@ -59,6 +60,27 @@ sub cases
 		push @{ $cases{ $case->{directory} } }, $case;
 	}
 	return %cases;
+}
+
+# A directory of the folder, uncompressed if need be
+sub directory
+{
+	my ($name) = @_;
+
+	return "$folder/$name" if -e "$folder/$name/config.json";
+	return "$place/$name" if -e "$place/$name/config.json";
+	mkdir "$place/$name" or die;
+	for my $packed (glob("$folder/$name/*.gz $folder/$name/*/*.gz"))
+	{
+		my ($file) = $packed =~ m{^\Q$folder\E/(.*)\.gz$};
+		my ($inside) = $file =~ m{(.*)/};
+		my $content;
+
+		mkdir "$place/$inside";
+		gunzip($packed => \$content) or die;
+		write_file("$place/$file", $content);
+	}
+	return "$place/$name";
 }
 
 # A string of Perl's characters in SQL, as psql reads it
@@ -121,7 +143,7 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 {
 	my $cases = $cases{$name};
 
-	value($node, "SELECT mobilebert.import_model('$name', '$folder/$name')");
+	value($node, "SELECT mobilebert.import_model('$name', '" . directory($name) . "')");
 	unless (ref $cases->[0]{expected}{score})
 	{
 		compared(
@@ -156,6 +178,168 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 }
 
 # --------------------------------------------------------------------------
+# Embeddings
+# --------------------------------------------------------------------------
+
+for my $name (sort grep { /^st-/ } keys %cases)
+{
+	value($node, "SELECT mobilebert.import_model('$name', '" . directory($name) . "')");
+	compared(
+		$name,
+		$cases{$name},
+		'embedding',
+		sub {
+			my ($case) = @_;
+
+			return sprintf 'to_json(mobilebert.embed(%s, %s%s%s))',
+			  quoted($case->{text}), quoted($name),
+			  defined $case->{prompt_name}
+			  ? ', prompt => ' . quoted($case->{prompt_name})
+			  : '',
+			  defined $case->{prompt}
+			  ? ', prompt_text => ' . quoted($case->{prompt})
+			  : '';
+		});
+	my $dimension = @{ $cases{$name}[0]{expected}{embedding} };
+	is( value(
+			$node,
+			"SELECT dimension FROM mobilebert.models WHERE name = '$name'"),
+		$dimension,
+		"$name: dimension");
+}
+
+# --------------------------------------------------------------------------
+# Prompts by their name
+# --------------------------------------------------------------------------
+
+# A copy of st-bert-modes with these members of its configuration
+sub prompted
+{
+	my ($name, $config, $pooling) = @_;
+	my $copy = copy_model(directory('st-bert-modes'), "$place/$name");
+
+	mkdir "$copy/1_Pooling";
+	write_file("$copy/1_Pooling/config.json", $json->encode($pooling));
+	edit_json(
+		"$copy/config_sentence_transformers.json",
+		sub { %{ $_[0] } = (%{ $_[0] }, %$config) });
+	value($node, "SELECT mobilebert.import_model('$name', '$copy')");
+	return;
+}
+prompted(
+	'prompted',
+	{
+		prompts => { query => 'Ask: ', passage => 'Text: ', 'a b' => "It's: " },
+		default_prompt_name => 'passage'
+	},
+	{ pooling_mode => [ 'mean', 'cls' ] });
+prompted('bare', { prompts => {} }, { pooling_mode => [ 'mean', 'cls' ] });
+
+my %same = (
+	"mobilebert.embed('t', 'prompted')" => 'Text: ',
+	"mobilebert.embed('t', 'prompted', prompt => 'passage')" => 'Text: ',
+	"mobilebert.embed('t', 'prompted', prompt => 'query')" => 'Ask: ',
+	"mobilebert.embed('t', 'prompted', prompt => 'document')" => '',
+	"mobilebert.embed('t', 'prompted', prompt => 'a b')" => "It's: ",
+	"mobilebert.embed('t', 'prompted', prompt_text => 'Sort this:')" => 'Sort this:',
+	"mobilebert.embed('t', 'prompted', prompt_text => '')" => '',
+	"mobilebert.embed_query('t', 'prompted')" => 'Ask: ',
+	"mobilebert.embed_document('t', 'prompted')" => '',
+	"mobilebert.embed_query('t', 'bare')" => '',
+	"mobilebert.embed_document('t', 'bare')" => '',
+	"mobilebert.embed('t', 'bare', prompt => 'query')" => '',
+	"(SELECT v FROM mobilebert.embed(ARRAY['t'], 'prompted') AS v)" => 'Text: ',
+	"(SELECT v FROM mobilebert.embed(ARRAY['t'], 'prompted', prompt => 'query') AS v)" => 'Ask: ');
+for my $call (sort keys %same)
+{
+	my $text = quoted("$same{$call}t");
+
+	is(value($node, "SELECT $call = mobilebert.embed($text, 'bare')"),
+		't', "$call: \"$same{$call}\"");
+}
+is( value(
+		$node, q{SELECT mobilebert.similarity('a', 'b', 'prompted') = mobilebert.similarity('Text: a', 'Text: b', 'bare')}),
+	't',
+	'similarity of texts with the default prompt');
+is( value(
+		$node, q{SET mobilebert.default_model = 'prompted';
+		SELECT mobilebert.embed_query('t') = mobilebert.embed('Ask: t', 'bare'),
+			mobilebert.embed_document('t') = mobilebert.embed('t', 'bare'),
+			mobilebert.embed('t') = mobilebert.embed('Text: t', 'bare')}),
+	't|t|t',
+	'the forms without a model');
+fails_like(
+	$node,
+	q{SELECT mobilebert.embed('t', 'prompted', prompt => 'none')},
+	'22023',
+	'"prompted" has no prompt "none".*"query", "document".*"passage"',
+	'an unknown prompt');
+fails_like(
+	$node,
+	q{SELECT mobilebert.embed('t', 'prompted', prompt => 'query', prompt_text => 'x')},
+	'22023',
+	'exclude each other',
+	'a prompt and its text');
+is( value(
+		$node, q{SELECT array_agg(mobilebert.embed_query(t, 'prompted') = mobilebert.embed('Ask: ' || t, 'bare', overflow => 'error') ORDER BY n)
+			FROM (VALUES (1, 'a'), (2, 'b c'), (3, 'a'), (4, '')) AS v(n, t)}),
+	'{t,t,t,t}',
+	'rows that are batched');
+is( value(
+		$node, q{SELECT count(DISTINCT mobilebert.fingerprint(m)),
+			mobilebert.model_config('prompted') #>> '{config_sentence_transformers,prompts,query}'
+			FROM (VALUES ('prompted'), ('bare')) AS v(m)}),
+	'2|Ask: ',
+	'fingerprint and model_config have the prompts');
+like(
+	value(
+		$node, q{EXPLAIN (COSTS off) SELECT mobilebert.embed(t, 'prompted', prompt => 'query') FROM (VALUES ('a'), ('b')) AS v(t)}),
+	qr/embed\(.*'query'/,
+	'EXPLAIN shows the prompt');
+is( value(
+		$node, q{SELECT array_agg(chunk ORDER BY chunk_no)
+			FROM mobilebert.chunk('a b c', 'prompted')}),
+	'{"a b c"}',
+	'chunks have none');
+
+# what is not pooled, however the text is read
+prompted(
+	'excluding',
+	{ prompts => { query => 'Ask: ' } },
+	{ pooling_mode => [ 'mean', 'cls', 'lasttoken' ], include_prompt => JSON::PP::false() });
+is( value(
+		$node, q{SELECT v = (SELECT array_agg(x ORDER BY f) FROM (
+			SELECT f, avg(x::float8)::real AS x FROM s GROUP BY f
+			UNION ALL SELECT 100 + f, x FROM s WHERE token_no = (SELECT min(token_no) FROM s)
+			UNION ALL SELECT 200 + f, x FROM s WHERE token_no = (SELECT max(token_no) FROM s)) AS q)
+		FROM mobilebert.embed('a b c', 'excluding', prompt => 'query') AS v} =~
+		  s/^/WITH s AS (SELECT token_no, f, x FROM mobilebert.hidden_states('Ask: a b c', 'excluding', layer => -1) AS h,
+			unnest(state) WITH ORDINALITY AS u(x, f) WHERE token_no >= (SELECT count(*) - 1 FROM mobilebert.tokens('Ask: ', 'excluding')))
+			/r),
+	't',
+	'poolings of the tokens after the prompt');
+is( value(
+		$node, q{SELECT cardinality(mobilebert.embed(repeat('a b ', 60), 'excluding', prompt => 'query', overflow => 'window')),
+			mobilebert.embed('a', 'excluding', prompt => 'query') <> mobilebert.embed('Ask: a', 'excluding'),
+			mobilebert.embed('a', 'excluding', prompt => 'query', pooling => 'cls') <> mobilebert.embed('Ask: a', 'excluding', pooling => 'cls')}),
+	'60|t|t',
+	'windows, and the cache');
+
+# a cross-encoder has its default prompt before the first text
+my $asking = copy_model(directory('ce-bert-1'), "$place/asking");
+edit_json(
+	"$asking/config_sentence_transformers.json",
+	sub {
+		$_[0]{prompts} = { x => 'Ask: ' };
+		$_[0]{default_prompt_name} = 'x';
+	});
+value($node, "SELECT mobilebert.import_model('asking', '$asking')");
+is( value(
+		$node, q{SELECT mobilebert.score('a', 'asking', pair => 'b') = mobilebert.score('Ask: a', 'ce-bert-1', pair => 'b')}),
+	't',
+	'the default prompt of a cross-encoder');
+
+# --------------------------------------------------------------------------
 # Where the activation of a cross-encoder stands
 # --------------------------------------------------------------------------
 
@@ -167,7 +351,7 @@ sub scores
 {
 	my ($config, $sentence_config) = @_;
 	my $name = 'copy ' . ++$count;
-	my $copy = copy_model("$golden/ce-bert-1", "$place/$count");
+	my $copy = copy_model(directory('ce-bert-1'), "$place/$count");
 
 	edit_json("$copy/config.json", sub { %{ $_[0] } = (%{ $_[0] }, %$config) });
 	edit_json(
@@ -234,7 +418,7 @@ my ($same) = (scores({}, { __version__ => { pytorch => '1' } }))[4];
 is((scores({}, { __version__ => { pytorch => '2' } }))[4],
 	$same, 'who saved it changes no fingerprint');
 
-my $softmax = copy_model("$golden/ce-bert-1", "$place/softmax");
+my $softmax = copy_model(directory('ce-bert-1'), "$place/softmax");
 edit_json(
 	"$softmax/config_sentence_transformers.json",
 	sub { $_[0]{activation_fn} = "$class.Softmax" });

@@ -468,37 +468,60 @@ test_sentence_pooling(void)
 					 "\"cls\"]}", NULL, &s) == MB_ERR_LIMIT, "nine modes");
 }
 
-static mb_status
-read_defaults(const char *text, mb_sentence_defaults *defaults)
+/* A prompt by its name: "text", or "none" when there is no such prompt. */
+static const char *
+prompt_text(const mb_prompts *prompts, const char *name)
 {
-	return mb_sentence_defaults_read(parse(text), defaults, &err);
+	size_t		i;
+
+	for (i = 0; i < prompts->count; i++)
+	{
+		if (strcmp(prompts->list[i].name, name) == 0)
+			return prompts->list[i].text;
+	}
+	return "none";
+}
+
+static mb_status
+read_prompts(const char *text, mb_prompts *prompts)
+{
+	return mb_prompts_read(text == NULL ? NULL : parse(text), &arena, prompts,
+						   &err);
 }
 
 static void
-test_sentence_defaults(void)
+test_prompts(void)
 {
-	mb_sentence_defaults d;
+	mb_prompts	p;
 
-	ok(mb_sentence_defaults_read(NULL, &d, &err) == MB_OK &&
-	   d.prompt == NULL, "no file, no default prompt");
-	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
-					 "\"default_prompt_name\": null}", &d) == MB_OK &&
-	   d.prompt == NULL, "prompts, and no default");
-	ok(read_defaults("{\"prompts\": {\"query\": \"q: \", \"document\": \"\"},"
-					 "\"default_prompt_name\": \"query\"}", &d) == MB_OK &&
-	   strcmp(d.prompt, "q: ") == 0 && strcmp(d.prompt_name, "query") == 0,
-	   "a default prompt");
-	ok(read_defaults("{\"prompts\": {\"a\": \"\"},"
-					 "\"default_prompt_name\": \"a\"}", &d) == MB_OK &&
-	   d.prompt == NULL &&
-	   read_defaults("{\"prompts\": {\"a\": null},"
-					 "\"default_prompt_name\": \"a\"}", &d) == MB_OK &&
-	   d.prompt == NULL, "a prompt that is empty");
-	ok(read_defaults("{\"prompts\": {}, \"default_prompt_name\": \"a\"}",
-					 &d) == MB_ERR_DATA && strstr(err.message, "\"a\"") != NULL &&
-	   read_defaults("{\"default_prompt_name\": \"a\"}", &d) == MB_ERR_DATA &&
-	   read_defaults("{\"default_prompt_name\": 1}", &d) == MB_ERR_DATA,
-	   "a default that is no prompt");
+	ok(read_prompts(NULL, &p) == MB_OK && p.count == 2 &&
+	   strcmp(prompt_text(&p, "query"), "") == 0 &&
+	   strcmp(prompt_text(&p, "document"), "") == 0 && p.by_default == NULL &&
+	   read_prompts("{\"prompts\": null, \"default_prompt_name\": null}",
+					&p) == MB_OK && p.count == 2 && p.by_default == NULL,
+	   "two prompts without a file");
+	ok(read_prompts("{\"prompts\": {\"passage\": \"p: \", \"query\": "
+					"\"q: \", \"other\": null}, \"default_prompt_name\": "
+					"\"passage\"}", &p) == MB_OK && p.count == 4 &&
+	   strcmp(prompt_text(&p, "query"), "q: ") == 0 &&
+	   strcmp(prompt_text(&p, "document"), "") == 0 &&
+	   strcmp(prompt_text(&p, "other"), "") == 0 &&
+	   strcmp(prompt_text(&p, "one"), "none") == 0 && p.by_default != NULL &&
+	   strcmp(p.by_default->text, "p: ") == 0, "prompts and a default");
+	ok(read_prompts("{\"prompts\": {\"a\": \"1\", \"query\": \"2\","
+					"\"a\": \"3\", \"query\": \"4\"},"
+					"\"default_prompt_name\": \"a\"}", &p) == MB_OK &&
+	   p.count == 3 && strcmp(prompt_text(&p, "query"), "4") == 0 &&
+	   strcmp(p.by_default->text, "3") == 0, "the last of a name counts");
+	ok(read_prompts("{\"default_prompt_name\": \"query\"}", &p) == MB_OK &&
+	   p.by_default != NULL && p.by_default->length == 0,
+	   "a default that the file does not have");
+	ok(read_prompts("{\"prompts\": {}, \"default_prompt_name\": \"a\"}",
+					&p) == MB_ERR_DATA && strstr(err.message, "\"a\"") != NULL &&
+	   read_prompts("{\"default_prompt_name\": 1}", &p) == MB_ERR_DATA &&
+	   read_prompts("{\"prompts\": [1]}", &p) == MB_ERR_DATA &&
+	   read_prompts("{\"prompts\": {\"a\": 1}}", &p) == MB_ERR_DATA,
+	   "what are no prompts");
 }
 
 /* Settings of config.json and config_sentence_transformers.json. */
@@ -559,6 +582,16 @@ test_sentence_config(void)
 	   MB_ERR_UNSUPPORTED &&
 	   read_cross_encoder("{}", "{\"model_type\": \"CrossEncoder\"}", &s) ==
 	   MB_OK, "kinds of models");
+	ok(read_cross_encoder("{}", "{\"prompts\": {}}", &s) == MB_OK &&
+	   !s.prompts &&
+	   read_cross_encoder("{}", "{\"prompts\": {\"a\": \"\"}}", &s) == MB_OK &&
+	   s.prompts &&
+	   read_cross_encoder("{}", "{\"default_prompt_name\": \"a\"}", &s) ==
+	   MB_ERR_DATA, "prompts, and a default that is none");
+	ok(read_settings(NULL, "{\"include_prompt\": false}", NULL, &s) == MB_OK &&
+	   s.exclude_prompt && s.pooling == MB_POOL_MEAN &&
+	   read_settings(NULL, "{\"include_prompt\": true}", NULL, &s) == MB_OK &&
+	   !s.exclude_prompt, "prompts that are not pooled");
 	ok(read_cross_encoder("{}", "[]", &s) == MB_ERR_DATA, "no object");
 }
 
@@ -878,7 +911,7 @@ main(void)
 	test_sentence_settings();
 	test_sentence_pooling();
 	test_sentence_modules();
-	test_sentence_defaults();
+	test_prompts();
 	test_sentence_config();
 	test_cross_encoder();
 	mb_arena_free(&arena);

@@ -144,7 +144,8 @@ check_config(const mb_image_header *header, mb_error *err)
 		header->settings.do_lower_case > 1 ||
 		header->settings.cross_encoder > 1 ||
 		header->settings.activation >= MB_ACTIVATIONS ||
-		header->settings.similarity >= MB_SIMILARITIES)
+		header->settings.similarity >= MB_SIMILARITIES ||
+		header->settings.prompts > 1 || header->settings.exclude_prompt > 1)
 		return fail_image("its settings are wrong", err);
 	if (header->slots != mb_slot_count(&header->config))
 		return fail_image("its number of tensors is wrong", err);

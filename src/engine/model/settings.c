@@ -301,20 +301,25 @@ read_pooling(const mb_json *pooling, mb_sentence_settings *settings,
 			 mb_error *err)
 {
 	const mb_json *mode = mb_json_get(pooling, "pooling_mode");
+	uint8_t		include_prompt = 1;
+	mb_status	status;
 	size_t		i;
 
 	if (pooling->type != MB_JSON_OBJECT)
 		return mb_fail(err, MB_ERR_DATA,
 					   "the pooling configuration must be a JSON object");
+	status = mb_read_flag(pooling, "include_prompt", &include_prompt, err);
+	if (status != MB_OK)
+		return status;
+	settings->exclude_prompt = !include_prompt;
 	settings->pooling = 0;
 	if (!mb_json_is_null(mode))
 		return read_modes(mode, settings, err);
 	for (i = 0; i < LENGTH(pooling_keys); i++)
 	{
 		uint8_t		on = 0;
-		mb_status	status = mb_read_flag(pooling, pooling_keys[i].name, &on,
-										  err);
 
+		status = mb_read_flag(pooling, pooling_keys[i].name, &on, err);
 		if (status != MB_OK)
 			return status;
 		if (on)
@@ -466,6 +471,110 @@ read_cross_encoder(const mb_sentence_files *files,
 }
 
 /* ----------
+ * Prompts
+ * ----------
+ */
+
+/* What the library has of itself. */
+static const char *const built_in[] = {"query", "document"};
+
+#define BUILT_IN (sizeof(built_in) / sizeof(built_in[0]))
+#define MAX_PROMPTS 1000		/* looking names up takes so many steps each */
+
+static bool
+is_built_in(const char *name)
+{
+	size_t		i;
+
+	for (i = 0; i < BUILT_IN; i++)
+	{
+		if (strcmp(name, built_in[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+mb_status
+mb_prompts_check(const mb_json *document, size_t *count, mb_error *err)
+{
+	const mb_json *prompts = mb_json_get(document, "prompts");
+	const mb_json *name = mb_json_get(document, "default_prompt_name");
+	const mb_json *member;
+
+	*count = 0;
+	if (!mb_json_is_null(prompts) && prompts->type != MB_JSON_OBJECT)
+		return mb_fail_type("prompts", "an object", err);
+	for (member = mb_json_is_null(prompts) ? NULL : prompts->child;
+		 member != NULL; member = member->next)
+	{
+		if (member->type != MB_JSON_STRING && member->type != MB_JSON_NULL)
+			return mb_fail(err, MB_ERR_DATA,
+						   "prompt \"%.100s\" of "
+						   "\"config_sentence_transformers.json\" must be a "
+						   "string", member->key);
+		if (++*count > MAX_PROMPTS)
+			return mb_fail(err, MB_ERR_LIMIT, "there are over %d prompts",
+						   MAX_PROMPTS);
+	}
+	if (mb_json_is_null(name))
+		return MB_OK;
+	if (name->type != MB_JSON_STRING)
+		return mb_fail_type("default_prompt_name", "a string or null", err);
+	if (mb_json_get(prompts, name->text) == NULL && !is_built_in(name->text))
+		return mb_fail(err, MB_ERR_DATA,
+					   "the default prompt \"%.100s\" of "
+					   "\"config_sentence_transformers.json\" is not among "
+					   "its prompts", name->text);
+	return MB_OK;
+}
+
+static void
+put_prompt(mb_prompts *prompts, const char *name, const mb_json *text)
+{
+	mb_prompt  *prompt = &prompts->list[prompts->count++];
+
+	prompt->name = name;
+	prompt->text = mb_json_is_null(text) ? "" : text->text;
+	prompt->length = mb_json_is_null(text) ? 0 : text->length;
+}
+
+mb_status
+mb_prompts_read(const mb_json *document, mb_arena *arena, mb_prompts *prompts,
+				mb_error *err)
+{
+	const mb_json *object = mb_json_get(document, "prompts");
+	const mb_json *name = mb_json_get(document, "default_prompt_name");
+	const mb_json *member;
+	size_t		count;
+	size_t		i;
+	mb_status	status = mb_prompts_check(document, &count, err);
+
+	memset(prompts, 0, sizeof(*prompts));
+	if (status != MB_OK)
+		return status;
+	prompts->list = mb_arena_alloc(arena, count + BUILT_IN, sizeof(mb_prompt));
+	if (prompts->list == NULL)
+		return mb_fail(err, MB_ERR_MEMORY, "not enough memory for %zu prompts",
+					   count);
+	for (i = 0; i < BUILT_IN; i++)
+		put_prompt(prompts, built_in[i], mb_json_get(object, built_in[i]));
+	for (member = mb_json_is_null(object) ? NULL : object->child;
+		 member != NULL; member = member->next)
+	{
+		/* of a name that comes twice the last one counts */
+		if (!is_built_in(member->key) &&
+			mb_json_get(object, member->key) == member)
+			put_prompt(prompts, member->key, member);
+	}
+	for (i = 0; i < prompts->count && !mb_json_is_null(name); i++)
+	{
+		if (strcmp(prompts->list[i].name, name->text) == 0)
+			prompts->by_default = &prompts->list[i];
+	}
+	return MB_OK;
+}
+
+/* ----------
  * config_sentence_transformers.json
  * ----------
  */
@@ -484,6 +593,8 @@ read_sentence_config(const mb_json *document, mb_sentence_settings *settings,
 	const mb_json *kind = mb_json_get(document, "model_type");
 	const mb_json *name = mb_json_get(document, "similarity_fn_name");
 	uint32_t	similarity = MB_SIMILARITY_COSINE;
+	size_t		prompts;
+	mb_status	status;
 
 	if (document->type != MB_JSON_OBJECT)
 		return mb_fail(err, MB_ERR_DATA,
@@ -507,6 +618,10 @@ read_sentence_config(const mb_json *document, mb_sentence_settings *settings,
 		return MB_ERR_UNSUPPORTED;
 	}
 	settings->similarity = (uint8_t) similarity;
+	status = mb_prompts_check(document, &prompts, err);
+	if (status != MB_OK)
+		return status;
+	settings->prompts = prompts > 0;
 	if (mb_json_is_null(mb_json_get(document, "truncate_dim")))
 		return MB_OK;
 	return mb_read_size(document, "truncate_dim", 1, INT32_MAX,
@@ -546,44 +661,4 @@ mb_sentence_settings_read(const mb_sentence_files *files,
 	if (status == MB_OK)
 		status = read_cross_encoder(files, settings, err);
 	return status;
-}
-
-/* ----------
- * Prompts
- * ----------
- */
-
-/* A prompt that is null counts as empty, and an empty one as none. */
-static mb_status
-read_default_prompt(const mb_json *document, mb_sentence_defaults *defaults,
-					mb_error *err)
-{
-	const mb_json *name = mb_json_get(document, "default_prompt_name");
-	const mb_json *prompt;
-
-	if (mb_json_is_null(name))
-		return MB_OK;
-	if (name->type != MB_JSON_STRING)
-		return mb_fail_type("default_prompt_name", "a string or null", err);
-	prompt = mb_json_get(mb_json_get(document, "prompts"), name->text);
-	if (prompt == NULL ||
-		(prompt->type != MB_JSON_STRING && prompt->type != MB_JSON_NULL))
-		return mb_fail(err, MB_ERR_DATA,
-					   "the default prompt \"%.100s\" of " SENTENCE_CONFIG
-					   " is not among its prompts", name->text);
-	if (prompt->type == MB_JSON_STRING && prompt->length > 0)
-	{
-		defaults->prompt = prompt->text;
-		defaults->prompt_name = name->text;
-	}
-	return MB_OK;
-}
-
-mb_status
-mb_sentence_defaults_read(const mb_json *document,
-						  mb_sentence_defaults *defaults, mb_error *err)
-{
-	memset(defaults, 0, sizeof(*defaults));
-	return document == NULL ? MB_OK :
-		read_default_prompt(document, defaults, err);
 }

@@ -2,18 +2,19 @@
  *
  * settings.h
  *	  What makes an embedding of a model's states, and a score of its logit:
- *	  the settings that sentence-transformers keeps beside a checkpoint, and
- *	  pooling modes.
+ *	  the settings that sentence-transformers keeps beside a checkpoint,
+ *	  prompts, and pooling modes.
  *
  * Source: sentence-transformers' Pooling and CrossEncoder; spec pipelines.md
  * section 8, families.md section 7.
- * Depends on base/json.h, base/status.h, kernels/linear.h.
+ * Depends on base/arena.h, base/json.h, base/status.h, kernels/linear.h.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MB_SETTINGS_H
 #define MB_SETTINGS_H
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "kernels/linear.h"
@@ -98,7 +99,9 @@ typedef struct mb_sentence_settings
 	uint8_t		activation;		/* mb_activation, from a cross-encoder's logit
 								 * to its score; else MB_ACT_LINEAR */
 	uint8_t		similarity;		/* mb_similarity */
-	uint8_t		reserved[3];
+	uint8_t		prompts;		/* there are some */
+	uint8_t		exclude_prompt; /* from pooling */
+	uint8_t		reserved;
 } mb_sentence_settings;
 
 /* Those files, parsed, and config.json; each may be NULL (absent). */
@@ -114,22 +117,43 @@ typedef struct mb_sentence_files
 /*
  * All NULL gives the defaults.  A module Pooling without its configuration is
  * an error, and so are an activation of a cross-encoder or a similarity that is
- * not known, and other kinds of models than vectors and scores come from.
+ * not known, other kinds of models than vectors and scores come from, and what
+ * mb_prompts_check() refuses.
  */
 extern mb_status mb_sentence_settings_read(const mb_sentence_files *files,
 										   mb_sentence_settings *settings,
 										   mb_error *err);
 
-/* The prompt that a model has by default, and that is not applied here. */
-typedef struct mb_sentence_defaults
+/*
+ * Prompts: texts with a name, one of which is put before each text.  They stand
+ * in config_sentence_transformers.json and not in the weight image, which only
+ * says whether there are any.
+ */
+typedef struct mb_prompt
 {
-	const char *prompt;			/* put before each text; not empty; NULL: none */
-	const char *prompt_name;
-} mb_sentence_defaults;
+	const char *name;
+	const char *text;			/* may be empty */
+	size_t		length;			/* of text */
+} mb_prompt;
 
-/* Error: a default prompt that is not among the prompts. */
-extern mb_status mb_sentence_defaults_read(const mb_json *document,
-										   mb_sentence_defaults *defaults,
-										   mb_error *err);
+typedef struct mb_prompts
+{
+	size_t		count;
+	mb_prompt  *list;			/* [count] */
+	const mb_prompt *by_default;	/* one of them, or NULL */
+} mb_prompts;
+
+/*
+ * document NULL: absent.  "query" and "document" are always there, empty where
+ * the file does not have them; null counts as empty.  Names and texts lie in
+ * the document, the list in arena.  Errors: MB_ERR_DATA prompts that are no
+ * texts, a default prompt that is not among them; MB_ERR_MEMORY.
+ */
+extern mb_status mb_prompts_read(const mb_json *document, mb_arena *arena,
+								 mb_prompts *prompts, mb_error *err);
+
+/* The same without an arena: only whether that succeeds, and how many. */
+extern mb_status mb_prompts_check(const mb_json *document, size_t *count,
+								  mb_error *err);
 
 #endif							/* MB_SETTINGS_H */

@@ -19,6 +19,8 @@
 
 #define BATCHED_FUNCTIONS(F) \
 	F(mobilebert_embed) \
+	F(mobilebert_embed_query) \
+	F(mobilebert_embed_document) \
 	F(mobilebert_similarity) \
 	F(mobilebert_label) \
 	F(mobilebert_score) \

@@ -13,8 +13,8 @@
  *
  * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8).
  * Depends on server/pg.h, server/adapt.h, server/options.h,
- * models/model_cache.h, models/stats.h, pass/calls.h, pass/result_cache.h,
- * pass/sequences.h, functions/embed.h.
+ * models/model_cache.h, models/prompts.h, models/stats.h, pass/calls.h,
+ * pass/result_cache.h, pass/sequences.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +22,7 @@
 #include "server/adapt.h"
 #include "server/options.h"
 #include "models/model_cache.h"
+#include "models/prompts.h"
 #include "models/stats.h"
 #include "pass/calls.h"
 #include "pass/result_cache.h"
@@ -32,7 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* What a cached vector depends on beside the bytes of the text. */
+/* What a cached vector depends on beside the bytes of prompt and text. */
 typedef struct EmbedKey
 {
 	uint8		image_key[PG_SHA256_DIGEST_LENGTH];
@@ -40,6 +41,7 @@ typedef struct EmbedKey
 	size_t		limit;			/* tokens of a window */
 	size_t		layers;
 	size_t		stride;
+	size_t		prompt_tokens;
 	mb_poolings pooling;
 	uint32		normalize;
 	uint32		overflow;
@@ -139,15 +141,73 @@ embed_plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo)
 	plan->context = CurrentMemoryContext;
 }
 
+/*
+ * Tokens of the prompt as a text by itself, without the template's after it:
+ * what the model leaves out of pooling.  Where the prompt's last word goes on
+ * in the text, this is still the number.
+ */
+static size_t
+count_prompt_tokens(const EmbedPlan *plan)
+{
+	MobilebertInput in;
+	MobilebertSequence sequence;
+	size_t		count;
+
+	if (plan->prompt == NULL || !plan->model->image.settings.exclude_prompt)
+		return 0;
+	mobilebert_input_begin(&in, plan->model, plan->prompt,
+						   mobilebert_embed_tokens(plan->model));
+	in.window_pieces = in.first.count;
+	in.truncated = in.first.count +
+		plan->model->image.tokenizer.template_single > in.limit;
+	mobilebert_input_window(&in, 0, &sequence);
+	count = sequence.length;
+	if (count > 0 && sequence.encoding->special[count - 1])
+		count--;
+	mobilebert_input_free(&in);
+	return count;
+}
+
+static void
+set_prompt(EmbedPlan *plan, text *prompt)
+{
+	plan->prompt = prompt != NULL && VARSIZE_ANY_EXHDR(prompt) > 0 ?
+		prompt : NULL;
+	plan->prompt_tokens = count_prompt_tokens(plan);
+}
+
 void
 embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 {
+	text	   *name = ARG_TEXT(7);
+	text	   *literal = ARG_TEXT(8);
+
 	embed_plan_init(plan, fcinfo);
 	plan->options.overflow = mobilebert_overflow(ARG_TEXT(5),
 												 OVERFLOW_TRUNCATE);
+	if (name != NULL && literal != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"prompt\" and \"prompt_text\" exclude each other")));
 	embed_options_model(plan);
 	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model,
 											 mobilebert_embed_tokens(plan->model));
+	set_prompt(plan, literal != NULL ? literal :
+			   mobilebert_prompt(plan->model, name == NULL ? NULL :
+								 text_to_cstring(name)));
+}
+
+void
+embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo, int n,
+					  const char *prompt_name)
+{
+	embed_plan_init(plan, fcinfo);
+	plan->model = mobilebert_model_argument(fcinfo, n, MB_TASK_EMBED);
+	plan->options.overflow = OVERFLOW_TRUNCATE;
+	plan->options.normalize = plan->model->image.settings.normalize != 0;
+	plan->options.layers = plan->model->image.config.layers;
+	embed_options_finish(plan);
+	set_prompt(plan, mobilebert_prompt(plan->model, prompt_name));
 }
 
 /*
@@ -199,13 +259,16 @@ embed_same_text(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* What the cache knows a vector by: EmbedKey, then the text. */
+/* What the cache knows a vector by: EmbedKey, then prompt and text. */
 static void *
 job_key(const EmbedJob *job, size_t *size)
 {
 	const EmbedPlan *plan = job->plan;
+	size_t		before = plan->prompt == NULL ? 0 :
+		VARSIZE_ANY_EXHDR(plan->prompt);
 	size_t		length = VARSIZE_ANY_EXHDR(job->input);
-	EmbedKey   *key = palloc0(sizeof(EmbedKey) + length);
+	EmbedKey   *key = palloc0(sizeof(EmbedKey) + before + length);
+	char	   *at = (char *) key + sizeof(EmbedKey);
 
 	memcpy(key->image_key, plan->model->registry->image_key,
 		   sizeof(key->image_key));
@@ -213,14 +276,17 @@ job_key(const EmbedJob *job, size_t *size)
 	key->limit = mobilebert_embed_tokens(plan->model);
 	key->layers = plan->options.layers;
 	key->stride = plan->options.stride;
+	key->prompt_tokens = plan->prompt_tokens;
 	key->pooling = plan->options.pooling;
 	key->normalize = plan->options.normalize +
 		2 * (uint32) plan->options.renormalize;
 	key->overflow = plan->options.overflow;
 	key->own = plan->options.own;
 	key->role = job->role;
-	memcpy((char *) key + sizeof(EmbedKey), VARDATA_ANY(job->input), length);
-	*size = sizeof(EmbedKey) + length;
+	if (before > 0)
+		memcpy(at, VARDATA_ANY(plan->prompt), before);
+	memcpy(at + before, VARDATA_ANY(job->input), length);
+	*size = sizeof(EmbedKey) + before + length;
 	return key;
 }
 
@@ -229,6 +295,26 @@ embed_job_sequence(MobilebertCall *call, size_t n,
 				   MobilebertSequence *sequence)
 {
 	mobilebert_input_window(((EmbedJob *) call)->in, n, sequence);
+}
+
+/* A window's tokens, those of a prompt that is not pooled with mask 0. */
+static void
+pool_window(EmbedJob *job, const float *states, size_t count)
+{
+	size_t		prompt = job->plan->prompt_tokens;
+	size_t		before = job->pool->tokens;
+	uint8	   *mask;
+
+	if (before >= prompt)
+	{
+		mb_pool_add(job->pool, states, count, NULL);
+		return;
+	}
+	mask = palloc(count);
+	memset(mask, 1, count);
+	memset(mask, 0, Min(prompt - before, count));
+	mb_pool_add(job->pool, states, count, mask);
+	pfree(mask);
 }
 
 void
@@ -241,8 +327,8 @@ embed_job_take(MobilebertCall *call, size_t n,
 
 	if (n == 0)
 		job->pool = embed_pool_begin(plan);
-	mb_pool_add(job->pool, states + sequence->keep_from * width,
-				sequence->keep_to - sequence->keep_from, NULL);
+	pool_window(job, states + sequence->keep_from * width,
+				sequence->keep_to - sequence->keep_from);
 	if (n + 1 < call->sequences)
 		return;
 
@@ -318,13 +404,14 @@ embed_job_begin(EmbedJob *job)
 	if (job_cached(job))
 		return;
 	in = job->in = palloc(sizeof(MobilebertInput));
-	mobilebert_input_read(in, plan->fcinfo, plan->model, job->input, NULL,
-						  plan->options.overflow,
+	mobilebert_input_read(in, plan->fcinfo, plan->model,
+						  mobilebert_prompt_apply(plan->prompt, job->input),
+						  NULL, plan->options.overflow,
 						  mobilebert_embed_tokens(plan->model),
 						  plan->options.stride);
 	job->cut_tokens = in->truncated ? in->tokens : 0;
 	job->running = true;
 	job->call.sequences = in->windows;
-	job->call.first_only = in->windows == 1 &&
+	job->call.first_only = in->windows == 1 && plan->prompt_tokens == 0 &&
 		mb_pool_first_only(plan->options.pooling, NULL);
 }

@@ -36,6 +36,8 @@ typedef struct EmbedPlan
 	FunctionCallInfo fcinfo;
 	const MobilebertModel *model;
 	EmbedOptions options;
+	text	   *prompt;			/* stands before each text; NULL: none */
+	size_t		prompt_tokens;	/* at the beginning that are not pooled */
 	MemoryContext context;		/* vectors and what they are pooled in */
 } EmbedPlan;
 
@@ -61,6 +63,13 @@ extern void embed_options_model(EmbedPlan *plan);
 
 /* All arguments of embed(text) and embed(text[]), from the beginning. */
 extern void embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
+
+/*
+ * Those of a form that has argument n, the model, alone, and takes the prompt
+ * of that name, or with NULL the model's default.
+ */
+extern void embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo,
+								  int n, const char *prompt_name);
 
 /* Fill in what the model decides; other options are set. */
 extern void embed_options_finish(EmbedPlan *plan);

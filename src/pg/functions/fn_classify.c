@@ -18,7 +18,8 @@
  * TextClassificationPipeline, CrossEncoder of sentence-transformers; spec
  * pipelines.md section 2, model.md 5.6, families.md 7.4.
  * Depends on server/pg.h, server/adapt.h, server/options.h, models/labels.h,
- * models/model_cache.h, pass/calls.h, pass/sequences.h, functions/batched.h.
+ * models/model_cache.h, models/prompts.h, pass/calls.h, pass/sequences.h,
+ * functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +28,7 @@
 #include "server/options.h"
 #include "models/labels.h"
 #include "models/model_cache.h"
+#include "models/prompts.h"
 #include "pass/calls.h"
 #include "pass/sequences.h"
 #include "functions/batched.h"
@@ -180,6 +182,7 @@ classify_begin(FunctionCallInfo fcinfo, text *function, bool score,
 	const MobilebertModel *model;
 	ClassifyCall *c;
 	MobilebertOverflow policy;
+	text	   *input;
 	bool		as_cross_encoder;
 	size_t		max_length;
 	size_t		stride;
@@ -198,10 +201,13 @@ classify_begin(FunctionCallInfo fcinfo, text *function, bool score,
 	policy = mobilebert_overflow(ARG_TEXT(overflow), OVERFLOW_TRUNCATE);
 	max_length = mobilebert_max_length(fcinfo, overflow + 2, model,
 									   as_cross_encoder ?
-									   mobilebert_max_tokens(model) :
+									   mobilebert_embed_tokens(model) :
 									   mobilebert_positions(model));
 	stride = mobilebert_stride(fcinfo, overflow + 1, model, max_length);
-	mobilebert_input_read(&c->in, fcinfo, model, PG_GETARG_TEXT_PP(0),
+	input = PG_GETARG_TEXT_PP(0);
+	if (as_cross_encoder)
+		input = mobilebert_prompt_apply(mobilebert_prompt(model, NULL), input);
+	mobilebert_input_read(&c->in, fcinfo, model, input,
 						  mobilebert_second_text(fcinfo, 2), policy,
 						  max_length, stride);
 

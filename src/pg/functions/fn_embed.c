@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fn_embed.c
- *	  Sentence embeddings: embed() of a text and of ids, and similarity().
+ *	  Sentence embeddings: embed() of a text and of ids, embed_query(),
+ *	  embed_document(), and similarity().
  *
  * embed(text[]) is in fn_embed_array.c; what they share, in embed.c.
  *
@@ -49,7 +50,8 @@ typedef struct EmbedMemo
 
 /*
  * embed(input text) and embed(input text, model text, pooling text,
- * normalized bool, layer int, overflow text, stride int) -> real[]
+ * normalized bool, layer int, overflow text, stride int, prompt text,
+ * prompt_text text) -> real[]
  */
 MobilebertCall *
 mobilebert_embed_begin(FunctionCallInfo fcinfo)
@@ -65,6 +67,37 @@ mobilebert_embed_begin(FunctionCallInfo fcinfo)
 	embed_job_init(job, plan, PG_GETARG_TEXT_PP(0));
 	embed_job_begin(job);
 	return &job->call;
+}
+
+/* encode_query() and encode_document() of sentence-transformers */
+static MobilebertCall *
+embed_named_begin(FunctionCallInfo fcinfo, const char *prompt_name)
+{
+	EmbedPlan  *plan;
+	EmbedJob   *job;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	plan = palloc(sizeof(EmbedPlan));
+	job = palloc(sizeof(EmbedJob));
+	embed_options_default(plan, fcinfo, 1, prompt_name);
+	embed_job_init(job, plan, PG_GETARG_TEXT_PP(0));
+	embed_job_begin(job);
+	return &job->call;
+}
+
+/* embed_query(input text [, model text]) -> real[] */
+MobilebertCall *
+mobilebert_embed_query_begin(FunctionCallInfo fcinfo)
+{
+	return embed_named_begin(fcinfo, "query");
+}
+
+/* embed_document(input text [, model text]) -> real[] */
+MobilebertCall *
+mobilebert_embed_document_begin(FunctionCallInfo fcinfo)
+{
+	return embed_named_begin(fcinfo, "document");
 }
 
 /*
@@ -103,10 +136,11 @@ memo_holds(const EmbedMemo *memo, text *input)
 
 /* Compute it, and keep all of it where it lasts as long as the expression. */
 static void
-memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input)
+memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, MobilebertBegin begin,
+		  text *input)
 {
 	uint64		generation = registry_generation();
-	Datum		vector = mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+	Datum		vector = mobilebert_call_value(fcinfo, begin);
 	MemoryContext old;
 
 	MemoryContextReset(memo->context);
@@ -121,9 +155,8 @@ memo_make(EmbedMemo *memo, FunctionCallInfo fcinfo, text *input)
 	MemoryContextSwitchTo(old);
 }
 
-PG_FUNCTION_INFO_V1(mobilebert_embed);
-Datum
-mobilebert_embed(PG_FUNCTION_ARGS)
+static Datum
+embed_value(FunctionCallInfo fcinfo, MobilebertBegin begin)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	EmbedMemo  *memo = flinfo->fn_extra;
@@ -140,11 +173,32 @@ mobilebert_embed(PG_FUNCTION_ARGS)
 		flinfo->fn_extra = memo;
 	}
 	if (!memo->fixed || PG_ARGISNULL(0))
-		return mobilebert_call_value(fcinfo, mobilebert_embed_begin);
+		return mobilebert_call_value(fcinfo, begin);
 	input = PG_GETARG_TEXT_PP(0);
 	if (!memo_holds(memo, input))
-		memo_make(memo, fcinfo, input);
+		memo_make(memo, fcinfo, begin, input);
 	PG_RETURN_ARRAYTYPE_P(memo->vector);
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_embed);
+Datum
+mobilebert_embed(PG_FUNCTION_ARGS)
+{
+	return embed_value(fcinfo, mobilebert_embed_begin);
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_embed_query);
+Datum
+mobilebert_embed_query(PG_FUNCTION_ARGS)
+{
+	return embed_value(fcinfo, mobilebert_embed_query_begin);
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_embed_document);
+Datum
+mobilebert_embed_document(PG_FUNCTION_ARGS)
+{
+	return embed_value(fcinfo, mobilebert_embed_document_begin);
 }
 
 /*
@@ -244,12 +298,8 @@ mobilebert_similarity_begin(FunctionCallInfo fcinfo)
 		return NULL;
 	pair = palloc0(sizeof(SimilarityCall));
 	plan = &pair->plan;
-	embed_plan_init(plan, fcinfo);
-	plan->model = mobilebert_model_argument(fcinfo, 2, MB_TASK_EMBED);
+	embed_options_default(plan, fcinfo, 2, NULL);
 	plan->options.overflow = OVERFLOW_ERROR;
-	plan->options.normalize = plan->model->image.settings.normalize != 0;
-	plan->options.layers = plan->model->image.config.layers;
-	embed_options_finish(plan);
 
 	a = PG_GETARG_TEXT_PP(0);
 	b = PG_GETARG_TEXT_PP(1);

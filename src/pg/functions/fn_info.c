@@ -77,6 +77,7 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	mb_arena_init(&arena, &memory, SIZE_MAX);
 	documents_init(&documents, &arena);
 	documents_load(&documents, model, DOC_CONFIG, NULL);
+	documents_load(&documents, model, DOC_SENTENCE_CONFIG, NULL);
 	root = documents_tree(&documents, DOC_CONFIG);
 	ENGINE_CALL(mb_config_read, root, &config);
 	ENGINE_CALL(mb_config_write, &config, &arena, &effective);
@@ -90,6 +91,17 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 		result = jsonb_join(result, jsonb_from_utf8(made_up, strlen(made_up)));
 	}
 	result = jsonb_join(result, jsonb_from_utf8(effective, strlen(effective)));
+	file = &documents.files[DOC_SENTENCE_CONFIG];
+	if (file->text != NULL)
+	{
+		Datum		name = CStringGetTextDatum("config_sentence_transformers");
+
+		result = DirectFunctionCall4(jsonb_set,
+									 result,
+									 PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, 'i')),
+									 jsonb_from_utf8(file->text, file->length),
+									 BoolGetDatum(true));
+	}
 	PG_RETURN_DATUM(result);
 }
 

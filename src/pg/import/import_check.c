@@ -372,30 +372,6 @@ check_precision(Import *import)
 	}
 }
 
-/* What sentence-transformers does by default, and embed() does not. */
-static void
-warn_of_defaults(Import *import)
-{
-	const char *model = quote_literal_cstr(import->name);
-	mb_sentence_defaults defaults;
-
-	ENGINE_CALL(mb_sentence_defaults_read,
-				documents_tree(&import->documents, DOC_SENTENCE_CONFIG),
-				&defaults);
-	if (defaults.prompt != NULL)
-	{
-		const char *prompt = mobilebert_message(defaults.prompt);
-
-		ereport(WARNING,
-				(errmsg("model \"%s\" has a default prompt, which is not put before texts",
-						import->name),
-				 errdetail("sentence-transformers puts its prompt \"%s\" before each text, \"config_sentence_transformers.json\" says: \"%s\".",
-						   mobilebert_message(defaults.prompt_name), prompt),
-				 errhint("Put it there for the same vectors: embed(%s || input, %s).",
-						 quote_literal_cstr(prompt), model)));
-	}
-}
-
 /* A model that has all tensors in its own files stands on no other. */
 static void
 check_base(Import *import)
@@ -426,8 +402,6 @@ import_check(Import *import)
 {
 	check_documents(import);
 	warn_of_vocabulary(import);
-	if (!import->variant)		/* was told with its base */
-		warn_of_defaults(import);
 	find_base(import);
 	check_tensors(import);
 	check_base(import);

@@ -23,6 +23,7 @@ typedef struct MobilebertModel
 	size_t		size;
 	bool		shared;			/* mapped from a file, not private memory */
 	struct MobilebertLabels *labels;	/* those asked for so far (labels.c) */
+	struct MobilebertPrompts *prompts;	/* likewise (prompts.c) */
 	MobilebertStats *stats;		/* its counters; NULL: not counted */
 } MobilebertModel;
 

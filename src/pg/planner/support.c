@@ -188,8 +188,8 @@ tokens_of_call(PlannerInfo *root, FuncExpr *call, const char *function,
 	int			count = model < 0 ? list_length(call->args) : model;
 	int			i;
 
-	/* Of all functions, embed() keeps its results. */
-	*constant = function != NULL && strcmp(function, "embed") == 0;
+	/* Of all functions, embed() and its kin keep their results. */
+	*constant = function != NULL && strncmp(function, "embed", 5) == 0;
 	for (i = 0; i < count; i++)
 	{
 		Node	   *argument = list_nth(call->args, i);

@@ -2,8 +2,7 @@
 """Make this folder from the reference data: python3 choose.py REFERENCE
 
 REFERENCE has directories that sentence-transformers saved and expected.jsonl,
-as its generate_st.py writes them (see README.md here).  Cases with prompts are
-left out.
+as its generate_st.py writes them (see README.md here).
 """
 import gzip
 import json
@@ -12,7 +11,7 @@ import shutil
 import sys
 
 DIRECTORIES = ["ce-bert-1", "ce-electra-3", "st-bert-modes",
-               "st-mpnet-mean-normalize"]
+               "st-bert-prompt-excluded", "st-mpnet-mean-normalize"]
 
 reference = sys.argv[1]
 here = os.path.dirname(os.path.abspath(__file__))
@@ -28,7 +27,5 @@ with open(f"{reference}/expected.jsonl", encoding="utf-8") as cases, \
         open(f"{here}/expected.jsonl.gz", "wb") as file, \
         gzip.GzipFile("", "wb", 9, file, 0) as out:
     for case in cases:
-        fields = json.loads(case)
-        if fields["directory"] in DIRECTORIES and not any(
-                key in fields for key in ("prompt", "prompt_name")):
+        if json.loads(case)["directory"] in DIRECTORIES:
             out.write(case.encode())
