@@ -236,8 +236,14 @@ check_tokenizer_json(void)
 	   build("{" MODEL "," PRE ", \"normalizer\": {\"type\": \"BertNormalizer\", "
 			 "\"lowercase\": false}}", NULL, "{\"do_lower_case\": true, "
 			 "\"tokenizer_class\": \"PreTrainedTokenizerFast\"}", NULL, NULL,
-			 &t) == MB_OK && gives(&t, "A", "0") && t.pad_id == -1,
+			 &t) == MB_OK && gives(&t, "A", "0") && t.pad_id == -1 &&
+	   !t.no_types,
 	   "tokenizer_config.json wins, but not in the generic class");
+	ok(build("{" MODEL "," PRE ", \"normalizer\": {\"type\": \"BertNormalizer\", "
+			 "\"lowercase\": false}}", NULL, "{\"do_lower_case\": true, "
+			 "\"tokenizer_class\": \"TokenizersBackend\"}", NULL, NULL,
+			 &t) == MB_OK && gives(&t, "A", "0") && t.no_types,
+	   "transformers 5's generic class gives no token types");
 	ok(build("{\"model\": {\"unk_token\": \"u\", "
 			 "\"continuing_subword_prefix\": \"\", "
 			 "\"max_input_chars_per_word\": 3, \"vocab\": "

@@ -38,9 +38,14 @@ static const mb_tokenizer_class classes[] = {
 	}
 };
 
-/* What tokenizer.json says and nothing else; transformers 5 has another name. */
+/* What tokenizer.json says and nothing else. */
 static const mb_tokenizer_class generic = {
 	.name = "PreTrainedTokenizer", .generic = true, .types = true
+};
+
+/* The same as transformers 5 names it, which gives it no token types. */
+static const mb_tokenizer_class backend = {
+	.name = "TokenizersBackend", .generic = true
 };
 
 /* A name with or without "Fast" at its end. */
@@ -69,9 +74,10 @@ mb_find_tokenizer_class(const mb_json *name, const char *otherwise,
 	}
 	if (text == NULL)
 		return &classes[0];
-	if (tokenizer_json && (is_class(text, length, generic.name) ||
-						   is_class(text, length, "TokenizersBackend")))
+	if (tokenizer_json && is_class(text, length, generic.name))
 		return &generic;
+	if (tokenizer_json && is_class(text, length, backend.name))
+		return &backend;
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (is_class(text, length, classes[i].name))
 			return &classes[i];
