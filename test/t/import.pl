@@ -588,6 +588,16 @@ sub header_of
 my $query = 'encoder.layer.0.attention.self.query.weight';
 
 refused("$place/nothing", '58P01', 'nothing', 'no such directory');
+refused('BAAI/bge-small-en-v1.5', '58P01',
+	'bge-small.*HINT: .*Hub has to be downloaded first',
+	'a name on the Hub: the error says to download it');
+SKIP:
+{
+	skip 'root may read everything', 1 if $> == 0;
+	refused(changed(sub { chmod 0, $_[0] }),
+		'42501', 'Permission denied.*HINT: .*user that runs the server',
+		'a directory that the server may not read: the error says who must');
+}
 refused(golden('one-layer-one-head') . '/config.json',
 	'42809', 'is not a directory', 'a file for a directory');
 refused(changed(sub { unlink "$_[0]/config.json" }),

@@ -70,6 +70,17 @@ import_read_bytes(const WeightFile *file, uint64 offset, char *target,
 	}
 }
 
+/* What to do where the system refused to open a path, by its errno. */
+static int
+refusal_hint(int number)
+{
+	if (number == EACCES)
+		return errhint("The operating system's user that runs the server must be able to read the directory and its files, and to enter all directories above.");
+	if (number == ENOENT)
+		return errhint("A path is one of the server's machine; a model on the Hugging Face Hub has to be downloaded first.");
+	return 0;
+}
+
 /*
  * Open a regular file for reading; false when there is none.  Without waiting:
  * a pipe must not hold a backend.  What is checked is what was opened.
@@ -87,10 +98,15 @@ open_file(WeightFile *file, const char *directory, const char *name)
 	if (file->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return false;
 	if (file->fd < 0 || fstat(file->fd, &st) != 0)
+	{
+		int			number = errno;
+
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open model file \"%s\": %m",
-						file->name)));
+						file->name),
+				 refusal_hint(number)));
+	}
 	if (!S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -339,9 +355,14 @@ import_read_directory(Import *import, const char *directory)
 	int			i;
 
 	if (stat(directory, &st) != 0)
+	{
+		int			number = errno;
+
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not open directory \"%s\": %m", directory)));
+				 errmsg("could not open directory \"%s\": %m", directory),
+				 refusal_hint(number)));
+	}
 	if (!S_ISDIR(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
