@@ -604,6 +604,14 @@ refused(changed(sub { unlink "$_[0]/config.json" }),
 	'58P01', '"config.json"', 'no configuration');
 refused(changed(sub { unlink "$_[0]/tokenizer.json" }),
 	'58P01', '"tokenizer.json" nor "vocab.txt"', 'no tokenizer');
+refused(
+	changed(
+		sub {
+			edit_json("$_[0]/tokenizer.json",
+				sub { $_[0]{model} = { type => 'Unigram', vocab => [] } });
+		}),
+	'0A000', 'Unigram.*DETAIL: .*WordPiece.*SentencePiece',
+	'a vocabulary of SentencePiece: the error says which are read');
 refused(changed(sub { unlink "$_[0]/model.safetensors" }),
 	'58P01', 'has no "model.safetensors"', 'no weights');
 refused(

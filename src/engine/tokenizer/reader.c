@@ -9,6 +9,8 @@
  */
 #include "tokenizer/reader.h"
 
+#include <string.h>
+
 mb_status
 mb_wrong_value(mb_reader *r, const char *file, const char *key,
 			   const char *wanted)
@@ -104,7 +106,10 @@ mb_check_type(mb_reader *r, const mb_json *component, const char *what,
 	mb_fail(r->err, MB_ERR_UNSUPPORTED,
 			"%s of type \"%s\" in \"%s\" is not supported",
 			what, found->text, MB_TOKENIZER_JSON);
-	mb_detail(r->err, "A MobileBERT tokenizer has a %s of type \"%s\".",
-			  what, type);
+	if (strcmp(what, "model") == 0)
+		mb_detail(r->err, "Vocabularies are WordPiece's; those of BPE and SentencePiece (Unigram) are for other families of models.");
+	else
+		mb_detail(r->err, "A WordPiece tokenizer has a %s of type \"%s\".",
+				  what, type);
 	return MB_ERR_UNSUPPORTED;
 }
