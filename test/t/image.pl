@@ -445,9 +445,9 @@ my $import = "SELECT mobilebert.import_model('%s', '$tiny')";
 my $based = copy_model($tiny, "$place/based");
 
 edit_json("$based/config.json", sub { $_[0]{base} = 'base' });
-my $own = read_weights($tiny);
-delete @$own{ grep { /position_embeddings/ } keys %$own };
-write_weights("$based/model.safetensors", $own);
+my $fewer = read_weights($tiny);
+delete @$fewer{ grep { /position_embeddings/ } keys %$fewer };
+write_weights("$based/model.safetensors", $fewer);
 ask($here, 'RESET ROLE');
 like(
 	meanwhile(sprintf($import, 'k'), sprintf($import, 'k')),
