@@ -128,7 +128,8 @@ sub output_lines
 {
 	my ($model, $where) = @_;
 	my $m = "'$model'";
-	my $poolings = 'mean,cls,max,mean_sqrt_len_tokens,weightedmean,lasttoken';
+	# in the order in which older states gave several poolings, whatever was asked
+	my $poolings = 'cls,max,mean,mean_sqrt_len_tokens,weightedmean,lasttoken';
 
 	return (
 		ask("$model hidden_states", 'off',
@@ -166,7 +167,7 @@ sub text_lines
 			"SELECT id, digest(mobilebert.embed(body, $m, layer => 2, pooling => 'max')::text)
 			 FROM few WHERE id % 20 = 5 ORDER BY id"),
 		ask("$model windows", 'off',
-			"SELECT id, digest(mobilebert.embed(body, $m, pooling => 'mean,max,weightedmean',
+			"SELECT id, digest(mobilebert.embed(body, $m, pooling => 'max,mean,weightedmean',
 			 overflow => 'window', stride => 20, normalized => false)::text) FROM long ORDER BY id"),
 		ask("$model windows, batched", 'on',
 			"SELECT id, digest(mobilebert.embed(body, $m, overflow => 'window')::text),
