@@ -95,12 +95,13 @@ refused_name(const char *name)
 	return result == EROFS || result == EACCES ? result : 0;
 }
 
-#define REFUSE_WRITE(type, name, parameters, arguments) \
+/* A function that fails with -1 and errno, where "refusal" gives an error. */
+#define REFUSE(type, name, parameters, arguments, refusal) \
 type \
 name parameters \
 { \
 	type		(*next) parameters = (type (*) parameters) dlsym(RTLD_NEXT, #name); \
-	int			error = refused_descriptor(fd); \
+	int			error = refusal; \
 \
 	if (error != 0) \
 	{ \
@@ -109,6 +110,11 @@ name parameters \
 	} \
 	return next arguments; \
 }
+
+#define REFUSE_WRITE(type, name, parameters, arguments) \
+	REFUSE(type, name, parameters, arguments, refused_descriptor(fd))
+#define REFUSE_NAME(name, parameters, arguments) \
+	REFUSE(int, name, parameters, arguments, refused_name(path))
 
 REFUSE_WRITE(ssize_t, write, (int fd, const void *data, size_t size),
 			 (fd, data, size))
@@ -126,25 +132,19 @@ REFUSE_WRITE(int, ftruncate, (int fd, off_t size), (fd, size))
 REFUSE_WRITE(int, ftruncate64, (int fd, off64_t size), (fd, size))
 
 /* These give the error back instead of setting it. */
-int
-posix_fallocate(int fd, off_t at, off_t size)
-{
-	int			(*next) (int, off_t, off_t) =
-	(int (*) (int, off_t, off_t)) dlsym(RTLD_NEXT, "posix_fallocate");
-	int			error = refused_descriptor(fd);
-
-	return error != 0 ? error : next(fd, at, size);
+#define REFUSE_ALLOCATION(name, offset) \
+int \
+name(int fd, offset at, offset size) \
+{ \
+	int			(*next) (int, offset, offset) = \
+	(int (*) (int, offset, offset)) dlsym(RTLD_NEXT, #name); \
+	int			error = refused_descriptor(fd); \
+\
+	return error != 0 ? error : next(fd, at, size); \
 }
 
-int
-posix_fallocate64(int fd, off64_t at, off64_t size)
-{
-	int			(*next) (int, off64_t, off64_t) =
-	(int (*) (int, off64_t, off64_t)) dlsym(RTLD_NEXT, "posix_fallocate64");
-	int			error = refused_descriptor(fd);
-
-	return error != 0 ? error : next(fd, at, size);
-}
+REFUSE_ALLOCATION(posix_fallocate, off_t)
+REFUSE_ALLOCATION(posix_fallocate64, off64_t)
 
 #define REFUSE_OPEN(name) \
 int \
@@ -176,21 +176,6 @@ name(const char *path, int flags,...) \
 
 REFUSE_OPEN(open)
 REFUSE_OPEN(open64)
-
-#define REFUSE_NAME(name, parameters, arguments) \
-int \
-name parameters \
-{ \
-	int			(*next) parameters = (int (*) parameters) dlsym(RTLD_NEXT, #name); \
-	int			error = refused_name(path); \
-\
-	if (error != 0) \
-	{ \
-		errno = error; \
-		return -1; \
-	} \
-	return next arguments; \
-}
 
 REFUSE_NAME(mkdir, (const char *path, mode_t mode), (path, mode))
 REFUSE_NAME(rename, (const char *path, const char *to), (path, to))
