@@ -3,13 +3,14 @@
  * manage.c
  *	  Dropping, renaming, granting, giving and choosing registered models.
  *
- * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * models/registry.h, models/registry_write.h, models/rights.h, models/role.h,
- * import/dependants.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, models/registry.h, models/registry_write.h,
+ * models/rights.h, models/role.h, import/dependants.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
@@ -85,12 +86,6 @@ change_begin(RegistryWrite *write, const char *what, const char *name,
 	return model;
 }
 
-static void
-list_name(StringInfo list, const char *name)
-{
-	appendStringInfo(list, "%s\"%s\"", list->len > 0 ? ", " : "", name);
-}
-
 /*
  * A model is to be dropped: those of the same owner that stand on it will stand
  * on what it stands on, or on their own.  Others keep their tensors but not the
@@ -118,10 +113,10 @@ leave_those_above(const RegistryModel *model)
 			continue;
 		if (!OidIsValid(model->owner) || upper->owner != model->owner)
 		{
-			list_name(&others, upper->name);
+			mobilebert_list_name(&others, upper->name);
 			continue;
 		}
-		list_name(&own, upper->name);
+		mobilebert_list_name(&own, upper->name);
 		values[0] = UUIDPGetDatum(&upper->id);
 		values[1] = model->base_id != NULL ?
 			UUIDPGetDatum(model->base_id) : (Datum) 0;

@@ -101,8 +101,7 @@ no_such_prompt(const MobilebertModel *model, const MobilebertPrompts *prompts,
 
 	initStringInfo(&names);
 	for (i = 0; i < prompts->count; i++)
-		appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : ", ",
-						 prompts->names[i]);
+		mobilebert_list_name(&names, prompts->names[i]);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("model \"%s\" has no prompt \"%s\"", model->name, name),

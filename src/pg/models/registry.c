@@ -116,7 +116,7 @@ relcache_changed(Datum arg, Oid relid)
 	}
 }
 
-/* The kinds of changes that a table's triggers of ours always tell of. */
+/* The kinds of changes that the registry's triggers on a table always report. */
 static int
 announced_changes(Relation table)
 {

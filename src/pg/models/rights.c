@@ -14,11 +14,12 @@
  * Two imports of the same files share stored tensors, but neither stands on the
  * other: each has shown the bytes.
  *
- * Depends on server/pg.h, models/registry.h.
+ * Depends on server/pg.h, server/adapt.h, models/registry.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "models/registry.h"
 #include "models/rights.h"
 
@@ -153,8 +154,10 @@ rights_names_with_task(uint32 task)
 
 		if (model != NULL && rights_may_use(model) &&
 			registry_is_complete(model))
-			appendStringInfo(&names, "%s\"%s\"", found++ > 0 ? ", " : "",
-							 model->name);
+		{
+			mobilebert_list_name(&names, model->name);
+			found++;
+		}
 	}
 	return names.data;
 }

@@ -246,6 +246,12 @@ mobilebert_copy(char *to, const char *from, size_t length)
 	}
 }
 
+void
+mobilebert_list_name(StringInfo list, const char *name)
+{
+	appendStringInfo(list, "%s\"%s\"", list->len > 0 ? ", " : "", name);
+}
+
 /* A zero-terminated copy. */
 static char *
 copy_bytes(const char *s, size_t length)

@@ -12,6 +12,8 @@
 
 #include "server/pg.h"
 
+#include "lib/stringinfo.h"
+
 /* Raise err as an ERROR with the fitting SQLSTATE. */
 pg_noreturn extern void mobilebert_raise(const mb_error *err);
 
@@ -102,6 +104,9 @@ extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 
 /* memcpy of what may be large: it lets a cancel in. */
 extern void mobilebert_copy(char *to, const char *from, size_t length);
+
+/* Append one more name to a list for a message: "a", "b" */
+extern void mobilebert_list_name(StringInfo list, const char *name);
 
 /* UTF-8 from the engine -> text in the database encoding. */
 extern text *mobilebert_text_make(const char *utf8, size_t length);

@@ -46,7 +46,7 @@ mobilebert_choice(const char *option, text *value,
 
 	initStringInfo(&legal);
 	for (c = choices; c->name != NULL; c++)
-		appendStringInfo(&legal, "%s\"%s\"", c == choices ? "" : ", ", c->name);
+		mobilebert_list_name(&legal, c->name);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for option \"%s\": \"%s\"", option, given),
