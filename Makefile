@@ -7,6 +7,7 @@
 #	make && make install	the extension alone
 #	make installcheck		pg_regress against a running server that has it
 #	make bench				the engine's speed on this machine
+#	make dist, make deb		the archive for PGXN; packages for Debian
 #	make unit				a part of the tests: border, unit, sanitized, fuzz,
 #							regress, server, readme
 #
@@ -15,7 +16,9 @@
 #-------------------------------------------------------------------------
 
 EXTENSION = mobilebert
-EXTVERSION = 1.0
+# The version stands in the control file; archives and packages add PATCH.
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mobilebert.control)
+PATCH = 0
 MODULE_big = mobilebert
 
 # ENGINE, the engine's objects, and how each is compiled
@@ -98,6 +101,13 @@ test:
 .PHONY: border unit sanitized fuzz regress server readme
 border unit sanitized fuzz regress server readme:
 	MAKE='$(MAKE)' test/run/run.sh $@
+
+# What others install: the archive for PGXN, and Debian's packages, in build/.
+.PHONY: dist deb
+dist:
+	test/package/dist.sh $(EXTVERSION).$(PATCH)
+deb:
+	MAKE='$(MAKE)' test/package/deb.sh $(EXTVERSION).$(PATCH)
 
 # The engine's speed by itself, then with a server; see test/bench/RESULTS.md.
 BENCH_MODEL = weights/minilm

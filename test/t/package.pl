@@ -1,0 +1,59 @@
+#-------------------------------------------------------------------------
+#
+# package.pl
+#		META.json is one that PGXN takes, its versions are the control file's,
+#		and what is wrong in one is seen.
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+
+chdir "$FindBin::RealBin/../.." or die "chdir: $!";
+my $directory = tempdir(CLEANUP => 1);
+
+# content of a file
+sub content
+{
+	my ($file) = @_;
+	open(my $handle, '<', $file) or die "$file: $!";
+	local $/;
+	return scalar <$handle>;
+}
+
+# what check_meta.pl says of a text: exit status, messages
+sub check
+{
+	my ($text, @version) = @_;
+	open(my $handle, '>', "$directory/META.json") or die $!;
+	print $handle $text;
+	close($handle);
+	my $said = qx{$^X test/package/check_meta.pl $directory/META.json @version 2>&1};
+	return ($? >> 8, $said);
+}
+
+my ($version) = content('mobilebert.control') =~ /^default_version = '(.*)'/m;
+my $meta = content('META.json');
+my ($status, $said) = check($meta, "$version.0");
+is("$status$said", '0', 'META.json is as PGXN wants it, and has the version of the control file');
+
+foreach my $case (
+	[ 's/"abstract": .*//', qr/no "abstract"/, 'a key that must be there' ],
+	[ 's/"tags"/"tegs"/', qr/unknown key "tegs"/, 'a misspelt key' ],
+	[ 's/14\.0\.0/14/', qr/PostgreSQL is not as it should be/, 'a version of two numbers' ],
+	[ 's/"1\.0\.0"/"1.0.1"/', qr/is 1\.0\.1, not/, 'another version' ],
+	[ 's/mobilebert--/mobile-/', qr/does not exist/, 'a file that is not there' ],
+	[ 's/"semantic search"/"embeddings"/', qr/different texts/, 'a tag twice' ],
+	[ 's/}\s*$//', qr/not JSON/, 'what is no JSON' ])
+{
+	my ($change, $message, $what) = @$case;
+	my $text = $meta;
+	eval "\$text =~ $change; 1" or die $@;
+	($status, $said) = check($text, "$version.0");
+	ok($status != 0, "$what is refused");
+	like($said, $message, 'and named');
+}
+
+done_testing();
