@@ -262,6 +262,9 @@ test_match_names(void)
 	static const char *const legacy_head[] = {
 		MB WORD, "cls.predictions.transform.LayerNorm.gamma", NULL
 	};
+	static const char *const heads[] = {
+		"classifier.weight", "cls.seq_relationship.bias", NULL
+	};
 	char		long_name[300];
 	const char *long_names[] = {long_name, NULL};
 	int32_t		slots[20];
@@ -277,6 +280,10 @@ test_match_names(void)
 	   slots[1] == number(LN "weight") && slots[2] == -1 && slots[3] == -1 &&
 	   slots[4] == number("pooler.dense.weight") && slots[5] == -1,
 	   "a file without is a bare base model");
+	ok(match(heads, slots) == MB_OK &&
+	   slots[0] == number("classifier.weight") &&
+	   slots[1] == number("cls.seq_relationship.bias"),
+	   "a file of heads alone");
 	ok(match(legacy_head, slots) == MB_OK &&
 	   slots[1] == number("cls.predictions.transform.LayerNorm.weight"),
 	   "a legacy name in a head");

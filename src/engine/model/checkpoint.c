@@ -535,6 +535,27 @@ tie_decoder(const mb_config *config, const int32_t *owner, int32_t *slots)
 		slots[name] = 0;
 }
 
+/*
+ * Is this a file of the base model, whose names have no prefix?  Heads alone,
+ * of a model that takes its encoder from another one, have none either.
+ */
+static bool
+is_bare(const mb_config *config, const char *const *names, size_t count)
+{
+	bool		encoder = false;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		const char *name = names[i];
+
+		if (skip_base_prefix(config, &name))
+			return false;
+		encoder = encoder || find_slot(config, name, true) >= 0;
+	}
+	return encoder;
+}
+
 mb_status
 mb_checkpoint_match(const mb_config *config, const char *const *names,
 					size_t count, mb_arena *arena, int32_t *slots,
@@ -542,7 +563,7 @@ mb_checkpoint_match(const mb_config *config, const char *const *names,
 {
 	size_t		slot_count = mb_slot_count(config);
 	int32_t    *owner;
-	bool		bare = true;
+	bool		bare = is_bare(config, names, count);
 	size_t		i;
 
 	if (count > INT32_MAX)
@@ -554,12 +575,6 @@ mb_checkpoint_match(const mb_config *config, const char *const *names,
 	for (i = 0; i < slot_count; i++)
 		owner[i] = -1;
 
-	for (i = 0; i < count && bare; i++)
-	{
-		const char *name = names[i];
-
-		bare = !skip_base_prefix(config, &name);
-	}
 	for (i = 0; i < count; i++)
 	{
 		ptrdiff_t	index = find_slot(config, names[i], bare);
