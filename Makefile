@@ -8,6 +8,7 @@
 #	make installcheck		pg_regress against a running server that has it
 #	make bench				the engine's speed on this machine
 #	make dist, make deb		the archive for PGXN; packages for Debian
+#	make quality			figures of the shipped models, from SQL
 #	make unit				a part of the tests: border, unit, sanitized, fuzz,
 #							regress, server, readme
 #
@@ -28,7 +29,8 @@ ADAPTER = $(patsubst %.c,%.o,$(wildcard src/pg/*.c src/pg/*/*.c))
 
 OBJS = $(ENGINE) $(ADAPTER)
 DATA = $(wildcard sql/mobilebert--*.sql)
-MODELS = minilm
+MODELS_DIR = weights
+MODELS = $(notdir $(patsubst %/,%,$(dir $(wildcard $(MODELS_DIR)/*/config.json))))
 
 REGRESS = $(basename $(notdir $(filter-out sql/mobilebert--%,$(wildcard sql/*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=mobilebert
@@ -73,7 +75,7 @@ src/exports.map: $(DATA)
 	  sed -n "s/.*'MODULE_PATHNAME', '\(mobilebert_[a-z0-9_]*\)'.*/\1; pg_finfo_\1;/p" $(DATA) | sort -u; \
 	  echo 'local: *; };'; } >$@
 
-# Models that import_model(name) finds.
+# Models that import_model(name) and import_defaults() find: MODELS chooses.
 install: install-models
 .PHONY: install-models
 install-models:
@@ -108,6 +110,11 @@ dist:
 	test/package/dist.sh $(EXTVERSION).$(PATCH)
 deb:
 	MAKE='$(MAKE)' test/package/deb.sh $(EXTVERSION).$(PATCH)
+
+# How good the models are: test/quality/run.sh has the variables.
+.PHONY: quality
+quality:
+	MAKE='$(MAKE)' test/quality/run.sh
 
 # The engine's speed by itself, then with a server; see test/bench/RESULTS.md.
 BENCH_MODEL = weights/minilm

@@ -381,7 +381,14 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_shipped'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text) IS
-'Registers a model that is shipped with the extension (minilm); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of its tasks, where there is none yet';
+'Registers a model that is shipped with the extension (minilm); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of the tasks that it is meant for, where there is none yet';
+
+CREATE FUNCTION mobilebert.import_defaults(OUT name text, OUT imported boolean, OUT default_for text[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_import_defaults'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10;
+COMMENT ON FUNCTION mobilebert.import_defaults() IS
+'Registers all models that are shipped with the extension, as import_model(name) does each, those that others stand on before these; a row for each: imported, false where a model of that name was there, which stays as it is, and default_for, the tasks whose default it is in this database now; a default that was there stays; an error leaves nothing behind, and is raised where no model is shipped';
 
 CREATE FUNCTION mobilebert.import_model(name text, path text, "precision" text DEFAULT 'fp32')
 RETURNS mobilebert.model_info
@@ -447,7 +454,7 @@ CREATE FUNCTION mobilebert.set_default_model(task text, name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_set_default_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.set_default_model(text, text) IS
-'Stores the default model of a task (embed, classify, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it; needs the rights of the database''s owner';
+'Stores the default model of a task (embed, classify, zero_shot, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it, and zero_shot has that of classify then; needs the rights of the database''s owner';
 
 CREATE FUNCTION mobilebert.default_model(task text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_default_model_name'
@@ -488,12 +495,14 @@ COMMENT ON FUNCTION mobilebert.build_info() IS
 -- A name is one for all of a database: who takes it decides which weights the
 -- calls of others mean.  So taking one needs a right that PUBLIC lacks.
 REVOKE ALL ON FUNCTION mobilebert.import_model(text),
+	mobilebert.import_defaults(),
 	mobilebert.import_model(text, text, text),
 	mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb),
 	mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb),
 	mobilebert.create_variant(text, text, text),
 	mobilebert.rename_model(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mobilebert.import_model(text),
+	mobilebert.import_defaults(),
 	mobilebert.import_model(text, jsonb, text, bytea, text, jsonb, jsonb),
 	mobilebert.import_model(text, jsonb, text, oid, text, jsonb, jsonb),
 	mobilebert.create_variant(text, text, text),
@@ -1280,7 +1289,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 300000 ROWS 5
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.zero_shot(text, text[]) IS
-'Labels of one''s own for a text, the best first, by a default classifier of natural language inference (transformers'' zero-shot-classification pipeline); a text that is too long is cut, with one WARNING a statement';
+'Labels of one''s own for a text, the best first, by the default model of zero_shot, a classifier of natural language inference (transformers'' zero-shot-classification pipeline); a text that is too long is cut, with one WARNING a statement';
 
 CREATE FUNCTION mobilebert.zero_shot(
 	input text,
@@ -1310,7 +1319,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 300000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.best_label(text, text[]) IS
-'The label that zero_shot(input, labels) ranks first, by the default classifier';
+'The label that zero_shot(input, labels) ranks first, by the default model of zero_shot';
 
 CREATE FUNCTION mobilebert.best_label(
 	input text,

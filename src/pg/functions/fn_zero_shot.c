@@ -343,7 +343,7 @@ zero_shot_begin(FunctionCallInfo fcinfo)
 		return NULL;
 	z = palloc0(sizeof(ZeroShotCall));
 	z->fcinfo = fcinfo;
-	model = mobilebert_model_argument(fcinfo, 2, MB_TASK_CLASSIFY);
+	model = mobilebert_model_argument(fcinfo, 2, MOBILEBERT_ZERO_SHOT);
 	z->call.model = model;
 	template = ARG_TEXT(3);
 	if (template == NULL)

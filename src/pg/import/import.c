@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * import.c
- *	  The SQL functions that register a model.
+ *	  The SQL functions that register a model; import_shipped.c has those of
+ *	  models that come with the extension.
  *
  * import_model.h tells how an import goes.
  *
@@ -19,14 +20,13 @@
 #include "models/model_cache.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
+#include "import/import.h"
 #include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
 #include "import/import_progress.h"
 #include "import/import_read.h"
 #include "import/import_store.h"
-
-#include <sys/stat.h>
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -49,9 +49,8 @@
 #define SENTENCE_HINT \
 	"Its members are modules, pooling, sentence_bert and config_sentence_transformers."
 
-/* The row of mobilebert.models, as a mobilebert.model_info. */
-static Datum
-model_info(FunctionCallInfo fcinfo, const Import *import)
+Datum
+import_model_info(FunctionCallInfo fcinfo, const Import *import)
 {
 	TupleDesc	desc;
 	Oid			types[] = {TEXTOID};
@@ -104,7 +103,7 @@ legal_precision(text *value)
 	return name;
 }
 
-static void
+void
 import_begin(Import *import, const char *command, text *name, text *precision)
 {
 	memset(import, 0, sizeof(Import));
@@ -122,48 +121,32 @@ import_begin(Import *import, const char *command, text *name, text *precision)
 				  1024);
 	documents_init(&import->documents, &import->arena);
 	PreventCommandIfReadOnly(command);
-	registry_name_is_free(import->name);
 }
 
-static Datum
-import_run(FunctionCallInfo fcinfo, Import *import, bool make_default)
+void
+import_run(Import *import)
 {
 	import_check(import);
 	import_progress_begin(import);
 	import_hash(import);
-	import_store(import, make_default);
+	import_store(import);
 	import_close(import);
 	import_progress_end();
-	return model_info(fcinfo, import);
 }
 
-PG_FUNCTION_INFO_V1(mobilebert_import_shipped);
-Datum
-mobilebert_import_shipped(PG_FUNCTION_ARGS)
+/* The two as most functions here have them: the name must be free. */
+static void
+begin(Import *import, const char *command, text *name, text *precision)
 {
-	Import		import;
-	char		share[MAXPGPATH];
-	char	   *directory;
-	struct stat st;
-	bool		legal;
-	const char *c;
+	import_begin(import, command, name, precision);
+	registry_name_is_free(import->name);
+}
 
-	import_begin(&import, "import_model()", ARG_TEXT(0), NULL);
-	legal = import.name[0] != '.';
-	for (c = import.name; *c != '\0'; c++)
-		legal = legal && (isalnum((unsigned char) *c) ||
-						  strchr("._-", *c) != NULL);
-	get_share_path(my_exec_path, share);
-	directory = psprintf("%s/extension/mobilebert/%s", share,
-						 legal ? import.name : "");
-	if (!legal || stat(directory, &st) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no model \"%s\" is shipped with the extension",
-						import.name),
-				 errhint("The shipped embedding model is \"minilm\"; import_model(name, path) reads a directory.")));
-	import_read_directory(&import, directory);
-	return import_run(fcinfo, &import, true);
+static Datum
+run(FunctionCallInfo fcinfo, Import *import)
+{
+	import_run(import);
+	return import_model_info(fcinfo, import);
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_import_directory);
@@ -180,7 +163,7 @@ mobilebert_import_directory(PG_FUNCTION_ARGS)
 				 errmsg("permission denied to import a model from a server directory"),
 				 errdetail("Only roles with privileges of the \"pg_read_server_files\" role may do that."),
 				 errhint("import_model also takes the weights as bytea or large object.")));
-	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(2));
+	begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(2));
 	if (path == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -188,7 +171,7 @@ mobilebert_import_directory(PG_FUNCTION_ARGS)
 	directory = text_to_cstring(path);
 	canonicalize_path(directory);
 	import_read_directory(&import, directory);
-	return import_run(fcinfo, &import, false);
+	return run(fcinfo, &import);
 }
 
 /* A jsonb value as UTF-8 text. */
@@ -297,13 +280,13 @@ mobilebert_import_bytea(PG_FUNCTION_ARGS)
 	Import		import;
 	bytea	   *weights;
 
-	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
+	begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
 	weights = PG_GETARG_BYTEA_PP(3);
 	import.weight_files->name = "weights";
 	import.weight_files->memory = VARDATA_ANY(weights);
 	import.weight_files->size = VARSIZE_ANY_EXHDR(weights);
-	return import_run(fcinfo, &import, false);
+	return run(fcinfo, &import);
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_import_large_object);
@@ -312,10 +295,10 @@ mobilebert_import_large_object(PG_FUNCTION_ARGS)
 {
 	Import		import;
 
-	import_begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
+	begin(&import, "import_model()", ARG_TEXT(0), ARG_TEXT(4));
 	read_arguments(fcinfo, &import);
 	import_open_object(import.weight_files, PG_GETARG_OID(3));
-	return import_run(fcinfo, &import, false);
+	return run(fcinfo, &import);
 }
 
 PG_FUNCTION_INFO_V1(mobilebert_create_variant);
@@ -329,12 +312,12 @@ mobilebert_create_variant(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("base and precision of a variant must not be null")));
-	import_begin(&import, "create_variant()", ARG_TEXT(0), ARG_TEXT(2));
+	begin(&import, "create_variant()", ARG_TEXT(0), ARG_TEXT(2));
 	import.variant = true;
 	import.base =
 		unconstify(RegistryModel *, mobilebert_model_row(ARG_TEXT(1), 0));
 	snapshot = registry_snapshot();
 	documents_load_all(&import.documents, import.base, snapshot);
 	UnregisterSnapshot(snapshot);
-	return import_run(fcinfo, &import, false);
+	return run(fcinfo, &import);
 }

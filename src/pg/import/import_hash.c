@@ -139,7 +139,8 @@ changes_no_result(const mb_json *member)
 {
 	static const char *const keys[] = {
 		"_name_or_path", "name_or_path", "transformers_version", "torch_dtype",
-		"dtype", "base", "_commit_hash", "__version__"
+		"dtype", "base", "default_for", "_commit_hash",
+		"__version__"
 	};
 	int			i;
 

@@ -8,6 +8,7 @@
  * large object), in this order:
  *
  *	  import.c			the SQL functions, and the order of things
+ *	  import_shipped.c	the same for models that come with the extension
  *	  import_read.c		directories, files, large objects -> documents and
  *						weight files
  *	  import_check.c	everything is checked before anything is written: the
@@ -82,6 +83,7 @@ typedef struct Import
 	mb_tokenizer tokenizer;
 	RegistryModel *base;		/* whose tensors it takes, or NULL */
 	bool		variant;		/* of base, which has all of it */
+	bool		shipped;		/* with the extension */
 	size_t		slots;
 	Filled	   *filled;			/* [slots]; where present */
 	bool	   *present;		/* [slots] */

@@ -475,21 +475,22 @@ store_model(Import *import, Oid owner, Datum id)
 
 /*
  * Who may use it: everybody; of a model that stands on another the owner alone,
- * who may not give what is not theirs.
+ * who may not give what is not theirs.  What differs from another in a shipped
+ * one is everybody's; to use it takes the right to the other all the same.
  */
 static void
 store_grants(const Import *import, Datum id)
 {
 	Oid			types[] = {UUIDOID};
 
-	if (import->base == NULL)
+	if (import->base == NULL || import->shipped)
 		registry_execute("INSERT INTO mobilebert.model_grant "
 						 "(model_id, grantee) VALUES ($1, 'public')",
 						 1, types, &id, NULL);
 }
 
 void
-import_store(Import *import, bool make_default)
+import_store(Import *import)
 {
 	pg_uuid_t	uuid;
 	RegistryWrite write;
@@ -505,18 +506,5 @@ import_store(Import *import, bool make_default)
 	store_grants(import, id);
 	store_documents(import, id);
 	store_tensors(import, id);
-	if (make_default &&
-		has_privs_of_role(write.user, ROLE_PG_DATABASE_OWNER))
-	{
-		Oid			types[] = {UUIDOID};
-
-		/* one that another session is dropping still counts: no waiting */
-		registry_execute("INSERT INTO mobilebert.task_default (task, model_id) "
-						 "SELECT t, id FROM mobilebert.model, unnest(tasks) t "
-						 "WHERE id = $1 AND NOT EXISTS "
-						 "(SELECT FROM mobilebert.task_default d "
-						 "WHERE d.task = t) ON CONFLICT DO NOTHING",
-						 1, types, &id, NULL);
-	}
 	registry_write_end(&write);
 }

@@ -13,7 +13,6 @@
 #include "server/pg.h"
 #include "import/import_model.h"
 
-/* make_default: for the tasks that have no default yet, where the user may. */
-extern void import_store(Import *import, bool make_default);
+extern void import_store(Import *import);
 
 #endif							/* MOBILEBERT_IMPORT_STORE_H */

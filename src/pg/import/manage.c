@@ -347,7 +347,7 @@ mobilebert_set_default_model(PG_FUNCTION_ARGS)
 		registry_lock("set_default_model()", text_to_cstring(name), NULL);
 		model = mobilebert_model_row(name, task);
 	}
-	values[0] = CStringGetTextDatum(mb_task_name(task));
+	values[0] = CStringGetTextDatum(mobilebert_task_name(task));
 	registry_write_begin(&write, "set_default_model()");
 	if (model == NULL)
 		registry_execute("DELETE FROM mobilebert.task_default WHERE task = $1",

@@ -63,7 +63,7 @@ static uint64 swept_generation = 0;
 
 /* Name of each task's stored default, as of defaults_generation. */
 static uint64 defaults_generation = 0;
-static char *defaults[MB_TASK_COUNT];
+static char *defaults[MB_TASK_COUNT + 1];
 
 static void
 unload(Loaded *image)
@@ -221,6 +221,18 @@ load(const RegistryModel *row)
 	return image;
 }
 
+const char *
+mobilebert_task_name(mb_task task)
+{
+	return task == MOBILEBERT_ZERO_SHOT ? "zero_shot" : mb_task_name(task);
+}
+
+mb_task
+mobilebert_task_head(mb_task task)
+{
+	return task == MOBILEBERT_ZERO_SHOT ? MB_TASK_CLASSIFY : task;
+}
+
 /* The stored default of a task by name, cached for one generation. */
 static const char *
 stored_default(mb_task task)
@@ -245,7 +257,7 @@ stored_default(mb_task task)
 	{
 		const char *name = "";
 
-		if (registry_default(mb_task_name(task), &id))
+		if (registry_default(mobilebert_task_name(task), &id))
 		{
 			RegistryModel *row = registry_find_id(&id);
 
@@ -254,7 +266,10 @@ stored_default(mb_task task)
 		}
 		defaults[index] = MemoryContextStrdup(cache_context, name);
 	}
-	return defaults[index][0] != '\0' ? defaults[index] : NULL;
+	if (defaults[index][0] != '\0')
+		return defaults[index];
+	return mobilebert_task_head(task) == task ? NULL :
+		stored_default(mobilebert_task_head(task));
 }
 
 char *
@@ -271,7 +286,7 @@ mobilebert_default_name(mb_task task)
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("model \"%s\" does not exist", name),
 					 errdetail("It is named by the setting mobilebert.default_model.")));
-		if ((entry->row->tasks & task) != 0)
+		if ((entry->row->tasks & mobilebert_task_head(task)) != 0)
 			return pstrdup(name);
 	}
 	name = stored_default(task);
@@ -283,18 +298,18 @@ mobilebert_task(const char *name)
 {
 	int			i;
 
-	for (i = 0; i < MB_TASK_COUNT; i++)
+	for (i = 0; i <= MB_TASK_COUNT; i++)
 	{
 		mb_task		task = 1U << i;
 
 		if (task != MB_TASK_POOLER && task != MB_TASK_REPLACED_TOKEN &&
-			pg_strcasecmp(mb_task_name(task), name) == 0)
+			pg_strcasecmp(mobilebert_task_name(task), name) == 0)
 			return task;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized task: \"%s\"", name),
-			 errhint("Legal values are embed, fill_mask, next_sentence, classify, ner, answer and choose.")));
+			 errhint("Legal values are embed, fill_mask, next_sentence, classify, zero_shot, ner, answer and choose.")));
 }
 
 /*
@@ -333,13 +348,14 @@ what_to_import(mb_task task)
 static const char *
 without_default(mb_task task)
 {
-	char	   *names = rights_names_with_task(task);
+	mb_task		head = mobilebert_task_head(task);
+	char	   *names = rights_names_with_task(head);
 
 	if (names[0] == '\0')
 		return psprintf("No registered model can do it. %s",
-						what_to_import(task));
+						what_to_import(head));
 	return psprintf("Models that can do it: %s. Name one in the call, or make it the default with mobilebert.set_default_model('%s', name) or the setting mobilebert.default_model.",
-					names, mb_task_name(task));
+					names, mobilebert_task_name(task));
 }
 
 static void
@@ -348,7 +364,7 @@ no_default(mb_task task)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("there is no default model for task \"%s\"",
-					mb_task_name(task)),
+					mobilebert_task_name(task)),
 			 errhint("%s", without_default(task))));
 }
 
@@ -373,9 +389,9 @@ null_model(mb_task task)
 			 errmsg("argument \"model\" must not be null"),
 			 name != NULL ?
 			 errhint("Name a model: the default one is mobilebert.default_model('%s').",
-					 mb_task_name(task)) :
+					 mobilebert_task_name(task)) :
 			 errhint("There is no default model for task \"%s\". %s",
-					 mb_task_name(task), without_default(task))));
+					 mobilebert_task_name(task), without_default(task))));
 }
 
 /* The head that a task needs is missing (rule 8 of the SQL interface). */
@@ -424,6 +440,7 @@ usable_entry(text *name, mb_task task)
 				 errhint("See mobilebert.models; mobilebert.import_model registers a model.")));
 	if (!rights_may_use(entry->row))
 		rights_denied(entry->row);
+	task = mobilebert_task_head(task);
 	if ((entry->row->tasks & task) == 0)
 		mobilebert_no_head(entry->row, task);
 	pfree(wanted);

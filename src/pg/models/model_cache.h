@@ -28,6 +28,13 @@ typedef struct MobilebertModel
 } MobilebertModel;
 
 /*
+ * A task in all places here that take one: zero_shot() needs a classifier, but
+ * has a default model of its own, for label()'s says nothing of entailment.
+ * Where there is none it is that of classifiers.
+ */
+#define MOBILEBERT_ZERO_SHOT ((mb_task) (1U << MB_TASK_COUNT))
+
+/*
  * The model of that name for a task (0: any), ready to run, usable by the
  * current user.  NULL name: the default model of the task.  Raises an error
  * when there is none, it may not be used, or it lacks the head.  Valid until
@@ -56,6 +63,10 @@ extern char *mobilebert_default_name(mb_task task);
 
 /* The task of a name such as "embed"; error when there is none. */
 extern mb_task mobilebert_task(const char *name);
+
+/* The name of a task, and the head that it needs. */
+extern const char *mobilebert_task_name(mb_task task);
+extern mb_task mobilebert_task_head(mb_task task);
 
 extern void mobilebert_model_cache_init(void);
 
