@@ -1115,7 +1115,7 @@ CREATE TYPE mobilebert.numbers
 	PREFERRED = true
 );
 COMMENT ON TYPE mobilebert.numbers IS
-'What distances take: double precision[], numeric[] and arrays of integers become it by themselves, rounded to real; for columns use real[]';
+'What functions of vectors take: double precision[], numeric[] and arrays of integers become it by themselves, rounded to real; for columns use real[]';
 
 CREATE FUNCTION mobilebert.numbers(anyarray)
 RETURNS mobilebert.numbers
@@ -1130,12 +1130,12 @@ CREATE CAST (numeric[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(a
 CREATE CAST (smallint[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
 CREATE CAST (integer[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
 CREATE CAST (bigint[] AS mobilebert.numbers) WITH FUNCTION mobilebert.numbers(anyarray) AS IMPLICIT;
-COMMENT ON CAST (real[] AS mobilebert.numbers) IS 'Argument of a distance';
-COMMENT ON CAST (double precision[] AS mobilebert.numbers) IS 'Argument of a distance';
-COMMENT ON CAST (numeric[] AS mobilebert.numbers) IS 'Argument of a distance';
-COMMENT ON CAST (smallint[] AS mobilebert.numbers) IS 'Argument of a distance';
-COMMENT ON CAST (integer[] AS mobilebert.numbers) IS 'Argument of a distance';
-COMMENT ON CAST (bigint[] AS mobilebert.numbers) IS 'Argument of a distance';
+COMMENT ON CAST (real[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
+COMMENT ON CAST (double precision[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
+COMMENT ON CAST (numeric[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
+COMMENT ON CAST (smallint[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
+COMMENT ON CAST (integer[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
+COMMENT ON CAST (bigint[] AS mobilebert.numbers) IS 'Argument of a function of vectors';
 
 CREATE FUNCTION mobilebert.cosine_similarity(a real[], b real[])
 RETURNS real
@@ -1167,6 +1167,22 @@ AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
 
 COMMENT ON FUNCTION mobilebert.inner_product(mobilebert.numbers, mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
+
+CREATE FUNCTION mobilebert.cosine_distance(a real[], b real[])
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_cosine_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.cosine_distance(real[], real[]) IS
+'1 - cosine_similarity of two vectors of the same length, 0 to 2: the smaller, the more alike; NaN when one of them is zero';
+
+CREATE FUNCTION mobilebert.cosine_distance(a mobilebert.numbers, b mobilebert.numbers)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_cosine_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION mobilebert.cosine_distance(mobilebert.numbers, mobilebert.numbers) IS
 'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
 CREATE FUNCTION mobilebert.l2_distance(a real[], b real[])
@@ -1201,6 +1217,98 @@ LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 5
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.classify(text) IS
+CREATE FUNCTION mobilebert.l2_normalize(vector real[])
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_l2_normalize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 15;
+
+COMMENT ON FUNCTION mobilebert.l2_normalize(real[]) IS
+'A vector divided by its length, so that the inner product of two such vectors is their cosine; one of zeros stays as it is';
+
+CREATE FUNCTION mobilebert.l2_normalize(vector mobilebert.numbers)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_l2_normalize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 15;
+
+COMMENT ON FUNCTION mobilebert.l2_normalize(mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers';
+
+CREATE FUNCTION mobilebert.centroid_step(state internal, vector real[])
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 15;
+
+COMMENT ON FUNCTION mobilebert.centroid_step(internal, real[]) IS
+'Transition function of mobilebert.centroid: takes one vector';
+
+CREATE FUNCTION mobilebert.centroid_step(state internal, vector mobilebert.numbers)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 15;
+
+COMMENT ON FUNCTION mobilebert.centroid_step(internal, mobilebert.numbers) IS
+'Transition function of mobilebert.centroid: takes one vector of another type';
+
+CREATE FUNCTION mobilebert.centroid_combine(a internal, b internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.centroid_combine(internal, internal) IS
+'Combine function of mobilebert.centroid: the sum of two parts of the rows';
+
+CREATE FUNCTION mobilebert.centroid_serialize(state internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.centroid_serialize(internal) IS
+'Serialization function of mobilebert.centroid, for parallel workers';
+
+CREATE FUNCTION mobilebert.centroid_deserialize(data bytea, state internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.centroid_deserialize(bytea, internal) IS
+'Deserialization function of mobilebert.centroid, for parallel workers';
+
+CREATE FUNCTION mobilebert.centroid_final(state internal)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'mobilebert_centroid_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.centroid_final(internal) IS
+'Final function of mobilebert.centroid: the mean';
+
+CREATE AGGREGATE mobilebert.centroid(vector real[]) (
+	SFUNC = mobilebert.centroid_step,
+	STYPE = internal,
+	SSPACE = 12000,
+	FINALFUNC = mobilebert.centroid_final,
+	COMBINEFUNC = mobilebert.centroid_combine,
+	SERIALFUNC = mobilebert.centroid_serialize,
+	DESERIALFUNC = mobilebert.centroid_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.centroid(real[]) IS
+'Mean of vectors of the same length, number by number; added exactly, so that it has the same bits whatever the order of the rows or the number of workers; NULL vectors are passed over; NULL when there is none; NaN where a number is NaN or both infinities come';
+
+CREATE AGGREGATE mobilebert.centroid(vector mobilebert.numbers) (
+	SFUNC = mobilebert.centroid_step,
+	STYPE = internal,
+	SSPACE = 12000,
+	FINALFUNC = mobilebert.centroid_final,
+	COMBINEFUNC = mobilebert.centroid_combine,
+	SERIALFUNC = mobilebert.centroid_serialize,
+	DESERIALFUNC = mobilebert.centroid_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.centroid(mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers';
+
 'All labels of the default classifier with their scores for a text, the best first (transformers'' text-classification pipeline); a text that is too long is cut, with one WARNING a statement';
 
 CREATE FUNCTION mobilebert.classify(

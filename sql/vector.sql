@@ -8,6 +8,8 @@ SELECT mobilebert.cosine_similarity('{1,2}', '{-1,-2}')::numeric(6,5) AS opposit
 	mobilebert.cosine_similarity('{0,0}', '{1,1}') AS zero,
 	mobilebert.l2_distance('{NaN}', '{1}') AS nan,
 	mobilebert.inner_product('{Infinity}', '{1}') AS infinity;
+SELECT mobilebert.cosine_distance('{1,0}', '{0,3}') AS across, mobilebert.cosine_distance('{1,2}', '{2,4}')::numeric(6,5) AS same,
+	mobilebert.cosine_distance('{1,2}', '{-1,-2}')::numeric(6,5) AS opposite, mobilebert.cosine_distance('{0,0}', '{1,1}') AS zero;
 
 -- against SQL, at many lengths
 SELECT count(*) AS lengths,
@@ -39,7 +41,7 @@ SELECT mobilebert.l2_distance('{1,NULL}', '{1,2}');
 SELECT mobilebert.l2_distance('{{1,2}}', '{{1,2}}');
 
 SELECT proname, provolatile, proparallel, proisstrict FROM pg_proc
-WHERE pronamespace = 'mobilebert'::regnamespace AND proname IN ('cosine_similarity', 'inner_product', 'l2_distance') ORDER BY 1;
+WHERE pronamespace = 'mobilebert'::regnamespace AND proname IN ('cosine_similarity', 'cosine_distance', 'inner_product', 'l2_distance', 'l2_normalize', 'centroid') ORDER BY 1;
 
 -- double precision[], numeric[] and integers: the same as real[]
 CREATE TEMP TABLE kinds AS
@@ -50,12 +52,16 @@ FROM generate_series(1, 40) AS n, generate_series(1, n) AS i,
 GROUP BY n;
 SELECT count(*) AS rows,
 	bool_and(mobilebert.cosine_similarity(d, e) = mobilebert.cosine_similarity(r, s)
+		AND mobilebert.cosine_distance(d, e) = 1::real - mobilebert.cosine_similarity(r, s)
+		AND mobilebert.l2_normalize(d) = mobilebert.l2_normalize(r)
 		AND mobilebert.inner_product(d, e) = mobilebert.inner_product(r, s)
 		AND mobilebert.l2_distance(d, e) = mobilebert.l2_distance(r, s)) AS both,
 	bool_and(mobilebert.cosine_similarity(r, e) = mobilebert.cosine_similarity(r, s)
+		AND mobilebert.cosine_distance(r, e) = mobilebert.cosine_distance(r, s)
 		AND mobilebert.inner_product(r, e) = mobilebert.inner_product(r, s)
 		AND mobilebert.l2_distance(r, e) = mobilebert.l2_distance(r, s)) AS second,
 	bool_and(mobilebert.cosine_similarity(d, s) = mobilebert.cosine_similarity(r, s)
+		AND mobilebert.cosine_distance(d, s) = mobilebert.cosine_distance(r, s)
 		AND mobilebert.inner_product(d, s) = mobilebert.inner_product(r, s)
 		AND mobilebert.l2_distance(d, s) = mobilebert.l2_distance(r, s)) AS first
 FROM kinds;
@@ -102,3 +108,49 @@ SELECT mobilebert.inner_product('{{1,2}}'::float8[], '{{1,2}}'::float8[]);
 SELECT mobilebert.inner_product('{1,2}'::float8[], '{1}'::real[]);
 SELECT mobilebert.inner_product('{a}'::text[], '{1}'::real[]);
 SELECT mobilebert.numbers('{a}'::text[]);
+
+-- divided by the length
+SELECT mobilebert.l2_normalize('{3,4}') AS untyped, mobilebert.l2_normalize('[5:6]={0,-2}'::real[]) AS bounds,
+	mobilebert.l2_normalize(ARRAY[3,4]) AS integers, mobilebert.l2_normalize(ARRAY[3,4]::float8[]) AS double, mobilebert.l2_normalize(ARRAY[0.6,0.8]) AS numeric;
+SELECT mobilebert.l2_normalize('{0,0}') AS zero, mobilebert.l2_normalize('{}') AS empty, mobilebert.l2_normalize('{}'::float8[]) AS empty_double,
+	mobilebert.l2_normalize('{3e38,0}'::real[]) AS large, mobilebert.l2_normalize('{NaN,1}') AS nan, mobilebert.l2_normalize(NULL::real[]) IS NULL AS "null";
+SELECT bool_and(abs(mobilebert.inner_product(mobilebert.l2_normalize(r), mobilebert.l2_normalize(s)) - mobilebert.cosine_similarity(r, s)) < 1e-6) AS cosine FROM kinds;
+SELECT mobilebert.l2_normalize('{1,NULL}'::real[]);
+SELECT mobilebert.l2_normalize('{{1,2}}'::real[]);
+SELECT mobilebert.l2_normalize('{a}'::text[]);
+
+-- the mean: against SQL, each type, NULLs, groups, and a window
+SELECT mobilebert.centroid(v) AS mean FROM (VALUES ('{1,2}'::real[]), (NULL), ('{3,-2}'), ('{5,0}')) AS t(v);
+SELECT mobilebert.centroid(v) AS mean FROM (VALUES ('{1,2}'::float8[]), ('{4,2}')) AS t(v);
+SELECT mobilebert.centroid(ARRAY[n, n * n]) AS integers, mobilebert.centroid(ARRAY[n, 0.5]) AS numeric, mobilebert.centroid(ARRAY[n]::bigint[]) AS bigint FROM generate_series(1, 4) AS n;
+SELECT mobilebert.centroid(v) IS NULL AS none, mobilebert.centroid(NULL::real[]) IS NULL AS nothing FROM (SELECT r AS v FROM kinds WHERE false) AS t;
+SELECT mobilebert.centroid('{}'::real[]) AS empty, mobilebert.centroid('{1}'::real[]) FILTER (WHERE n > 3) IS NULL AS filtered FROM generate_series(1, 3) AS n;
+SELECT mobilebert.centroid(v) AS special FROM (VALUES ('{NaN,Infinity,Infinity,-Infinity,1}'::real[]), ('{1,1,-Infinity,-Infinity,2}')) AS t(v);
+SELECT mobilebert.centroid(v) AS exact FROM (VALUES ('{3e38,1e20}'::real[]), ('{3e38,1}'), ('{3e38,-1e20}')) AS t(v);
+CREATE TABLE cloud AS
+SELECT n, n % 3 AS kind, ARRAY[sin(n), cos(n) * 1e6, sin(n * 2) * 1e-6, 1 / n::real]::real[] AS v FROM generate_series(1, 4000) AS n;
+SELECT kind, bool_and(abs(c[i] - m) <= 1e-7 * greatest(abs(m), 1e-6)) AS near
+FROM (SELECT kind, mobilebert.centroid(v) AS c FROM cloud GROUP BY kind) AS s,
+	LATERAL (SELECT i, avg(cloud.v[i]::float8) AS m FROM cloud, generate_series(1, 4) AS i WHERE cloud.kind = s.kind GROUP BY i) AS t
+GROUP BY kind ORDER BY kind;
+SELECT n, mobilebert.centroid(ARRAY[n, 1]::real[]) OVER (ORDER BY n ROWS 1 PRECEDING) AS moving FROM generate_series(1, 3) AS n;
+-- in any order and in parallel: the same bits
+SELECT (SELECT mobilebert.centroid(v ORDER BY n) FROM cloud) = (SELECT mobilebert.centroid(v ORDER BY n DESC) FROM cloud) AS backwards,
+	(SELECT mobilebert.centroid(v ORDER BY n) FROM cloud) = (SELECT mobilebert.centroid(v ORDER BY sin(n)) FROM cloud) AS shuffled;
+SELECT mobilebert.centroid(v) AS alone FROM cloud \gset
+BEGIN;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT mobilebert.centroid(v) FROM cloud;
+SELECT mobilebert.centroid(v) = :'alone'::real[] AS parallel FROM cloud;
+ROLLBACK;
+DROP TABLE cloud;
+SELECT mobilebert.centroid(v) FROM (VALUES ('{1,2}'::real[]), ('{1}')) AS t(v);
+SELECT mobilebert.centroid('{1,NULL}'::real[]);
+SELECT mobilebert.centroid('{{1},{2}}'::real[]);
+SELECT mobilebert.centroid('{1e60}'::float8[]);
+SELECT mobilebert.centroid('{a}'::text[]);
+SELECT mobilebert.centroid_final(NULL);
+SELECT mobilebert.centroid_step(NULL, '{1}'::real[]);

@@ -8,7 +8,7 @@
  * border.pl checks.  A header stands here only if src/pg needs it itself:
  *
  *	base		memory, errors and cancel; JSON, for a model's documents; large
- *				pages and checksums, for image files
+ *				pages and checksums, for image files; sums of vectors
  *	kernels		the instruction set, chosen and named; the formats of weights
  *	model		a model from its files to an image, its labels
  *	encoder		passes over the encoder, heads, pooling
@@ -26,6 +26,7 @@
 #include "base/crc32c.h"
 #include "base/dtype.h"
 #include "base/json.h"
+#include "base/exact_sum.h"
 #include "base/pages.h"
 #include "base/status.h"
 #include "kernels/choose.h"

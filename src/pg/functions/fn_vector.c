@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fn_vector.c
- *	  Distances of stored vectors: cosine_similarity, inner_product,
- *	  l2_distance; the type numbers.
+ *	  Stored vectors: cosine_similarity, cosine_distance, inner_product,
+ *	  l2_distance, l2_normalize, the aggregate centroid; the type numbers.
  *
  * They are read where they lie: a stored real[] whose header has four bytes is
  * not even copied, and the arithmetic is the engine's.
@@ -10,11 +10,13 @@
  * Other arrays of numbers become the type numbers before, a real[] inside, by a
  * cast: so the planner does that to a constant once, not for each row.
  *
- * Depends on server/pg.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
+#include "server/options.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -162,6 +164,16 @@ prefetch_next(FunctionCallInfo fcinfo, const ArrayType *a, const ArrayType *b)
 		__builtin_prefetch((const void *) at);
 }
 
+static inline void
+require_same_length(size_t length, size_t other)
+{
+	if (unlikely(length != other))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("vectors must have the same length, not %zu and %zu",
+						length, other)));
+}
+
 static Datum
 vector_call(FunctionCallInfo fcinfo, VectorFunction function)
 {
@@ -171,11 +183,7 @@ vector_call(FunctionCallInfo fcinfo, VectorFunction function)
 	size_t		other = vector_length(b);
 	float		result;
 
-	if (unlikely(length != other))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("vectors must have the same length, not %zu and %zu",
-						length, other)));
+	require_same_length(length, other);
 	prefetch_next(fcinfo, a, b);
 	result = function((const float *) ARR_DATA_PTR(a),
 					  (const float *) ARR_DATA_PTR(b), length);
@@ -192,6 +200,21 @@ mobilebert_cosine_similarity(PG_FUNCTION_ARGS)
 	return vector_call(fcinfo, mb_cosine_similarity);
 }
 
+/* 1 - cosine_similarity: the difference of two floats, rounded once */
+static float
+cosine_distance(const float *a, const float *b, size_t count)
+{
+	return 1.0f - mb_cosine_similarity(a, b, count);
+}
+
+/* cosine_distance(a real[] or numbers, b the same) -> real; NaN beside zero */
+PG_FUNCTION_INFO_V1(mobilebert_cosine_distance);
+Datum
+mobilebert_cosine_distance(PG_FUNCTION_ARGS)
+{
+	return vector_call(fcinfo, cosine_distance);
+}
+
 /* inner_product(a real[] or numbers, b the same) -> real */
 PG_FUNCTION_INFO_V1(mobilebert_inner_product);
 Datum
@@ -206,4 +229,161 @@ Datum
 mobilebert_l2_distance(PG_FUNCTION_ARGS)
 {
 	return vector_call(fcinfo, mb_l2_distance);
+}
+
+/* l2_normalize(a real[] or numbers) -> real[]; zero as it is */
+PG_FUNCTION_INFO_V1(mobilebert_l2_normalize);
+Datum
+mobilebert_l2_normalize(PG_FUNCTION_ARGS)
+{
+	ArrayType  *a = PG_GETARG_ARRAYTYPE_P(0);
+	size_t		length = vector_length(a);
+	ArrayType  *result;
+
+	if (length == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));
+	result = mobilebert_real_array((const float *) ARR_DATA_PTR(a), length);
+	mb_normalize((float *) ARR_DATA_PTR(result), length);
+	PG_FREE_IF_COPY(a, 0);
+	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/*
+ * centroid: the engine adds exactly, so that neither the order of the rows nor
+ * how workers shared them shows in the result.
+ */
+typedef struct CentroidState
+{
+	mb_memory	memory;			/* the aggregate's */
+	mb_exact_sum sum;
+} CentroidState;
+
+static MemoryContext
+centroid_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
+static CentroidState *
+centroid_make(MemoryContext context)
+{
+	CentroidState *state = MemoryContextAllocZero(context,
+												  sizeof(CentroidState));
+
+	state->memory = mobilebert_memory(context);
+	return state;
+}
+
+/* centroid_step(state internal, vector real[] or numbers) -> internal */
+PG_FUNCTION_INFO_V1(mobilebert_centroid_step);
+Datum
+mobilebert_centroid_step(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = centroid_context(fcinfo);
+	CentroidState *state = PG_ARGISNULL(0) ? NULL :
+		(CentroidState *) PG_GETARG_POINTER(0);
+	ArrayType  *vector;
+	size_t		length;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	vector = PG_GETARG_ARRAYTYPE_P(1);
+	length = vector_length(vector);
+	if (state == NULL)
+	{
+		mobilebert_memory_check("sum of vectors",
+								length * MB_EXACT_DIGITS * sizeof(int64));
+		state = centroid_make(context);
+		mb_exact_begin(&state->sum, length, &state->memory);
+	}
+	require_same_length(state->sum.width, length);
+	ENGINE_CALL(mb_exact_add, &state->sum,
+				(const float *) ARR_DATA_PTR(vector));
+	PG_FREE_IF_COPY(vector, 1);
+	PG_RETURN_POINTER(state);
+}
+
+/* centroid_combine(a internal, b internal) -> internal */
+PG_FUNCTION_INFO_V1(mobilebert_centroid_combine);
+Datum
+mobilebert_centroid_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = centroid_context(fcinfo);
+	CentroidState *a = PG_ARGISNULL(0) ? NULL :
+		(CentroidState *) PG_GETARG_POINTER(0);
+	CentroidState *b = PG_ARGISNULL(1) ? NULL :
+		(CentroidState *) PG_GETARG_POINTER(1);
+
+	if (b == NULL)
+	{
+		if (a == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(a);
+	}
+	if (a == NULL)
+	{
+		a = centroid_make(context);
+		mb_exact_begin(&a->sum, b->sum.width, &a->memory);
+	}
+	require_same_length(a->sum.width, b->sum.width);
+	ENGINE_CALL(mb_exact_merge, &a->sum, &b->sum);
+	PG_RETURN_POINTER(a);
+}
+
+/* centroid_serialize(state internal) -> bytea */
+PG_FUNCTION_INFO_V1(mobilebert_centroid_serialize);
+Datum
+mobilebert_centroid_serialize(PG_FUNCTION_ARGS)
+{
+	CentroidState *state = (CentroidState *) PG_GETARG_POINTER(0);
+	size_t		size = mb_exact_size(&state->sum);
+	bytea	   *data;
+
+	(void) centroid_context(fcinfo);
+	data = palloc(VARHDRSZ + size);
+	SET_VARSIZE(data, VARHDRSZ + size);
+	mb_exact_write(&state->sum, VARDATA(data));
+	PG_RETURN_BYTEA_P(data);
+}
+
+/* centroid_deserialize(data bytea, internal) -> internal */
+PG_FUNCTION_INFO_V1(mobilebert_centroid_deserialize);
+Datum
+mobilebert_centroid_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *data = PG_GETARG_BYTEA_PP(0);
+	CentroidState *state;
+
+	(void) centroid_context(fcinfo);
+	state = centroid_make(CurrentMemoryContext);
+	ENGINE_CALL(mb_exact_read, &state->sum, VARDATA_ANY(data),
+				VARSIZE_ANY_EXHDR(data), &state->memory);
+	PG_RETURN_POINTER(state);
+}
+
+/* centroid_final(state internal) -> real[] */
+PG_FUNCTION_INFO_V1(mobilebert_centroid_final);
+Datum
+mobilebert_centroid_final(PG_FUNCTION_ARGS)
+{
+	const CentroidState *state;
+	float	   *mean;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	(void) centroid_context(fcinfo);
+	state = (const CentroidState *) PG_GETARG_POINTER(0);
+	if (state->sum.width == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));
+	mean = palloc(state->sum.width * sizeof(float));
+	mb_exact_mean(&state->sum, mean);
+	PG_RETURN_ARRAYTYPE_P(mobilebert_real_array(mean, state->sum.width));
 }
