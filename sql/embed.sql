@@ -133,6 +133,37 @@ SELECT v = mobilebert.embed(t, 'minilm', overflow => 'window', stride => 50) AS 
 RESET mobilebert.batch_tokens;
 RESET mobilebert.cache_size;
 
+-- a window of max_length tokens
+SELECT mobilebert.embed(t, 'minilm', max_length => 6) = mobilebert.embed(mobilebert.encode(t, 'minilm', max_length => 6), 'minilm') AS cut,
+	mobilebert.embed(t, 'minilm', max_length => 100000, overflow => 'error') = mobilebert.embed(t) AS all
+FROM (VALUES ('one two three four five six seven')) AS v(t);
+SELECT count(*) AS rows, count(DISTINCT e) AS vectors, bool_and(e = mobilebert.embed('one two', 'minilm', max_length => 4, overflow => 'error')) AS cut
+FROM mobilebert.embed('{one two three,one two,one two four,one two three}'::text[], 'minilm', max_length => 4) AS e;
+SELECT mobilebert.embed_query('one two three', 'minilm', max_length => 4) = mobilebert.embed('one two') AS query,
+	mobilebert.embed_document('one two three', 'minilm', 4) = mobilebert.embed('one two') AS document;
+SELECT mobilebert.l2_distance(mobilebert.embed('one two three four', 'minilm', 'cls', max_length => 4, overflow => 'window'), mobilebert.embed('one two', 'minilm', 'cls')) AS first_window;
+SELECT mobilebert.embed('one two', 'minilm', max_length => 3, overflow => 'error');
+SELECT mobilebert.embed('one two', 'minilm', max_length => 2);
+SELECT mobilebert.embed('one two three', 'minilm', max_length => 4, stride => 2);
+-- the first numbers, divided by their length where the whole is
+SELECT n, mobilebert.embed('a', 'minilm', dimensions => n) = mobilebert.l2_normalize(v[1:n]) AS divided,
+	mobilebert.embed('a', 'minilm', normalized => false, dimensions => n) = (mobilebert.embed('a', 'minilm', normalized => false))[1:n] AS plain,
+	mobilebert.embed('a', 'minilm', normalized => true, dimensions => n) = mobilebert.embed('a', 'minilm', dimensions => n) AS asked,
+	mobilebert.embed(mobilebert.encode('a'), 'minilm', dimensions => n) = mobilebert.embed('a', 'minilm', dimensions => n) AS ids,
+	(SELECT e FROM mobilebert.embed('{b,a}'::text[], 'minilm', dimensions => n) WITH ORDINALITY AS u(e, i) WHERE i = 2) = mobilebert.embed('a', 'minilm', dimensions => n) AS packed,
+	mobilebert.embed_query('a', 'minilm', dimensions => n) = mobilebert.embed('a', 'minilm', dimensions => n) AS query,
+	mobilebert.embed_document('a', 'minilm', dimensions => n) = mobilebert.embed('a', 'minilm', dimensions => n) AS document,
+	mobilebert.embed('a', 'minilm') = v AS whole
+FROM (SELECT mobilebert.embed('a') AS v) AS e, unnest('{1,5,383}'::int[]) AS n;
+SELECT mobilebert.embed('a', 'minilm', dimensions => 384) = mobilebert.embed('a') AS all,
+	cardinality(mobilebert.embed('a', 'minilm', 'cls,mean', dimensions => 500)) AS of_two;
+SELECT mobilebert.embed('a', 'minilm', dimensions => 0);
+SELECT mobilebert.embed('a', 'minilm', dimensions => 385);
+SELECT mobilebert.embed('a', 'minilm', 'cls,mean', dimensions => 769);
+SELECT mobilebert.embed(ARRAY['a'], 'minilm', dimensions => 385);
+SELECT mobilebert.embed('{101,102}'::int[], 'minilm', dimensions => 385);
+SELECT mobilebert.embed_query('a', 'minilm', dimensions => -1);
+
 -- memory is refused before it is taken
 -- how much is needed depends on the instruction set
 SET mobilebert.memory_limit = '100kB';

@@ -821,15 +821,17 @@ CREATE FUNCTION mobilebert.embed(
 	overflow text DEFAULT NULL,
 	stride integer DEFAULT NULL,
 	prompt text DEFAULT NULL,
-	prompt_text text DEFAULT NULL
+	prompt_text text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	dimensions integer DEFAULT NULL
 )
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer, text, text) IS
-'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error; prompt: name of the model''s prompt that stands before the text, default: default_prompt_name of its config_sentence_transformers.json; prompt_text: another one, or '''' for none';
+COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer, text, text, integer, integer) IS
+'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error; prompt: name of the model''s prompt that stands before the text, default: default_prompt_name of its config_sentence_transformers.json; prompt_text: another one, or '''' for none; max_length: tokens of a window, the template''s included (default: as the model says); dimensions: the first so many numbers of the vector, divided by their length where normalized (default: truncate_dim of the model, else all)';
 
 CREATE FUNCTION mobilebert.embed_query(input text)
 RETURNS real[]
@@ -840,14 +842,19 @@ SUPPORT mobilebert.support;
 COMMENT ON FUNCTION mobilebert.embed_query(text) IS
 'Embedding of a query by the default model, with the prompt that it has for it; as embed(input) in all else';
 
-CREATE FUNCTION mobilebert.embed_query(input text, model text)
+CREATE FUNCTION mobilebert.embed_query(
+	input text,
+	model text,
+	max_length integer DEFAULT NULL,
+	dimensions integer DEFAULT NULL
+)
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed_query'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed_query(text, text) IS
-'Embedding of a query: embed() with prompt => ''query'', without a prompt where the model has none of that name (encode_query of sentence-transformers)';
+COMMENT ON FUNCTION mobilebert.embed_query(text, text, integer, integer) IS
+'Embedding of a query: embed() with prompt => ''query'', without a prompt where the model has none of that name (encode_query of sentence-transformers); max_length and dimensions as in embed()';
 
 CREATE FUNCTION mobilebert.embed_document(input text)
 RETURNS real[]
@@ -858,14 +865,19 @@ SUPPORT mobilebert.support;
 COMMENT ON FUNCTION mobilebert.embed_document(text) IS
 'Embedding of a text that is searched by the default model, with the prompt that it has for it; as embed(input) in all else';
 
-CREATE FUNCTION mobilebert.embed_document(input text, model text)
+CREATE FUNCTION mobilebert.embed_document(
+	input text,
+	model text,
+	max_length integer DEFAULT NULL,
+	dimensions integer DEFAULT NULL
+)
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed_document'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed_document(text, text) IS
-'Embedding of a text that is searched: embed() with prompt => ''document'', without a prompt where the model has none of that name (encode_document of sentence-transformers)';
+COMMENT ON FUNCTION mobilebert.embed_document(text, text, integer, integer) IS
+'Embedding of a text that is searched: embed() with prompt => ''document'', without a prompt where the model has none of that name (encode_document of sentence-transformers); max_length and dimensions as in embed()';
 
 CREATE FUNCTION mobilebert.embed(input text[])
 RETURNS SETOF real[]
@@ -885,7 +897,9 @@ CREATE FUNCTION mobilebert.embed(
 	overflow text DEFAULT NULL,
 	stride integer DEFAULT NULL,
 	prompt text DEFAULT NULL,
-	prompt_text text DEFAULT NULL
+	prompt_text text DEFAULT NULL,
+	max_length integer DEFAULT NULL,
+	dimensions integer DEFAULT NULL
 )
 RETURNS SETOF real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed_array'
@@ -902,15 +916,16 @@ CREATE FUNCTION mobilebert.embed(
 	normalized boolean DEFAULT NULL,
 	layer integer DEFAULT NULL,
 	token_type_ids integer[] DEFAULT NULL,
-	attention_mask integer[] DEFAULT NULL
+	attention_mask integer[] DEFAULT NULL,
+	dimensions integer DEFAULT NULL
 )
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_embed_ids'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed(integer[], text, text, boolean, integer, integer[], integer[]) IS
-'Embedding of token ids as they are, as MobileBertModel takes them; types are 0 and the mask 1 by default; tokens with mask 0 are neither attended to nor pooled';
+COMMENT ON FUNCTION mobilebert.embed(integer[], text, text, boolean, integer, integer[], integer[], integer) IS
+'Embedding of token ids as they are, as MobileBertModel takes them; types are 0 and the mask 1 by default; tokens with mask 0 are neither attended to nor pooled; dimensions: the first so many numbers of the vector';
 
 CREATE FUNCTION mobilebert.hidden_states(
 	input text,

@@ -357,6 +357,14 @@ is( value(
 		FROM mobilebert.embed('a b', 'cut', normalized => true) AS v}),
 	't|5|5|t|t|t|t|t',
 	'truncate_dim cuts what was normalised, unless normalized asks for more');
+is( value(
+		$node, q{SELECT mobilebert.embed('a b', 'cut', dimensions => 7) =
+			mobilebert.embed('a b', 'plain', pooling => 'cls', normalized => true, dimensions => 7),
+			mobilebert.embed('a b', 'cut', dimensions => 5) = mobilebert.embed('a b', 'cut', normalized => true),
+			mobilebert.embed('a b', 'cut', dimensions => 32) = mobilebert.embed('a b', 'cut', pooling => 'cls'),
+			cardinality(mobilebert.embed_document('a b', 'cut', dimensions => 3))}),
+	't|t|t|3',
+	'dimensions takes the place of truncate_dim');
 compares('kept whole', { truncate_dim => 32 });
 is( value(
 		$node, q{SELECT mobilebert.embed('a b', 'kept whole') = mobilebert.embed('a b', 'plain', pooling => 'cls')}),

@@ -42,6 +42,7 @@ typedef struct EmbedKey
 	size_t		layers;
 	size_t		stride;
 	size_t		prompt_tokens;
+	size_t		dimension;
 	mb_poolings pooling;
 	uint32		normalize;
 	uint32		overflow;
@@ -110,10 +111,31 @@ embed_options_finish(EmbedPlan *plan)
 	options->pooled = mb_pool_width(&image->model, options->pooling);
 	options->dimension = options->own ?
 		mb_vector_width(config, &image->settings) : options->pooled;
+	if (options->asked > 0)
+	{
+		if (options->asked > options->pooled)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"dimensions\": %zu",
+							options->asked),
+					 errdetail("Legal values are 1 to %zu, the numbers of a vector of model \"%s\" with this pooling.",
+							   options->pooled, plan->model->name)));
+		options->dimension = options->asked;
+		options->renormalize = options->normalize;
+	}
+}
+
+/* What a window holds: never more than the model has positions. */
+static size_t
+window_tokens(FunctionCallInfo fcinfo, int n, const MobilebertModel *model)
+{
+	return Min(mobilebert_max_length(fcinfo, n, model,
+									 mobilebert_embed_tokens(model)),
+			   mobilebert_positions(model));
 }
 
 void
-embed_options_model(EmbedPlan *plan)
+embed_options_model(EmbedPlan *plan, int dimensions)
 {
 	FunctionCallInfo fcinfo = plan->fcinfo;
 	EmbedOptions *options = &plan->options;
@@ -130,6 +152,8 @@ embed_options_model(EmbedPlan *plan)
 	options->layers = mobilebert_layer(fcinfo, 4,
 									   (size_t) model->image.config.layers + 1,
 									   model->image.config.layers);
+	mobilebert_size_option(fcinfo, dimensions, "dimensions", 1,
+						   &options->asked);
 	embed_options_finish(plan);
 }
 
@@ -156,7 +180,7 @@ count_prompt_tokens(const EmbedPlan *plan)
 	if (plan->prompt == NULL || !plan->model->image.settings.exclude_prompt)
 		return 0;
 	mobilebert_input_begin(&in, plan->model, plan->prompt,
-						   mobilebert_embed_tokens(plan->model));
+						   plan->options.limit);
 	in.window_pieces = in.first.count;
 	in.truncated = in.first.count +
 		plan->model->image.tokenizer.template_single > in.limit;
@@ -189,9 +213,10 @@ embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("options \"prompt\" and \"prompt_text\" exclude each other")));
-	embed_options_model(plan);
+	embed_options_model(plan, 10);
+	plan->options.limit = window_tokens(fcinfo, 9, plan->model);
 	plan->options.stride = mobilebert_stride(fcinfo, 6, plan->model,
-											 mobilebert_embed_tokens(plan->model));
+											 plan->options.limit);
 	set_prompt(plan, literal != NULL ? literal :
 			   mobilebert_prompt(plan->model, name == NULL ? NULL :
 								 text_to_cstring(name)));
@@ -206,6 +231,9 @@ embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo, int n,
 	plan->options.overflow = OVERFLOW_TRUNCATE;
 	plan->options.normalize = plan->model->image.settings.normalize != 0;
 	plan->options.layers = plan->model->image.config.layers;
+	plan->options.limit = window_tokens(fcinfo, n + 1, plan->model);
+	mobilebert_size_option(fcinfo, n + 2, "dimensions", 1,
+						   &plan->options.asked);
 	embed_options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(plan->model, prompt_name));
 }
@@ -273,10 +301,11 @@ job_key(const EmbedJob *job, size_t *size)
 	memcpy(key->image_key, plan->model->registry->image_key,
 		   sizeof(key->image_key));
 	key->kernels = plan->model->image.model.kernels;
-	key->limit = mobilebert_embed_tokens(plan->model);
+	key->limit = plan->options.limit;
 	key->layers = plan->options.layers;
 	key->stride = plan->options.stride;
 	key->prompt_tokens = plan->prompt_tokens;
+	key->dimension = plan->options.dimension;
 	key->pooling = plan->options.pooling;
 	key->normalize = plan->options.normalize +
 		2 * (uint32) plan->options.renormalize;
@@ -406,8 +435,7 @@ embed_job_begin(EmbedJob *job)
 	in = job->in = palloc(sizeof(MobilebertInput));
 	mobilebert_input_read(in, plan->fcinfo, plan->model,
 						  mobilebert_prompt_apply(plan->prompt, job->input),
-						  NULL, plan->options.overflow,
-						  mobilebert_embed_tokens(plan->model),
+						  NULL, plan->options.overflow, plan->options.limit,
 						  plan->options.stride);
 	job->cut_tokens = in->truncated ? in->tokens : 0;
 	job->running = true;

@@ -26,6 +26,8 @@ typedef struct EmbedOptions
 	size_t		layers;			/* hidden_states[layers] is pooled */
 	MobilebertOverflow overflow;
 	size_t		stride;
+	size_t		limit;			/* tokens of a window */
+	size_t		asked;			/* option "dimensions"; 0: not given */
 	size_t		pooled;			/* floats of what was pooled */
 	size_t		dimension;		/* floats of a vector */
 } EmbedOptions;
@@ -58,15 +60,19 @@ typedef struct EmbedJob
 /* Nothing is known but the call and its memory, the current context. */
 extern void embed_plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo);
 
-/* Arguments 1 to 4, which the forms for texts and for ids share. */
-extern void embed_options_model(EmbedPlan *plan);
+/*
+ * Arguments 1 to 4, which the forms for texts and for ids share, and
+ * "dimensions".
+ */
+extern void embed_options_model(EmbedPlan *plan, int dimensions);
 
 /* All arguments of embed(text) and embed(text[]), from the beginning. */
 extern void embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
 
 /*
- * Those of a form that has argument n, the model, alone, and takes the prompt
- * of that name, or with NULL the model's default.
+ * Those of a form that has argument n, the model, and after it max_length and
+ * dimensions or nothing, and takes the prompt of that name, or with NULL the
+ * model's default.
  */
 extern void embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo,
 								  int n, const char *prompt_name);

@@ -51,7 +51,7 @@ typedef struct EmbedMemo
 /*
  * embed(input text) and embed(input text, model text, pooling text,
  * normalized bool, layer int, overflow text, stride int, prompt text,
- * prompt_text text) -> real[]
+ * prompt_text text, max_length int, dimensions int) -> real[]
  */
 MobilebertCall *
 mobilebert_embed_begin(FunctionCallInfo fcinfo)
@@ -86,14 +86,14 @@ embed_named_begin(FunctionCallInfo fcinfo, const char *prompt_name)
 	return &job->call;
 }
 
-/* embed_query(input text [, model text]) -> real[] */
+/* embed_query(input text [, model text, max_length int, dimensions int]) */
 MobilebertCall *
 mobilebert_embed_query_begin(FunctionCallInfo fcinfo)
 {
 	return embed_named_begin(fcinfo, "query");
 }
 
-/* embed_document(input text [, model text]) -> real[] */
+/* embed_document(input text [, model text, max_length int, dimensions int]) */
 MobilebertCall *
 mobilebert_embed_document_begin(FunctionCallInfo fcinfo)
 {
@@ -203,7 +203,7 @@ mobilebert_embed_document(PG_FUNCTION_ARGS)
 
 /*
  * embed(input_ids int[], model text, pooling text, normalized bool, layer int,
- * token_type_ids int[], attention_mask int[]) -> real[]
+ * token_type_ids int[], attention_mask int[], dimensions int) -> real[]
  */
 PG_FUNCTION_INFO_V1(mobilebert_embed_ids);
 Datum
@@ -219,7 +219,7 @@ mobilebert_embed_ids(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	embed_plan_init(&plan, fcinfo);
-	embed_options_model(&plan);
+	embed_options_model(&plan, 7);
 
 	mobilebert_pass_init(&pass, plan.model);
 	mobilebert_ids_read(fcinfo, plan.model, 0, 5, 6, &ids);

@@ -209,7 +209,7 @@ array_run(EmbedArray *array, const EmbedPlan *plan)
 				array_add(&entry->job, &run, scratch);
 			else if (entry->job.cut_tokens > 0)
 				mobilebert_note_truncated(plan->fcinfo, entry->job.cut_tokens,
-										  mobilebert_embed_tokens(plan->model));
+										  plan->options.limit);
 		}
 		array_put(array, plan, i + 1);
 	}
