@@ -734,13 +734,14 @@ AS 'MODULE_PATHNAME', 'mobilebert_chunk'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 
 COMMENT ON FUNCTION mobilebert.chunk(text) IS
-'Slices of a text that each fit in one window of the default model, never cut inside a word';
+'Slices of a text that each fit in one window of the default model and end with a sentence if possible';
 
 CREATE FUNCTION mobilebert.chunk(
 	input text,
 	model text,
 	max_tokens integer DEFAULT NULL,
 	overlap integer DEFAULT NULL,
+	split text DEFAULT NULL,
 	OUT chunk_no integer,
 	OUT chunk text,
 	OUT start_offset integer,
@@ -751,8 +752,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mobilebert_chunk'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
 
-COMMENT ON FUNCTION mobilebert.chunk(text, text, integer, integer) IS
-'Slices of a text of at most max_tokens tokens each, the template''s included (default: the model''s limit), never cut inside a word and if possible at white space; neighbours share whole words of at most overlap tokens (default 0)';
+COMMENT ON FUNCTION mobilebert.chunk(text, text, integer, integer, text) IS
+'Slices of a text of at most max_tokens tokens each, the template''s included (default: the model''s limit); split: sentence (default) ends each with the last sentence that fits, and parts what is longer than a slice at the last clause, else white space, else word, else token; paragraph: the same with paragraphs before sentences; word: as many words as fit, parted at white space if possible; neighbours share at most overlap tokens (default 0), whole sentences of them, or with word whole words';
 
 CREATE FUNCTION mobilebert.token_id(input text)
 RETURNS integer
@@ -906,7 +907,7 @@ AS 'MODULE_PATHNAME', 'mobilebert_embed_array'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 10
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.embed(text[], text, text, boolean, integer, text, integer, text, text) IS
+COMMENT ON FUNCTION mobilebert.embed(text[], text, text, boolean, integer, text, integer, text, text, integer, integer) IS
 'Embeddings of several texts, a row for each in order, packed in common passes; each is bit for bit what embed(text) gives; NULL for NULL';
 
 CREATE FUNCTION mobilebert.embed(
@@ -1168,22 +1169,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION mobilebert.cosine_similarity(mobilebert.numbers, mobilebert.numbers) IS
 'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
-CREATE FUNCTION mobilebert.inner_product(a real[], b real[])
-RETURNS real
-AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
-
-COMMENT ON FUNCTION mobilebert.inner_product(real[], real[]) IS
-'Sum of the products of the elements of two vectors of the same length';
-
-CREATE FUNCTION mobilebert.inner_product(a mobilebert.numbers, b mobilebert.numbers)
-RETURNS real
-AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
-
-COMMENT ON FUNCTION mobilebert.inner_product(mobilebert.numbers, mobilebert.numbers) IS
-'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
-
 CREATE FUNCTION mobilebert.cosine_distance(a real[], b real[])
 RETURNS real
 AS 'MODULE_PATHNAME', 'mobilebert_cosine_distance'
@@ -1198,6 +1183,22 @@ AS 'MODULE_PATHNAME', 'mobilebert_cosine_distance'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 
 COMMENT ON FUNCTION mobilebert.cosine_distance(mobilebert.numbers, mobilebert.numbers) IS
+'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
+
+CREATE FUNCTION mobilebert.inner_product(a real[], b real[])
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.inner_product(real[], real[]) IS
+'Sum of the products of the elements of two vectors of the same length';
+
+CREATE FUNCTION mobilebert.inner_product(a mobilebert.numbers, b mobilebert.numbers)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
+
+COMMENT ON FUNCTION mobilebert.inner_product(mobilebert.numbers, mobilebert.numbers) IS
 'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
 CREATE FUNCTION mobilebert.l2_distance(a real[], b real[])
@@ -1216,22 +1217,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 8;
 COMMENT ON FUNCTION mobilebert.l2_distance(mobilebert.numbers, mobilebert.numbers) IS
 'The same for double precision[], numeric[] and arrays of integers, also one of them beside real[]';
 
---
--- Classification (MobileBertForSequenceClassification)
---
-
-CREATE FUNCTION mobilebert.classify(
-	input text,
-	OUT rank integer,
-	OUT label text,
-	OUT score real
-)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'mobilebert_classify'
-LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 5
-SUPPORT mobilebert.support;
-
-COMMENT ON FUNCTION mobilebert.classify(text) IS
 CREATE FUNCTION mobilebert.l2_normalize(vector real[])
 RETURNS real[]
 AS 'MODULE_PATHNAME', 'mobilebert_l2_normalize'
@@ -1324,6 +1309,22 @@ CREATE AGGREGATE mobilebert.centroid(vector mobilebert.numbers) (
 COMMENT ON AGGREGATE mobilebert.centroid(mobilebert.numbers) IS
 'The same for double precision[], numeric[] and arrays of integers';
 
+--
+-- Classification (MobileBertForSequenceClassification)
+--
+
+CREATE FUNCTION mobilebert.classify(
+	input text,
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_classify'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 5
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.classify(text) IS
 'All labels of the default classifier with their scores for a text, the best first (transformers'' text-classification pipeline); a text that is too long is cut, with one WARNING a statement';
 
 CREATE FUNCTION mobilebert.classify(

@@ -76,12 +76,21 @@ SELECT mobilebert.decode('{}') = '' AS empty, mobilebert.decode('{7592,999999,-1
 SELECT mobilebert.decode('{1,NULL}');
 SELECT mobilebert.decode('{{1,2},{3,4}}');
 
--- chunks: whole words, within the limit, template included
-SELECT * FROM mobilebert.chunk('Don''t cut inside a word, please. The quick brown fox jumps over the lazy dog.', 'minilm', 8, 2);
-SELECT * FROM mobilebert.chunk('中文文本没有空格所以只能逐字切分', 'minilm', 8, 2);
-SELECT * FROM mobilebert.chunk('a b c', 'minilm', max_tokens => 3);
+-- chunks: whole sentences, within the limit, template included
+SELECT * FROM mobilebert.chunk('Mr. A. Smith paid 3.50 for it. "Why?" he asked. He went home (at last). Then, when all was said, nothing else happened there, e.g. no rain.', 'minilm', 20);
+SELECT * FROM mobilebert.chunk('One. Two. Three. Four. Five.', 'minilm', 8, 4);
+SELECT * FROM mobilebert.chunk(E'# Title\nIt begins. It goes on.\n\nA second one. Short.\n\nA third.', 'minilm', 14, split => 'paragraph');
+SELECT chunk_no, chunk, tokens FROM mobilebert.chunk('這是第一句。這是第二句！「第三句。」第四，很長很長很長。', 'minilm', 12);
+-- a sentence, a word that is longer than a chunk
+SELECT chunk, tokens, mobilebert.count_tokens(chunk) FROM mobilebert.chunk('See https://www.example.com/a/b/c?d=e, which is incomprehensibilities itself.', 'minilm', 5);
+SELECT mobilebert.chunk('한국', 'minilm', 4, 0, 'Sentence');
+SELECT mobilebert.chunk('x', 'minilm', split => 'line');
+-- chunks of whole words
+SELECT * FROM mobilebert.chunk('Don''t cut inside a word, please. The quick brown fox jumps over the lazy dog.', 'minilm', 8, 2, 'word');
+SELECT * FROM mobilebert.chunk('中文文本没有空格所以只能逐字切分', 'minilm', 8, 2, 'word');
+SELECT * FROM mobilebert.chunk('a b c', 'minilm', max_tokens => 3, split => 'word');
 SELECT count(*) FROM mobilebert.chunk(' ');
-SELECT mobilebert.chunk('one incomprehensibilities', 'minilm', 5);
+SELECT mobilebert.chunk('one incomprehensibilities', 'minilm', 5, split => 'word');
 SELECT mobilebert.chunk('x', 'minilm', 2);
 SELECT mobilebert.chunk('x', 'minilm', 1000);
 SELECT mobilebert.chunk('x', 'minilm', 6, 4);
@@ -97,18 +106,19 @@ SELECT string_agg(format('Sentence %s, about don''t-touch things (and %s) -- unf
 FROM generate_series(1, 300) AS n;
 CREATE TEMP TABLE sizes(max_tokens int, overlap int);
 INSERT INTO sizes VALUES (12, 0), (17, 5), (40, 39 - 2), (64, 10), (256, 0), (256, 100);
-SELECT s.max_tokens, s.overlap,
+SELECT by AS split, s.max_tokens, s.overlap,
 	bool_and(c.tokens <= s.max_tokens) AS fits,
 	bool_and(c.tokens = mobilebert.count_tokens(c.chunk)) AS counted,
 	bool_and(c.chunk = substr(p.t, c.start_offset + 1, c.end_offset - c.start_offset)) AS slices,
 	bool_and(coalesce(c.end_offset > c.last_end AND c.start_offset > c.last_start, true)) AS progress,
 	bool_and(coalesce(CASE WHEN s.overlap = 0 THEN c.start_offset >= c.last_end ELSE true END, true)) AS overlap_kept,
 	bool_and(coalesce(c.start_offset <= c.last_end OR substr(p.t, c.last_end + 1, c.start_offset - c.last_end) = ' ', true)) AS nothing_lost,
-	min(c.start_offset) = 0 AND max(c.end_offset) = length(p.t) AS whole
-FROM sizes s, prose p, LATERAL (
+	min(c.start_offset) = 0 AND max(c.end_offset) = length(p.t) AS whole,
+	bool_and(c.chunk ~ '^Sentence.*!$') AS sentences
+FROM sizes s, prose p, unnest('{word,sentence,paragraph}'::text[]) AS by, LATERAL (
 	SELECT *, lag(end_offset) OVER w AS last_end, lag(start_offset) OVER w AS last_start
-	FROM mobilebert.chunk(p.t, 'minilm', s.max_tokens, s.overlap) WINDOW w AS (ORDER BY chunk_no)) c
-GROUP BY s.max_tokens, s.overlap, p.t ORDER BY 1, 2;
+	FROM mobilebert.chunk(p.t, 'minilm', s.max_tokens, s.overlap, by) WINDOW w AS (ORDER BY chunk_no)) c
+GROUP BY by, s.max_tokens, s.overlap, p.t ORDER BY 1, 2, 3;
 
 -- the vocabulary
 SELECT mobilebert.token_id('[MASK]'), mobilebert.token_id('hello', 'minilm'), mobilebert.token_id('Hello'), mobilebert.token_id(NULL);

@@ -12,7 +12,8 @@
  *	kernels		the instruction set, chosen and named; the formats of weights
  *	model		a model from its files to an image, its labels
  *	encoder		passes over the encoder, heads, pooling
- *	tasks		from a head's logits to what a SQL function returns
+ *	tasks		from a head's logits to what a SQL function returns; long texts
+ *				in pieces
  *	tokenizer	text to tokens and back
  *
  * Start reading at tokenizer/tokenizer.h and encoder/forward.h.
@@ -25,8 +26,8 @@
 #include "base/arena.h"
 #include "base/crc32c.h"
 #include "base/dtype.h"
-#include "base/json.h"
 #include "base/exact_sum.h"
+#include "base/json.h"
 #include "base/pages.h"
 #include "base/status.h"
 #include "kernels/choose.h"
@@ -46,6 +47,7 @@
 #include "model/safetensors.h"
 #include "model/settings.h"
 #include "tasks/answers.h"
+#include "tasks/chunks.h"
 #include "tasks/entities.h"
 #include "tasks/losses.h"
 #include "tasks/scores.h"

@@ -192,11 +192,16 @@ sub text_lines
 			"SELECT mobilebert.fingerprint($m), mobilebert.memory_needed($m, 1),
 			 mobilebert.memory_needed($m, 300), mobilebert.prewarm($m), mobilebert.model_config($m)"));
 
+	# chunks of words, which older states gave without being asked
+	push @lines,
+	  q{SELECT CASE WHEN 'split' = ANY (proargnames) THEN ', split => ''word''' ELSE '' END AS by_words}
+	  . q{ FROM pg_proc WHERE pronamespace = 'mobilebert'::regnamespace AND proname = 'chunk' AND pronargs > 1 \gset}
+	  if $precision eq 'fp32';
 	push @lines,
 	  ask("$model tokens", 'off',
 		"SELECT id, digest((SELECT string_agg(t::text, ' ') FROM mobilebert.tokens(body, $m, pair => other,
 		 max_length => 40, stride => 5, truncation => 'longest_first') AS t)),
-		 digest((SELECT string_agg(t::text, ' ') FROM mobilebert.chunk(body, $m, max_tokens => 12, overlap => 3) AS t)),
+		 digest((SELECT string_agg(t::text, ' ') FROM mobilebert.chunk(body, $m, max_tokens => 12, overlap => 3 :by_words) AS t)),
 		 digest(mobilebert.decode(mobilebert.encode(body, $m), $m, true)) FROM few ORDER BY id")
 	  if $precision eq 'fp32';
 	return @lines;

@@ -45,6 +45,10 @@ my $windows = q{SELECT count(mobilebert.embed(repeat(body, 100), 'deep',
 	overflow => 'window')) FROM texts};
 my $tokenize =
   q{SELECT count(mobilebert.encode(repeat(body, 2000), 'deep')) FROM texts};
+my $chunks =
+  q{SELECT count(*) FROM texts, mobilebert.chunk(repeat(body, 2000), 'deep', 20)};
+my $stops =
+  q{SELECT count(*) FROM mobilebert.chunk(repeat('x. ', 3000000), 'deep', 20)};
 my $words = q{SELECT count(*) FROM texts, mobilebert.ner(
 	array_fill('word'::text, '{1000}'), 'ner', delimiter => repeat(' ', 100000))};
 my $states = q{SELECT count(*) FROM texts,
@@ -109,6 +113,8 @@ ask($worker, q{SET mobilebert.instruction_set = 'ref';
 interrupts('embed of 512 tokens in plain C', $embed, 0.2, 0.5, 0.6, 0.7, 0.8);
 ask($worker, 'RESET mobilebert.instruction_set');
 interrupts('tokenizer', $tokenize, 0.1, 0.3);
+interrupts('chunks of a text', $chunks, 0.1, 0.3);
+interrupts('chunks of stops', $stops, 0.1, 0.3, 0.7);
 interrupts('joined words', $words, 0.1, 0.3, 0.7);
 interrupts('hidden states', $states, 0.3, 0.5);
 

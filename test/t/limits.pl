@@ -112,7 +112,7 @@ my @kept = (
 		q{SELECT length(mobilebert.decode(array_fill(31, '{3000000}'), 'm'))} ],
 	[ 'chunks that overlap (chunk)', '12MB',
 		q{SELECT count(*) FROM mobilebert.chunk(repeat('a ', 30000), 'm',
-			max_tokens => 502, overlap => 499)} ],
+			max_tokens => 502, overlap => 499, split => 'word')} ],
 	[ 'many texts (embed)', '4MB',
 		q{SELECT count(*) FROM mobilebert.embed(ARRAY(SELECT 'a' || g
 			FROM generate_series(1, 40000) g), 'm')} ],
