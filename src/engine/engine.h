@@ -50,7 +50,10 @@
 #include "tasks/chunks.h"
 #include "tasks/entities.h"
 #include "tasks/losses.h"
+#include "tasks/markup.h"
+#include "tasks/patterns/patterns.h"
 #include "tasks/scores.h"
+#include "tasks/spans.h"
 #include "tasks/zero_shot.h"
 #include "tokenizer/tokenizer.h"
 

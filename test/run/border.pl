@@ -141,13 +141,14 @@ my %below = (
 	'engine/encoder' => [
 		qw(engine/base engine/kernels engine/tokenizer engine/model)
 	],
+	'engine/tasks/patterns' => [qw(engine/base engine/tokenizer)],
 	'engine/tasks' => [
 		qw(engine/base engine/kernels engine/tokenizer engine/model
-		  engine/encoder)
+		  engine/encoder engine/tasks/patterns)
 	],
 	'engine' => [
 		qw(engine/base engine/kernels engine/tokenizer engine/model
-		  engine/encoder engine/tasks)
+		  engine/encoder engine/tasks engine/tasks/patterns)
 	],
 	'pg/server' => [qw(engine)],
 	'pg/models' => [qw(engine pg/server)],

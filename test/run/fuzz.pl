@@ -24,7 +24,8 @@ my @seeds = sort glob "test/fuzz/corpus/$target/*";
 # Targets that take bytes as choices have random ones, for so many seconds.
 my %options = (
 	forward => [qw(-random=16 -runs=1000000 -max_total_time=30)],
-	image_write => [qw(-random=48 -runs=1000000 -max_total_time=15)]);
+	image_write => [qw(-random=48 -runs=1000000 -max_total_time=15)],
+	markup => [qw(-random=64 -runs=200000 -max_total_time=15)]);
 my $quoted = join ' ', map { "'$_'" } $program, @{ $options{$target} || [] },
   @seeds;
 my $output = `$quoted 2>&1`;

@@ -21,7 +21,7 @@
  * after each window, and entities wait only where windows overlap.
  *
  * Source: spec pipelines.md 3.2 to 3.5.
- * Depends on tasks/entities.h, base/utf8.h, tasks/scores.h.
+ * Depends on base/utf8.h, tasks/scores.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -92,22 +92,28 @@ same_text(const mb_label *a, const mb_label *b)
 		(a->length == 0 || memcmp(a->text, b->text, a->length) == 0);
 }
 
+mb_label
+mb_entity_group(mb_label label)
+{
+	const char *dash = label.length == 0 ? NULL :
+		memchr(label.text, '-', label.length);
+
+	if (dash != NULL)
+	{
+		label.length -= (size_t) (dash + 1 - label.text);
+		label.text = dash + 1;
+	}
+	return label;
+}
+
 /* The name under which a label is reported. */
 static mb_label
 label_name(const mb_entities *e, uint32_t label)
 {
 	mb_label name = e->task.labels[label];
-	const char *dash;
 
-	if (e->task.aggregation == MB_AGGREGATE_NONE || name.length == 0)
-		return name;
-	dash = memchr(name.text, '-', name.length);
-	if (dash != NULL)
-	{
-		name.length -= (size_t) (dash + 1 - name.text);
-		name.text = dash + 1;
-	}
-	return name;
+	return e->task.aggregation == MB_AGGREGATE_NONE ? name :
+		mb_entity_group(name);
 }
 
 mb_label

@@ -133,4 +133,7 @@ extern mb_status mb_entities_text(mb_entities *e, const mb_entity *entity,
 extern mb_label mb_entities_label(const mb_entities *e,
 								  const mb_entity *entity);
 
+/* What a group is called whose first label is this one. */
+extern mb_label mb_entity_group(mb_label label);
+
 #endif							/* MB_ENTITIES_H */
