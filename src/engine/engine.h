@@ -14,6 +14,8 @@
  *	encoder		passes over the encoder, heads, pooling
  *	tasks		from a head's logits to what a SQL function returns; long texts
  *				in pieces
+ *	tasks		from a head's logits to what a SQL function returns; heads from
+ *				labelled rows
  *	tokenizer	text to tokens and back
  *
  * Start reading at tokenizer/tokenizer.h and encoder/forward.h.
@@ -49,9 +51,12 @@
 #include "tasks/answers.h"
 #include "tasks/chunks.h"
 #include "tasks/entities.h"
+#include "tasks/fit.h"
+#include "tasks/fit_rows.h"
 #include "tasks/losses.h"
 #include "tasks/markup.h"
 #include "tasks/patterns/patterns.h"
+#include "tasks/report.h"
 #include "tasks/scores.h"
 #include "tasks/spans.h"
 #include "tasks/zero_shot.h"
