@@ -1349,6 +1349,22 @@ SUPPORT mobilebert.support;
 COMMENT ON FUNCTION mobilebert.classify(text, text, text, integer, text, text, integer, integer, boolean) IS
 'Labels of a text or pair of texts, the best first, equal scores by the label''s number (transformers'' text-classification pipeline); rank from 1; top_k: rows at most (default all); function_to_apply: sigmoid, softmax, none (default: none for regression, sigmoid for multi_label_classification or one label, else softmax); overflow: truncate (default; longest text first), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a window, the template''s included; padding: as if the text were padded to a whole window (default false)';
 
+CREATE FUNCTION mobilebert.classify(
+	embedding real[],
+	model text,
+	top_k integer DEFAULT NULL,
+	function_to_apply text DEFAULT NULL,
+	OUT rank integer,
+	OUT label text,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_classify_vector'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500 ROWS 5;
+
+COMMENT ON FUNCTION mobilebert.classify(real[], text, integer, text) IS
+'Labels of a text whose embed(input, model) is stored, the best first, without a pass over the model; the length of the vector does not matter; an error unless the model is a classifier that create_classifier made and that was fitted on just that vector; options as in classify() of a text';
+
 CREATE FUNCTION mobilebert.label(input text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_label'
@@ -1364,15 +1380,28 @@ CREATE FUNCTION mobilebert.label(
 	pair text DEFAULT NULL,
 	overflow text DEFAULT NULL,
 	stride integer DEFAULT NULL,
-	max_length integer DEFAULT NULL
+	max_length integer DEFAULT NULL,
+	min_score real DEFAULT NULL
 )
 RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_label'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.label(text, text, text, text, integer, integer) IS
-'Best label of a text or pair of texts, as classify() ranks them: MobileBertForSequenceClassification as a value; options as in classify()';
+COMMENT ON FUNCTION mobilebert.label(text, text, text, text, integer, integer, real) IS
+'Best label of a text or pair of texts, as classify() ranks them: MobileBertForSequenceClassification as a value; NULL when its score is lower than min_score; other options as in classify()';
+
+CREATE FUNCTION mobilebert.label(
+	embedding real[],
+	model text,
+	min_score real DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_label_vector'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
+
+COMMENT ON FUNCTION mobilebert.label(real[], text, real) IS
+'Best label of a text whose embed(input, model) is stored, without a pass over the model; the length of the vector does not matter; NULL when the score is lower than min_score; an error unless the model is a classifier that create_classifier made and that was fitted on just that vector: the last layer, the model''s own pooling';
 
 CREATE FUNCTION mobilebert.score(input text)
 RETURNS real
@@ -1398,7 +1427,32 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.score(text, text, text, text, text, integer, integer) IS
-'The one output of a classifier for a text or pair of texts: of a cross-encoder with the activation that its files name, else the sigmoid; of another model as it is when its problem_type is regression, else the sigmoid, 0 to 1; an error when the classifier has several labels; options as in classify(), and max_length of a cross-encoder is at most the tokenizer''s model_max_length by default (CrossEncoder of sentence-transformers)';
+'The one output of a classifier for a text or pair of texts: of a cross-encoder with the activation that its files name, else the sigmoid; of another model as it is when its problem_type is regression, else the sigmoid, 0 to 1; of a two-class one that create_classifier made, the score of its second label, "true" for booleans; an error when the classifier has several labels; options as in classify(), and max_length of a cross-encoder is at most the tokenizer''s model_max_length by default (CrossEncoder of sentence-transformers)';
+
+CREATE FUNCTION mobilebert.uncertainty(input text)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_uncertainty'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.uncertainty(text) IS
+'How unsure the default classifier is of a text, as uncertainty() of a named model; a text that is too long is cut, with one WARNING a statement';
+
+CREATE FUNCTION mobilebert.uncertainty(
+	input text,
+	model text,
+	pair text DEFAULT NULL,
+	overflow text DEFAULT NULL,
+	stride integer DEFAULT NULL,
+	max_length integer DEFAULT NULL
+)
+RETURNS real
+AS 'MODULE_PATHNAME', 'mobilebert_uncertainty'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.uncertainty(text, text, text, text, integer, integer) IS
+'How unsure a classifier is of a text or pair of texts, 0 to 1: one minus the difference of the two best scores; where labels are scored each alone (multi_label_classification, one label) that of the label nearest to one half, 1 - |2 score - 1|; an error for regression; options as in classify()';
 
 CREATE FUNCTION mobilebert.zero_shot(
 	input text,
@@ -1462,6 +1516,53 @@ SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer) IS
 'The label that zero_shot() ranks first for a text, as a value (transformers'' zero-shot-classification pipeline); options as there';
+
+--
+-- Classifiers from labelled rows: a linear head on a model's frozen states
+--
+
+CREATE TYPE mobilebert.classifier AS
+(
+	base text,
+	fingerprint text,
+	problem_type text,
+	layer integer,
+	pooling text[],
+	labels text[],
+	weights real[],
+	bias real[],
+	l2 double precision,
+	class_weight text,
+	folds integer,
+	"rows" integer,
+	support integer[],
+	f1 double precision[],
+	accuracy double precision,
+	macro_f1 double precision,
+	majority double precision,
+	r2 double precision
+);
+
+COMMENT ON TYPE mobilebert.classifier IS
+'What fit returns: base and fingerprint, the model that it was fitted on; problem_type, as in a config.json; layer and pooling of the hidden states that it reads, divided by their length; labels in the order of their bytes; weights [label][feature] and bias; l2, class_weight and folds that it was fitted with; rows; and of cross-validation, by label, support (rows that have it) and f1; accuracy, macro_f1, and majority (the accuracy of the most frequent answer), or of a number r2; NULL where there is no such figure';
+
+CREATE FUNCTION mobilebert.create_classifier(
+	name text,
+	classifier mobilebert.classifier,
+	OUT name text,
+	OUT labels integer,
+	OUT "rows" integer,
+	OUT layer integer,
+	OUT accuracy numeric,
+	OUT macro_f1 numeric,
+	OUT majority numeric,
+	OUT weakest text
+)
+AS 'MODULE_PATHNAME', 'mobilebert_create_classifier'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
+
+COMMENT ON FUNCTION mobilebert.create_classifier(text, mobilebert.classifier) IS
+'Registers what fit returned as a model for label, classify, score and uncertainty; it stands on the model that it was fitted on, whose tensors are stored once, and whose right it takes at each use as well; it belongs to the current user, who alone may use it at first; returns what it was fitted on and how good it was in cross-validation: labels and rows (numbers), layer, accuracy and macro F1, the accuracy of the most frequent answer, and the label of the lowest F1 with its rows; an error when the model that it was fitted on is not here';
 
 --
 -- Masked language model, pairs of texts, choices (MobileBertForMaskedLM,

@@ -50,6 +50,7 @@
 #include "model/settings.h"
 #include "tasks/answers.h"
 #include "tasks/chunks.h"
+#include "tasks/classifier.h"
 #include "tasks/entities.h"
 #include "tasks/fit.h"
 #include "tasks/fit_rows.h"

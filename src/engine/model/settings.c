@@ -44,6 +44,17 @@ mb_pooling_from_name(const char *name)
 	return (mb_pooling) 0;
 }
 
+const char *
+mb_pooling_name(mb_pooling mode)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(poolings) / sizeof(poolings[0]); i++)
+		if (poolings[i].value == (uint32_t) mode)
+			return poolings[i].name;
+	return NULL;
+}
+
 /* ----------
  * Lists of modes
  * ----------

@@ -57,6 +57,9 @@ extern mb_pooling mb_poolings_next(mb_poolings *list);
 /* 0 when the name is not one of sentence-transformers' names or "pooler". */
 extern mb_pooling mb_pooling_from_name(const char *name);
 
+/* The other way; NULL for what is no mode. */
+extern const char *mb_pooling_name(mb_pooling mode);
+
 /*
  * What modules.json says.  Paths are folders below the directory, "" for the
  * directory itself; NULL: not given.

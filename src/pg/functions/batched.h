@@ -24,6 +24,7 @@
 	F(mobilebert_similarity) \
 	F(mobilebert_label) \
 	F(mobilebert_score) \
+	F(mobilebert_uncertainty) \
 	F(mobilebert_best_label) \
 	F(mobilebert_best_answer) \
 	F(mobilebert_best_token) \

@@ -55,8 +55,8 @@ typedef struct EmbedKey
  */
 
 /* One name, or several separated by commas, in that order; 0 when NULL. */
-static mb_poolings
-pooling_option(text *value)
+mb_poolings
+embed_pooling(text *value)
 {
 	mb_poolings pooling = 0;
 	char	   *names;
@@ -100,6 +100,8 @@ embed_options_finish(EmbedPlan *plan)
 	EmbedOptions *options = &plan->options;
 
 	options->own = options->pooling == 0;
+	if (options->limit == 0)
+		options->limit = mobilebert_embed_tokens(plan->model);
 	if (options->own)
 		options->pooling = image->settings.pooling;
 	if (mb_poolings_contain(options->pooling, MB_POOL_POOLER) &&
@@ -141,7 +143,7 @@ embed_options_model(EmbedPlan *plan, int dimensions)
 	EmbedOptions *options = &plan->options;
 	const MobilebertModel *model;
 
-	options->pooling = pooling_option(ARG_TEXT(2));
+	options->pooling = embed_pooling(ARG_TEXT(2));
 	model = mobilebert_model_argument(fcinfo, 1,
 									  mb_poolings_contain(options->pooling,
 														  MB_POOL_POOLER) ?
@@ -236,6 +238,21 @@ embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo, int n,
 						   &plan->options.asked);
 	embed_options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(plan->model, prompt_name));
+}
+
+void
+embed_options_fitted(EmbedPlan *plan, FunctionCallInfo fcinfo,
+					 const MobilebertModel *model,
+					 const mb_classifier *classifier)
+{
+	embed_plan_init(plan, fcinfo);
+	plan->model = model;
+	plan->options.overflow = OVERFLOW_TRUNCATE;
+	plan->options.normalize = true;
+	plan->options.pooling = classifier->pooling;
+	plan->options.layers = classifier->layer;
+	embed_options_finish(plan);
+	set_prompt(plan, mobilebert_prompt(model, NULL));
 }
 
 /*

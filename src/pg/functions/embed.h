@@ -25,8 +25,8 @@ typedef struct EmbedOptions
 	bool		renormalize;	/* what was kept of it */
 	size_t		layers;			/* hidden_states[layers] is pooled */
 	MobilebertOverflow overflow;
+	size_t		limit;			/* tokens of a window; 0: the model's own */
 	size_t		stride;
-	size_t		limit;			/* tokens of a window */
 	size_t		asked;			/* option "dimensions"; 0: not given */
 	size_t		pooled;			/* floats of what was pooled */
 	size_t		dimension;		/* floats of a vector */
@@ -57,6 +57,9 @@ typedef struct EmbedJob
 	float	   *vector;			/* [dimension]; NULL until it is known */
 } EmbedJob;
 
+/* The value of option "pooling"; 0 when it is NULL. */
+extern mb_poolings embed_pooling(text *value);
+
 /* Nothing is known but the call and its memory, the current context. */
 extern void embed_plan_init(EmbedPlan *plan, FunctionCallInfo fcinfo);
 
@@ -76,6 +79,14 @@ extern void embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
  */
 extern void embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo,
 								  int n, const char *prompt_name);
+
+/*
+ * Those of the vector that a classifier was fitted on: its layer and pooling,
+ * divided by the length, with the model's default prompt; cut.
+ */
+extern void embed_options_fitted(EmbedPlan *plan, FunctionCallInfo fcinfo,
+								 const MobilebertModel *model,
+								 const mb_classifier *classifier);
 
 /* Fill in what the model decides; other options are set. */
 extern void embed_options_finish(EmbedPlan *plan);

@@ -78,6 +78,7 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	documents_init(&documents, &arena);
 	documents_load(&documents, model, DOC_CONFIG, NULL);
 	documents_load(&documents, model, DOC_SENTENCE_CONFIG, NULL);
+	documents_load(&documents, model, DOC_CLASSIFIER, NULL);
 	root = documents_tree(&documents, DOC_CONFIG);
 	ENGINE_CALL(mb_config_read, root, &config);
 	ENGINE_CALL(mb_config_write, &config, &arena, &effective);
@@ -102,6 +103,9 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 									 jsonb_from_utf8(file->text, file->length),
 									 BoolGetDatum(true));
 	}
+	file = &documents.files[DOC_CLASSIFIER];
+	if (file->text != NULL)
+		result = jsonb_join(result, jsonb_from_utf8(file->text, file->length));
 	PG_RETURN_DATUM(result);
 }
 

@@ -15,7 +15,7 @@
  *
  * Source: transformers' MobileBertModel (output_hidden_states,
  * output_attentions) and heads; spec model.md sections 2, 3 and 5.
- * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * Depends on server/pg.h, server/adapt.h, server/options.h, models/fitted.h,
  * models/model_cache.h, models/stats.h, pass/pass.h, pass/sequences.h,
  * pass/workspace.h.
  *
@@ -24,6 +24,7 @@
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "server/options.h"
+#include "models/fitted.h"
 #include "models/model_cache.h"
 #include "models/stats.h"
 #include "pass/pass.h"
@@ -393,6 +394,8 @@ logits_head(text *head, const MobilebertModel *model)
 
 	if (task != 0 && (own & (uint32) task) == 0)
 		mobilebert_no_head(model->registry, task);
+	if (task == MB_TASK_CLASSIFY)
+		mobilebert_not_fitted(model, "logits");
 	return task;
 }
 

@@ -20,8 +20,9 @@
  * Source: transformers' ZeroShotClassificationPipeline; spec pipelines.md
  * section 6.
  * Depends on server/pg.h, server/adapt.h, server/client_warning.h,
- * server/options.h, models/labels.h, models/model_cache.h, pass/calls.h,
- * pass/sequences.h, pass/truncation.h, pass/workspace.h, functions/batched.h.
+ * server/options.h, models/fitted.h, models/labels.h, models/model_cache.h,
+ * pass/calls.h, pass/sequences.h, pass/truncation.h, pass/workspace.h,
+ * functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +30,7 @@
 #include "server/adapt.h"
 #include "server/client_warning.h"
 #include "server/options.h"
+#include "models/fitted.h"
 #include "models/labels.h"
 #include "models/model_cache.h"
 #include "pass/calls.h"
@@ -228,6 +230,7 @@ find_outputs(ZeroShotCall *z, FunctionCallInfo fcinfo)
 	const MobilebertLabels *outputs;
 	FmgrInfo   *function = fcinfo->flinfo;
 
+	mobilebert_not_fitted(model, "labels of one's own");
 	outputs = z->outputs = mobilebert_labels(model, MB_TASK_CLASSIFY,
 											 "zero-shot-classification");
 	if (outputs->outputs == 0)

@@ -4,15 +4,16 @@
  *	  Labels against logits: the checks, and the terms of the mean.
  *
  * Source: transformers' MobileBertFor... classes; spec model.md section 5.
- * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * Depends on server/pg.h, server/adapt.h, server/options.h, models/fitted.h,
  * models/model_cache.h, models/registry.h, pass/calls.h, pass/rows.h,
- * pass/sequences.h, functions/loss.h.
+ * pass/sequences.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
 #include "server/options.h"
+#include "models/fitted.h"
 #include "models/model_cache.h"
 #include "models/registry.h"
 #include "pass/calls.h"
@@ -105,6 +106,7 @@ loss_make(FunctionCallInfo fcinfo, int model, mb_task task)
 	LossCall   *loss = palloc0(sizeof(LossCall));
 
 	loss->call.model = mobilebert_model_argument(fcinfo, model, task);
+	mobilebert_not_fitted(loss->call.model, "losses");
 	loss->call.layers = loss->call.model->image.config.layers;
 	loss->call.sequence = loss_sequence;
 	loss->call.result = loss_result;

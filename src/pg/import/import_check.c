@@ -3,14 +3,15 @@
  * import_check.c
  *	  Checking an import before anything is written.
  *
- * Depends on server/pg.h, server/adapt.h, models/registry.h,
- * models/registry_write.h, models/rights.h, import/import_model.h,
- * import/import_read.h.
+ * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
+ * models/registry.h, models/registry_write.h, models/rights.h,
+ * import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "models/model_cache.h"
 #include "models/registry.h"
 #include "models/registry_write.h"
 #include "models/rights.h"
@@ -397,6 +398,25 @@ check_base(Import *import)
 				 errhint("Take a model further down for a base.")));
 }
 
+/* A fitted classifier, or a variant of one: what it reads is to be there. */
+static void
+check_classifier(Import *import)
+{
+	const mb_document *weights = &import->documents.files[DOC_CLASSIFIER_WEIGHTS];
+
+	if (import->documents.files[DOC_CLASSIFIER].text == NULL)
+		return;
+	import->classifier = palloc(sizeof(mb_classifier));
+	ENGINE_CALL(mb_classifier_read,
+				documents_tree(&import->documents, DOC_CLASSIFIER),
+				weights->text, weights->length, &import->config,
+				&import->arena, &mobilebert_cancel, import->classifier);
+	if (mb_poolings_contain(import->classifier->pooling, MB_POOL_POOLER) &&
+		(mb_checkpoint_tasks(&import->config, import->parts_mask) &
+		 MB_TASK_POOLER) == 0)
+		mobilebert_no_head(import->base, MB_TASK_POOLER);
+}
+
 void
 import_check(Import *import)
 {
@@ -406,4 +426,5 @@ import_check(Import *import)
 	check_tensors(import);
 	check_base(import);
 	check_precision(import);
+	check_classifier(import);
 }

@@ -199,6 +199,27 @@ hash_json(pg_cryptohash_ctx *hash, const mb_json *value, bool top)
 	}
 }
 
+static bool
+is_classifier_file(int kind)
+{
+	return kind == DOC_CLASSIFIER || kind == DOC_CLASSIFIER_WEIGHTS;
+}
+
+/* What a fitted classifier is beside the model that it was fitted on. */
+static void
+hash_classifier(Import *import)
+{
+	const mb_document *weights = &import->documents.files[DOC_CLASSIFIER_WEIGHTS];
+	pg_cryptohash_ctx *hash = hash_begin();
+
+	hash_string(hash, "mobilebert classifier 1");
+	import_hash_add(hash, import->sha256, PG_SHA256_DIGEST_LENGTH);
+	hash_json(hash, documents_tree(&import->documents, DOC_CLASSIFIER), true);
+	import_hash_add(hash, weights->text, weights->length);
+	import_hash_end(hash, import->sha256);
+}
+
+/* Of a fitted classifier the image key is that of its base: they share it. */
 static void
 hash_model(Import *import)
 {
@@ -221,7 +242,7 @@ hash_model(Import *import)
 	}
 	for (d = 0; d < DOC_COUNT; d++)
 	{
-		if (import->documents.files[d].text == NULL)
+		if (import->documents.files[d].text == NULL || is_classifier_file(d))
 			continue;
 		hash_string(hash, document_names[d]);
 		if (d == DOC_VOCAB)
@@ -236,13 +257,15 @@ hash_model(Import *import)
 	import_hash_add(hash, import->sha256, PG_SHA256_DIGEST_LENGTH);
 	for (d = 0; d < DOC_COUNT; d++)
 	{
-		if (import->documents.files[d].text == NULL)
+		if (import->documents.files[d].text == NULL || is_classifier_file(d))
 			continue;
 		hash_string(hash, document_names[d]);
 		import_hash_add(hash, import->documents.files[d].text,
 						import->documents.files[d].length);
 	}
 	import_hash_end(hash, import->image_key);
+	if (import->documents.files[DOC_CLASSIFIER].text != NULL)
+		hash_classifier(import);
 }
 
 void

@@ -20,7 +20,9 @@
  *	  import_progress.c	how far it has come
  *
  * A variant of a registered model goes the same way: its documents and tensors
- * come from the registry, and no tensor is stored again.
+ * come from the registry, and no tensor is stored again.  So does a classifier
+ * that was fitted on the states of one (create_classifier.c), with two documents
+ * of its own.
  *
  * Depends on server/pg.h, models/documents.h, models/registry.h.
  *
@@ -84,6 +86,7 @@ typedef struct Import
 	RegistryModel *base;		/* whose tensors it takes, or NULL */
 	bool		variant;		/* of base, which has all of it */
 	bool		shipped;		/* with the extension */
+	mb_classifier *classifier;	/* fitted on its states; or NULL: it is none */
 	size_t		slots;
 	Filled	   *filled;			/* [slots]; where present */
 	bool	   *present;		/* [slots] */

@@ -339,12 +339,16 @@ read_sentence_files(Import *import, const char *directory)
 	return folder;
 }
 
-/* Documents of the Transformer itself, all but those above. */
+/*
+ * Documents of the Transformer itself: all but those above, and those of a
+ * fitted classifier, which create_classifier() makes.
+ */
 static bool
-is_sentence_file(int kind)
+is_transformer_file(int kind)
 {
-	return kind == DOC_MODULES || kind == DOC_POOLING ||
-		kind == DOC_SENTENCE_BERT || kind == DOC_SENTENCE_CONFIG;
+	return kind != DOC_MODULES && kind != DOC_POOLING &&
+		kind != DOC_SENTENCE_BERT && kind != DOC_SENTENCE_CONFIG &&
+		kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS;
 }
 
 void
@@ -370,7 +374,7 @@ import_read_directory(Import *import, const char *directory)
 				 errhint("Name the directory that holds config.json and model.safetensors.")));
 	directory = read_sentence_files(import, directory);
 	for (i = 0; i < DOC_COUNT; i++)
-		if (!is_sentence_file(i))
+		if (is_transformer_file(i))
 			(void) read_file(directory, document_names[i],
 							 &import->documents.files[i]);
 	if (import->documents.files[DOC_CONFIG].text == NULL)

@@ -270,20 +270,25 @@ static bool
 labels_datum(Import *import, Datum *result)
 {
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
-	int			count = (int) import->config.num_labels;
 	mb_arena	arena;
 	mb_labels	labels;
 	Datum	   *names;
 	bool	   *nulls;
+	int			count;
 	int			low = 1;
 	int			i;
 
-	if ((import->parts_mask & (1U << MB_PART_CLASSIFIER |
-							   1U << MB_PART_SEQUENCE)) == 0)
-		return false;
 	mb_arena_init(&arena, &memory, SIZE_MAX);
-	ENGINE_CALL(mb_labels_read, documents_tree(&import->documents, DOC_CONFIG),
-				NULL, import->config.num_labels, &arena, &labels);
+	if (import->classifier != NULL)
+		labels = import->classifier->labels;
+	else if ((import->parts_mask & (1U << MB_PART_CLASSIFIER |
+									1U << MB_PART_SEQUENCE)) == 0)
+		return false;
+	else
+		ENGINE_CALL(mb_labels_read,
+					documents_tree(&import->documents, DOC_CONFIG), NULL,
+					import->config.num_labels, &arena, &labels);
+	count = (int) labels.outputs;
 	names = palloc0(Max(count, 1) * sizeof(Datum));
 	nulls = palloc0(Max(count, 1) * sizeof(bool));
 	for (i = 0; i < count; i++)
@@ -298,6 +303,17 @@ labels_datum(Import *import, Datum *result)
 												 false, 'i'));
 	mb_arena_free(&arena);
 	return true;
+}
+
+/* A fitted classifier has its base's states, but not its heads. */
+static uint32
+tasks_of(const Import *import)
+{
+	uint32		tasks = mb_checkpoint_tasks(&import->config,
+											import->parts_mask);
+
+	return import->classifier == NULL ? tasks :
+		(tasks & (MB_TASK_EMBED | MB_TASK_POOLER)) | MB_TASK_CLASSIFY;
 }
 
 static Datum
@@ -325,6 +341,15 @@ typedef struct Sizes
 	int32		tensors;
 } Sizes;
 
+/* Is it of a layer that no call of a fitted classifier runs? */
+static bool
+layer_is_left_out(const Import *import, size_t slot)
+{
+	return import->classifier != NULL &&
+		mb_slot_locate(&import->config, slot).layer >=
+		(ptrdiff_t) import->classifier->layer;
+}
+
 static void
 sum_sizes(const Import *import, Sizes *sizes)
 {
@@ -340,7 +365,8 @@ sum_sizes(const Import *import, Sizes *sizes)
 		sizes->parameters += (int64) mb_slot_size(&import->config, i);
 		sizes->bytes += (int64) import->filled[i].info.bytes;
 		sizes->tensors++;
-		if (mb_slot_linear(&import->config, i, shape))
+		if (mb_slot_linear(&import->config, i, shape) &&
+			!layer_is_left_out(import, i))
 			sizes->multiply_adds += (int64) mb_slot_size(&import->config, i);
 	}
 }
@@ -426,7 +452,7 @@ static void
 store_model(Import *import, Oid owner, Datum id)
 {
 	const mb_config *config = &import->config;
-	uint32		tasks = mb_checkpoint_tasks(config, import->parts_mask);
+	uint32		tasks = tasks_of(import);
 	ModelRow	row = {0};
 	Datum		labels;
 	Sizes		sizes;

@@ -21,7 +21,9 @@ const char *const document_names[DOC_COUNT] = {
 	[DOC_MODULES] = "modules.json",
 	[DOC_POOLING] = "1_Pooling/config.json",
 	[DOC_SENTENCE_BERT] = "sentence_bert_config.json",
-	[DOC_SENTENCE_CONFIG] = "config_sentence_transformers.json"
+	[DOC_SENTENCE_CONFIG] = "config_sentence_transformers.json",
+	[DOC_CLASSIFIER] = "classifier.json",
+	[DOC_CLASSIFIER_WEIGHTS] = "classifier.safetensors"
 };
 
 void

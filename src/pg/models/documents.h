@@ -31,6 +31,8 @@ typedef enum DocumentKind
 	DOC_POOLING,
 	DOC_SENTENCE_BERT,
 	DOC_SENTENCE_CONFIG,
+	DOC_CLASSIFIER,				/* these two: of a classifier that was fitted on */
+	DOC_CLASSIFIER_WEIGHTS,		/* the states of the model of all others */
 	DOC_COUNT
 } DocumentKind;
 

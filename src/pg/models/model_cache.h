@@ -24,6 +24,8 @@ typedef struct MobilebertModel
 	bool		shared;			/* mapped from a file, not private memory */
 	struct MobilebertLabels *labels;	/* those asked for so far (labels.c) */
 	struct MobilebertPrompts *prompts;	/* likewise (prompts.c) */
+	struct MobilebertFitted *fitted;	/* what it is if it is a fitted classifier ... */
+	bool		fitted_known;	/* ... once that was asked (fitted.c) */
 	MobilebertStats *stats;		/* its counters; NULL: not counted */
 } MobilebertModel;
 

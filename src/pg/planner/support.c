@@ -137,8 +137,9 @@ task_of(const char *function)
 	}			tasks[] =
 	{
 		{"classify", MB_TASK_CLASSIFY}, {"label", MB_TASK_CLASSIFY},
-		{"score", MB_TASK_CLASSIFY}, {"zero_shot", MOBILEBERT_ZERO_SHOT},
-		{"best_label", MOBILEBERT_ZERO_SHOT}, {"ner", MB_TASK_NER},
+		{"score", MB_TASK_CLASSIFY}, {"uncertainty", MB_TASK_CLASSIFY},
+		{"zero_shot", MOBILEBERT_ZERO_SHOT}, {"best_label", MOBILEBERT_ZERO_SHOT},
+		{"ner", MB_TASK_NER},
 		{"entities", MB_TASK_NER}, {"answer", MB_TASK_ANSWER},
 		{"best_answer", MB_TASK_ANSWER}, {"fill_mask", MB_TASK_FILL_MASK},
 		{"best_token", MB_TASK_FILL_MASK},
