@@ -45,7 +45,6 @@
 #include "model/labels.h"
 #include "model/model.h"
 #include "encoder/pooling.h"
-#include "model/precision.h"
 #include "model/safetensors.h"
 #include "model/settings.h"
 #include "tasks/answers.h"

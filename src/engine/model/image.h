@@ -12,7 +12,7 @@
  * head_size on is to be data_crc.
  *
  * Depends on base/arena.h, base/status.h, kernels/kernels.h, model/config.h,
- * model/image_layout.h, model/model.h, model/precision.h, model/settings.h,
+ * model/image_layout.h, model/model.h, model/settings.h,
  * tokenizer/tokenizer.h.
  *
  *-------------------------------------------------------------------------
@@ -26,7 +26,6 @@
 #include "model/config.h"
 #include "model/image_layout.h"
 #include "model/model.h"
-#include "model/precision.h"
 #include "model/settings.h"
 #include "tokenizer/tokenizer.h"
 

@@ -13,9 +13,8 @@
  *	mb_image_write_memory()	size of the workspace
  *	mb_image_write()		reads every tensor, puts every byte
  *
- * Depends on model/config.h, model/image.h, model/precision.h,
- * model/settings.h, kernels/kernels.h, base/arena.h, base/dtype.h,
- * base/status.h.
+ * Depends on base/arena.h, base/dtype.h, base/status.h, kernels/kernels.h,
+ * model/config.h, model/image.h, model/model.h, model/settings.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +27,7 @@
 #include "kernels/kernels.h"
 #include "model/config.h"
 #include "model/image.h"
-#include "model/precision.h"
+#include "model/model.h"
 #include "model/settings.h"
 
 /* What an image is made of. */

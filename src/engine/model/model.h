@@ -10,7 +10,7 @@
  *
  * Shapes: W [out, in] row-major, b [out]; letters as in spec model.md.
  * Depends on base/arena.h, base/dtype.h, kernels/kernels.h, kernels/linear.h,
- * model/checkpoint.h, model/config.h, model/family.h, model/precision.h.
+ * model/checkpoint.h, model/config.h, model/family.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +24,37 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/family.h"
-#include "model/precision.h"
+
+/* ----------
+ * Precisions
+ * ----------
+ */
+
+/* A property of a model, chosen when it is imported. */
+typedef enum mb_precision
+{
+	MB_PRECISION_FP32,			/* the default: exact weights, float sums */
+	MB_PRECISION_BF16X3,		/* 16 bits of mantissa, in two bfloat16 */
+	MB_PRECISION_BF16,			/* bfloat16, float sums */
+	MB_PRECISION_INT8,			/* 8 bits and scales, integer sums */
+	MB_PRECISIONS
+} mb_precision;
+
+/* "fp32"; NULL beyond the last.  The other way round: false for no name. */
+extern const char *mb_precision_name(mb_precision precision);
+extern bool mb_precision_from_name(const char *name, mb_precision *precision);
+
+/*
+ * The format of a linear layer whose weights a checkpoint stores as dtype, for
+ * a table of kernels.
+ */
+extern mb_format mb_format_choose(const mb_kernels *kernels,
+								  mb_precision precision, mb_dtype dtype);
+
+/* ----------
+ * Weights
+ * ----------
+ */
 
 typedef struct mb_feedforward
 {
