@@ -811,7 +811,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.embed(text) IS
-'Embedding of a text by the default model, pooled and normalised as its sentence-transformers files say; a text that is too long is cut, with one WARNING a statement (in a parallel query, one a process)';
+'Embedding of a text by the default model, pooled, put through the modules after that (Dense, LayerNorm, Normalize) and cut as its sentence-transformers files say; a text that is too long is cut, with one WARNING a statement (in a parallel query, one a process)';
 
 CREATE FUNCTION mobilebert.embed(
 	input text,
@@ -832,7 +832,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.embed(text, text, text, boolean, integer, text, integer, text, text, integer, integer) IS
-'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error; prompt: name of the model''s prompt that stands before the text, default: default_prompt_name of its config_sentence_transformers.json; prompt_text: another one, or '''' for none; max_length: tokens of a window, the template''s included (default: as the model says); dimensions: the first so many numbers of the vector, divided by their length where normalized (default: truncate_dim of the model, else all)';
+'Embedding of a text; pooling: mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, pooler, or up to eight of them separated by commas, whose vectors follow each other in that order, without the model''s modules after Pooling (Dense, LayerNorm) and its truncate_dim, which only its own pooling has; normalized: divide by the length at last, as the model does where its last module is Normalize; layer: index into hidden_states, negative from the end; overflow: truncate (default), window (stride tokens of overlap, each token counted once), error; prompt: name of the model''s prompt that stands before the text, default: default_prompt_name of its config_sentence_transformers.json; prompt_text: another one, or '''' for none; max_length: tokens of a window, the template''s included (default: as the model says); dimensions: the first so many numbers of the vector, divided by their length where normalized (default: truncate_dim of the model, else all)';
 
 CREATE FUNCTION mobilebert.embed_query(input text)
 RETURNS real[]

@@ -41,8 +41,7 @@ PYTORCH_FILES = ["model.safetensors", "pytorch_model.bin"]
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "vocab.txt",
                    "special_tokens_map.json", "added_tokens.json"]
 SENTENCE_FILES = ["modules.json", "sentence_bert_config.json",
-                  "config_sentence_transformers.json",
-                  "1_Pooling/config.json"]
+                  "config_sentence_transformers.json"]
 
 
 def fail(message):
@@ -200,6 +199,27 @@ def write_tokenizer(source, target, family):
         fail(f'"{source}" has neither tokenizer.json nor vocab.txt')
 
 
+def write_modules(source, target):
+    """Copies the folders of sentence-transformers' modules but the first."""
+    if not (source / "modules.json").exists():
+        return
+    for module in json.loads((source / "modules.json").read_text())[1:]:
+        folder = module.get("path", "")
+        if not folder or not (source / folder / "config.json").exists():
+            continue
+        if Path(folder).is_absolute() or ".." in Path(folder).parts:
+            fail(f'folder "{folder}" of modules.json is outside the model')
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / folder / "config.json",
+                        target / folder / "config.json")
+        tensors = pytorch_tensors(source / folder)
+        if tensors is not None:
+            save_file({name: value.clone().contiguous()
+                       for name, value in tensors.items()},
+                      target / folder / "model.safetensors",
+                      {"format": "pt"})
+
+
 def check(target):
     """Opens the result with transformers and refuses missing tensors."""
     config = read_config(json.loads((target / "config.json").read_text()))
@@ -272,6 +292,7 @@ def main():
         if (source / name).exists():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
+    write_modules(source, target)
     check(target)
     size = sum(t.numel() * t.element_size() for t in tensors.values())
     print(f"{target}: {len(tensors)} tensors, {size} bytes")

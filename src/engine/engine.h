@@ -44,6 +44,7 @@
 #include "model/image_write.h"
 #include "model/labels.h"
 #include "model/model.h"
+#include "encoder/modules.h"
 #include "encoder/pooling.h"
 #include "model/safetensors.h"
 #include "model/settings.h"

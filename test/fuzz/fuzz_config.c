@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_config.c
- *	  Any bytes as config.json and as the sentence-transformers files, and the
- *	  list of tensors and the labels of what is accepted.
+ *	  Any bytes as config.json and as the sentence-transformers files, those of
+ *	  modules after Pooling too, and the list of tensors and the labels of what
+ *	  is accepted.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/labels.h"
+#include "encoder/modules.h"
 #include "model/settings.h"
 
 /* A slot's name leads back to it. */
@@ -75,6 +77,71 @@ check_labels(const mb_json *root, const char *task, size_t outputs,
 		CHECK_ERROR(status, err);
 }
 
+/*
+ * The document as modules.json, or as the configuration of modules that a list
+ * names, behind a model of 8 numbers.
+ */
+static void
+check_modules(const mb_json *root, mb_arena *arena)
+{
+	static const char *const lists[] = {
+		NULL, "Dense\"}, {\"type\": \"Dense", "LayerNorm",
+		"Normalize\"}, {\"type\": \"Dense\"}, {\"type\": \"LayerNorm"
+	};
+	static const char model[] = "{\"model_type\": \"bert\", "
+		"\"vocab_size\": 9, \"hidden_size\": 8, \"num_hidden_layers\": 1, "
+		"\"num_attention_heads\": 2, \"intermediate_size\": 5}";
+	mb_json    *config_root;
+	mb_config	config;
+	mb_sentence_settings settings;
+	mb_error	err;
+	size_t		i;
+	size_t		m;
+
+	CHECK(mb_json_parse(model, strlen(model), "model", false, arena, NULL,
+						&config_root, &err) == MB_OK &&
+		  mb_config_read(config_root, &config, &err) == MB_OK);
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	{
+		char		text[300];
+		mb_json    *list = NULL;
+		mb_sentence_files files = {0};
+		mb_status	status;
+
+		snprintf(text, sizeof(text), "[{\"type\": \"Transformer\"}, "
+				 "{\"type\": \"Pooling\"}, {\"type\": \"%s\"}]",
+				 lists[i] == NULL ? "" : lists[i]);
+		if (lists[i] != NULL)
+			CHECK(mb_json_parse(text, strlen(text), "list", false, arena, NULL,
+								&list, &err) == MB_OK);
+		files.modules = lists[i] == NULL ? root : list;
+		files.pooling = config_root;	/* has no key of it: the mean */
+		for (m = 0; m < MB_MODULES_LIMIT; m++)
+			files.following[m] = root;
+		status = mb_sentence_settings_read(&files, &settings, &err);
+		if (status == MB_OK)
+			status = mb_modules_read(&files, &settings, &config, &err);
+		if (status != MB_OK)
+		{
+			CHECK_ERROR(status, err);
+			continue;
+		}
+		CHECK(mb_modules_check(&config, &settings, &err) == MB_OK);
+		CHECK(mb_modules_room(&config, 8) >= mb_modules_width(&config, 8) &&
+			  mb_vector_width(&config, &settings) ==
+			  mb_modules_width(&config, 8));
+		check_slots(&config);
+		for (m = 0; m < mb_slot_count(&config); m++)
+		{
+			mb_slot		slot;
+
+			mb_slot_get(&config, m, &slot);
+			CHECK((strncmp(slot.name, "modules.", 8) == 0) ==
+				  (slot.part == MB_PART_MODULES));
+		}
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -109,12 +176,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					prompts.by_default < prompts.list + prompts.count)));
 		else
 			CHECK_ERROR(status, err);
+		check_modules(root, &arena);
 		for (which = 0; which < 5; which++)
 		{
 			mb_sentence_files files = {
 				which == 0 ? root : NULL, which == 1 ? root : NULL,
 				which == 2 ? root : NULL, which == 3 ? root : NULL,
-				which == 4 ? root : NULL
+				which == 4 ? root : NULL, {NULL}
 			};
 
 			status = mb_sentence_settings_read(&files, &settings, &err);

@@ -12,6 +12,8 @@
  */
 #include "base/crc32c.h"
 #include "base/json.h"
+#include "encoder/modules.h"
+#include "encoder/pooling.h"
 #include "fuzz.h"
 #include "image_bytes.h"
 #include "kernels/panels.h"
@@ -32,6 +34,12 @@ static const char vocabulary[] =
 "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nof\nand\n##s\nto\n";
 
 static const uint8_t key[MB_IMAGE_KEY] = {1, 2, 3};
+
+/* After Pooling */
+static const mb_module modules[] = {
+	{8, 3, MB_MODULE_DENSE, MB_ACT_TANH, 1, 0},
+	{3, 3, MB_MODULE_LAYER_NORM, MB_ACT_LINEAR, 0, 0}
+};
 
 /* The whole image, made once; inputs work on a copy. */
 static uint8_t *original;
@@ -69,6 +77,8 @@ make_image(void)
 						NULL, &root, &err) == MB_OK);
 	CHECK(mb_config_read(root, &config, &err) == MB_OK);
 	CHECK(mb_sentence_settings_read(&none, &settings, &err) == MB_OK);
+	config.module_count = 2;
+	memcpy(config.modules, modules, sizeof(modules));
 	memset(&files, 0, sizeof(files));
 	files.vocab_txt.text = vocabulary;
 	files.vocab_txt.length = strlen(vocabulary);
@@ -120,6 +130,24 @@ last_weight(const mb_linear *map, size_t k, size_t n)
 	return ((const uint8_t *) map->panels)[size - 1];
 }
 
+/* Run a vector through the modules of the image. */
+static float
+use_modules(const mb_image *image)
+{
+	size_t		pooled = mb_pool_width(&image->model,
+									   image->settings.pooling);
+	size_t		room = mb_modules_room(&image->config, pooled);
+	float	   *vector = calloc(2 * room, sizeof(float));
+	float		result;
+
+	CHECK(vector != NULL);
+	CHECK(mb_modules_run(&image->model, vector, vector + room, NULL, NULL) ==
+		  MB_OK);
+	result = vector[mb_modules_width(&image->config, pooled) - 1];
+	free(vector);
+	return result;
+}
+
 /* Read the far ends of what the image describes. */
 static void
 use_image(const mb_image *image, mb_arena *arena)
@@ -145,6 +173,8 @@ use_image(const mb_image *image, mb_arena *arena)
 		sum += layer->feedforwards[config->feedforwards - 1].norm
 			.bias[config->true_hidden_size - 1];
 	}
+	if (image->config.module_count > 0)
+		sum += use_modules(image);
 	if (image->document_size > 0)
 		sum += image->document[image->document_size - 1];
 	sink = sum;

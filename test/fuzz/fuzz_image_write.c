@@ -95,6 +95,33 @@ choose_document(choices *c, char *document)
 	strcat(document, "\"pad_token_id\": 0}");
 }
 
+/* What follows Pooling, which has H numbers: nothing, or some modules. */
+static bool
+choose_modules(choices *c, const mb_sentence_settings *settings,
+			   mb_config *config)
+{
+	uint32_t	width = config->hidden_size;
+	mb_error	err;
+	uint32_t	i;
+
+	config->module_count = choose(c, 2) == 0 ? 0 :
+		1 + choose(c, MB_MODULES_LIMIT);
+	for (i = 0; i < config->module_count; i++)
+	{
+		mb_module  *module = &config->modules[i];
+
+		module->kind = (uint8_t) choose(c, MB_MODULE_KINDS);
+		module->activation = MB_ACT_LINEAR;
+		module->inputs = module->outputs = width;
+		if (module->kind != MB_MODULE_DENSE)
+			continue;
+		module->outputs = width = choose_size(c, MOST_WIDTH);
+		module->activation = (uint8_t) choose(c, MB_ACTIVATIONS);
+		module->bias = (uint8_t) choose(c, 2);
+	}
+	return mb_modules_check(config, settings, &err) == MB_OK;
+}
+
 /* Parts are there or not; false when that is no model. */
 static bool
 choose_tensors(choices *c, mb_image_content *content, mb_arena *arena)
@@ -105,7 +132,8 @@ choose_tensors(choices *c, mb_image_content *content, mb_arena *arena)
 	size_t		slots = mb_slot_count(content->config);
 	bool	   *present = mb_arena_zero(arena, slots, sizeof(bool));
 	mb_dtype   *dtypes = mb_arena_zero(arena, slots, sizeof(mb_dtype));
-	uint32_t	parts = choose(c, 1u << MB_PART_COUNT) | 1u << MB_PART_BASE;
+	uint32_t	parts = choose(c, 1u << MB_PART_MODULES) | 1u << MB_PART_BASE |
+		1u << MB_PART_MODULES;
 	bool		mixed = choose(c, 3) == 0;
 	uint32_t	type = choose(c, 4);
 	mb_error	err;
@@ -380,6 +408,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	content.document_size = strlen(document);
 	numbers_seed = random_bits(&c);
 	if (mb_config_read(root, &config, &err) == MB_OK &&
+		choose_modules(&c, &settings, &config) &&
 		choose_tensors(&c, &content, &arena) &&
 		mb_image_plan_make(&content, &arena, &plan, &err) == MB_OK)
 		check_writing(&c, &content, &plan, &arena);

@@ -16,6 +16,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use List::Util qw(product);
 use Mobilebert;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,7 +25,7 @@ my $cases = 1000;
 my $place = PostgreSQL::Test::Utils::tempdir_short();
 my $node = new_server('fuzz_import');
 
-# The model to damage: all documents, few weights.
+# The model to damage: all documents, few weights, modules after Pooling.
 my $sound = build_model(
 	"$place/sound",
 	vocabulary => words(100),
@@ -94,16 +95,27 @@ my %sentences = (
 	'modules.json' => '[{"idx": 0, "name": "0", "path": "", "type": '
 	  . '"sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", '
 	  . '"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}, '
-	  . '{"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]',
+	  . '{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}, '
+	  . '{"path": "3_LayerNorm", "type": "sentence_transformers.models.LayerNorm"}, '
+	  . '{"path": "4_Normalize", "type": "sentence_transformers.models.Normalize"}]',
 	'1_Pooling/config.json' => '{"embedding_dimension": 8, "pooling_mode": '
 	  . '["mean", "cls", "lasttoken"], "pooling_mode_max_tokens": true}',
+	'2_Dense/config.json' => '{"in_features": 24, "out_features": 6, "bias": true, '
+	  . '"activation_function": "torch.nn.modules.activation.Tanh"}',
+	'3_LayerNorm/config.json' => '{"dimension": 6}',
 	'sentence_bert_config.json' => '{"max_seq_length": 12, "do_lower_case": '
 	  . 'true, "modality_config": {"text": {"method": "forward"}}}',
 	'config_sentence_transformers.json' => '{"prompts": {"a": "b: "}, '
 	  . '"default_prompt_name": "a", "truncate_dim": 3, '
 	  . '"similarity_fn_name": "dot"}');
-mkdir "$sound/1_Pooling";
+mkdir "$sound/$_" for qw(1_Pooling 2_Dense 3_LayerNorm);
 write_file("$sound/$_", $sentences{$_}) for keys %sentences;
+
+sub f32 { return { dtype => 'F32', shape => [@_], data => pack('f<', 0.1) x product(@_) }; }
+write_weights("$sound/2_Dense/model.safetensors",
+	{ 'linear.weight' => f32(6, 24), 'linear.bias' => f32(6) });
+write_weights("$sound/3_LayerNorm/model.safetensors",
+	{ 'norm.weight' => f32(6), 'norm.bias' => f32(6) });
 
 # --------------------------------------------------------------------------
 # Damage
@@ -111,7 +123,8 @@ write_file("$sound/$_", $sentences{$_}) for keys %sentences;
 
 srand(20251);
 
-my $header = 8 + unpack('Q<', file_content("$sound/model.safetensors"));
+my %header = map { $_ => 8 + unpack('Q<', file_content("$sound/$_")) }
+  map { "${_}model.safetensors" } '', '2_Dense/', '3_LayerNorm/';
 
 # Where to damage: within the header of weights three times of four.
 sub spot
@@ -119,8 +132,8 @@ sub spot
 	my ($bytes, $file) = @_;
 	my $end = length($bytes);
 
-	$end = $header
-	  if $file eq 'model.safetensors' && $end > $header && rand() < 0.75;
+	$end = $header{$file}
+	  if $header{$file} && $end > $header{$file} && rand() < 0.75;
 	return int(rand($end));
 }
 
@@ -152,7 +165,8 @@ my @ways = (
 my @files = map { basename_of($_) } glob("$sound/*");
 my @targets = (
 	qw(model.safetensors model.safetensors config.json
-	  tokenizer.json tokenizer_config.json vocab.txt),
+	  tokenizer.json tokenizer_config.json vocab.txt
+	  2_Dense/model.safetensors 3_LayerNorm/model.safetensors),
 	sort keys %sentences);
 
 sub basename_of
@@ -179,7 +193,14 @@ for my $case (1 .. $cases)
 		last if $bytes eq '';
 		$bytes = $ways[ rand(@ways) ]->($bytes, spot($bytes, $target));
 	}
-	mkdir "$place/$case/1_Pooling" if $target =~ m{/};
+	if (my ($folder) = $target =~ m{(.*)/})
+	{
+		mkdir "$place/$case/$folder";
+		for my $file (grep { $_ ne $target } map { "$folder/" . basename_of($_) } glob("$sound/$folder/*"))
+		{
+			symlink("$sound/$file", "$place/$case/$file") or die "symlink: $!";
+		}
+	}
 	write_file("$place/$case/$target", $bytes);
 }
 

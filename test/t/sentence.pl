@@ -7,12 +7,9 @@
 #	prove test/t/sentence.pl
 #	REFERENCE=../shared/reference prove -v test/t/sentence.pl
 #
-# A case is a line of expected.jsonl: a call, and what the library gave in
-# float32 and float64.  Numbers may differ from the float64 ones by 2e-6 of the
-# largest number of the case, or by as much as the library's own float32 does
-# where that is more (5e-6 of logits that are small beside what they are the sum
-# of).  By default the cases of test/golden/sentence-transformers run; with REFERENCE
-# those of the folder families/sentence-transformers in it, all of them.
+# Sentence.pm says how they are compared.  By default the cases of
+# test/golden/sentence-transformers run; with REFERENCE those of the folder
+# families/sentence-transformers in it, all of them.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -20,14 +17,12 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
-use IO::Uncompress::Gunzip qw(gunzip);
 use JSON::PP;
-use List::Util qw(max);
 use Mobilebert;
 use PostgreSQL::Test::Utils;
+use Sentence;
 use Test::More;
 
-my $bound = 2e-6;
 my $folder =
     $ENV{REFERENCE}
   ? "$ENV{REFERENCE}/families/sentence-transformers"
@@ -39,115 +34,18 @@ chmod 0755, $place;
 my $node = new_server('sentence');
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# The cases by directory
-sub cases
-{
-	my %cases;
-	my $lines;
+sub st_directory { return directory($folder, $_[0], $place); }
 
-	if (-e "$folder/expected.jsonl")
-	{
-		$lines = file_content("$folder/expected.jsonl");
-	}
-	else
-	{
-		gunzip("$folder/expected.jsonl.gz" => \$lines) or die;
-	}
-	for my $line (split /\n/, $lines)
-	{
-		my $case = $json->decode($line);
-
-		push @{ $cases{ $case->{directory} } }, $case;
-	}
-	return %cases;
-}
-
-# A directory of the folder, uncompressed if need be
-sub directory
-{
-	my ($name) = @_;
-
-	return "$folder/$name" if -e "$folder/$name/config.json";
-	return "$place/$name" if -e "$place/$name/config.json";
-	mkdir "$place/$name" or die;
-	for my $packed (glob("$folder/$name/*.gz $folder/$name/*/*.gz"))
-	{
-		my ($file) = $packed =~ m{^\Q$folder\E/(.*)\.gz$};
-		my ($inside) = $file =~ m{(.*)/};
-		my $content;
-
-		mkdir "$place/$inside";
-		gunzip($packed => \$content) or die;
-		write_file("$place/$file", $content);
-	}
-	return "$place/$name";
-}
-
-# A string of Perl's characters in SQL, as psql reads it
-sub quoted
-{
-	my ($value) = @_;
-
-	return 'NULL' unless defined $value;
-	$value =~ s/(['\\])/$1$1/g;
-	utf8::encode($value);
-	return "E'$value'";
-}
-
-sub listed { my ($value) = @_; return ref $value eq 'ARRAY' ? $value : [$value]; }
-
-# Numbers of one answer: the largest difference, relative to the largest number
-sub distance
-{
-	my ($got, $expected, $what) = @_;
-
-	($got, $expected) = map { listed($_->{$what}) } $got, $expected;
-	return 9e9 unless @$got == @$expected;
-	return max(map { abs($got->[$_] - $expected->[$_]) } 0 .. $#$got) /
-	  max(map { abs } @$expected);
-}
-
-# What a statement gives for each case: JSON, a row each
-sub answers
-{
-	my ($cases, $call) = @_;
-	my $script = "$place/script.sql";
-
-	write_file($script,
-		"SET client_min_messages = error;\n" . join('', map { 'SELECT ' . $call->($_) . ";\n" } @$cases));
-	return map { $json->decode($_) }
-	  split /\n/, `psql -X -q -A -t -v ON_ERROR_STOP=1 -d '${\$node->connstr('postgres')}' -f '$script'`;
-}
-
-# All cases of a directory: $call->(case) against field of what is expected
-sub compared
-{
-	my ($name, $cases, $what, $call) = @_;
-	my @got = answers($cases, $call);
-	my $worst = 0;
-	my $own = max(map { distance(@{$_}{qw(expected expected64)}, $what) } @$cases);
-
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(scalar @got, scalar @$cases, "$name, $what: all answered");
-	for my $n (0 .. $#got)
-	{
-		$worst = max($worst,
-			distance({ $what => $got[$n] }, $cases->[$n]{expected64}, $what));
-	}
-	cmp_ok($worst, '<=', max($bound, $own), "$name: $what");
-	return diag("$name: largest difference of $what: $worst, torch's own $own");
-}
-
-my %cases = cases();
+my %cases = cases("$folder/expected.jsonl");
 for my $name (sort grep { /^ce-/ } keys %cases)
 {
 	my $cases = $cases{$name};
 
-	value($node, "SELECT mobilebert.import_model('$name', '" . directory($name) . "')");
+	value($node, "SELECT mobilebert.import_model('$name', '" . st_directory($name) . "')");
 	unless (ref $cases->[0]{expected}{score})
 	{
 		compared(
-			$name, $cases, 'score',
+			$node, $place, $name, $cases, 'score',
 			sub {
 				my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
 
@@ -158,14 +56,14 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 
 	# more labels than one give no score, but these have no activation either
 	compared(
-		$name, $cases, 'score',
+		$node, $place, $name, $cases, 'score',
 		sub {
 			my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
 
 			return "to_json(logits) FROM mobilebert.logits($text, '$name', pair => $pair, head => 'classify', overflow => 'truncate')";
 		});
 	compared(
-		$name, $cases,
+		$node, $place, $name, $cases,
 		'softmax',
 		sub {
 			my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
@@ -183,29 +81,8 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 
 for my $name (sort grep { /^st-/ } keys %cases)
 {
-	value($node, "SELECT mobilebert.import_model('$name', '" . directory($name) . "')");
-	compared(
-		$name,
-		$cases{$name},
-		'embedding',
-		sub {
-			my ($case) = @_;
-
-			return sprintf 'to_json(mobilebert.embed(%s, %s%s%s))',
-			  quoted($case->{text}), quoted($name),
-			  defined $case->{prompt_name}
-			  ? ', prompt => ' . quoted($case->{prompt_name})
-			  : '',
-			  defined $case->{prompt}
-			  ? ', prompt_text => ' . quoted($case->{prompt})
-			  : '';
-		});
-	my $dimension = @{ $cases{$name}[0]{expected}{embedding} };
-	is( value(
-			$node,
-			"SELECT dimension FROM mobilebert.models WHERE name = '$name'"),
-		$dimension,
-		"$name: dimension");
+	value($node, "SELECT mobilebert.import_model('$name', '" . st_directory($name) . "')");
+	embedded($node, $place, $name, $cases{$name});
 }
 
 # --------------------------------------------------------------------------
@@ -216,7 +93,7 @@ for my $name (sort grep { /^st-/ } keys %cases)
 sub prompted
 {
 	my ($name, $config, $pooling) = @_;
-	my $copy = copy_model(directory('st-bert-modes'), "$place/$name");
+	my $copy = copy_model(st_directory('st-bert-modes'), "$place/$name");
 
 	mkdir "$copy/1_Pooling";
 	write_file("$copy/1_Pooling/config.json", $json->encode($pooling));
@@ -326,7 +203,7 @@ is( value(
 	'windows, and the cache');
 
 # a cross-encoder has its default prompt before the first text
-my $asking = copy_model(directory('ce-bert-1'), "$place/asking");
+my $asking = copy_model(st_directory('ce-bert-1'), "$place/asking");
 edit_json(
 	"$asking/config_sentence_transformers.json",
 	sub {
@@ -351,7 +228,7 @@ sub scores
 {
 	my ($config, $sentence_config) = @_;
 	my $name = 'copy ' . ++$count;
-	my $copy = copy_model(directory('ce-bert-1'), "$place/$count");
+	my $copy = copy_model(st_directory('ce-bert-1'), "$place/$count");
 
 	edit_json("$copy/config.json", sub { %{ $_[0] } = (%{ $_[0] }, %$config) });
 	edit_json(
@@ -418,7 +295,7 @@ my ($same) = (scores({}, { __version__ => { pytorch => '1' } }))[4];
 is((scores({}, { __version__ => { pytorch => '2' } }))[4],
 	$same, 'who saved it changes no fingerprint');
 
-my $softmax = copy_model(directory('ce-bert-1'), "$place/softmax");
+my $softmax = copy_model(st_directory('ce-bert-1'), "$place/softmax");
 edit_json(
 	"$softmax/config_sentence_transformers.json",
 	sub { $_[0]{activation_fn} = "$class.Softmax" });

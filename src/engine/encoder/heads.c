@@ -175,7 +175,8 @@ vocabulary_logits(const mb_model *model, const float *state, float *t,
  */
 static mb_status
 head_input(const mb_model *model, const mb_head *head, const float *state,
-		   float *scratch, const float **input, mb_error *err)
+		   float *scratch, const float **input, const mb_cancel *cancel,
+		   mb_error *err)
 {
 	const mb_linear *dense;
 
@@ -188,19 +189,19 @@ head_input(const mb_model *model, const mb_head *head, const float *state,
 		return mb_pooler(model, state, scratch, err);
 	}
 	dense = mb_model_head(model, (mb_site) head->dense);
+	*input = scratch;
 	if (dense->weight == NULL)	/* left out, and its activation is not */
 	{
 		memmove(scratch, state, model->config.hidden_size * sizeof(float));
 		model->kernels->activation(mb_family_activation(&model->config,
 														head->activation),
 								   scratch, model->config.hidden_size);
+		return MB_OK;
 	}
-	else
-		mb_dense_state(model, dense,
-					   mb_family_activation(&model->config, head->activation),
-					   state, scratch);
-	*input = scratch;
-	return MB_OK;
+	return mb_dense_state(model, dense,
+						  mb_family_activation(&model->config,
+											   head->activation),
+						  state, scratch, cancel, err);
 }
 
 mb_status
@@ -219,7 +220,7 @@ mb_head_logits(const mb_model *model, mb_task task, const float *state,
 					   name == NULL ? "" : name);
 	if (head == NULL)
 		return vocabulary_logits(model, state, scratch, out, cancel, err);
-	status = head_input(model, head, state, scratch, &input, err);
+	status = head_input(model, head, state, scratch, &input, cancel, err);
 	if (status != MB_OK)
 		return status;
 	return dense_row(model->kernels,

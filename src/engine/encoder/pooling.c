@@ -22,23 +22,33 @@
 #include <math.h>
 #include <string.h>
 
-void
+/* Multiply-adds of a dense layer between two looks for a cancel */
+#define DENSE_STEP ((size_t) 1 << 20)
+
+mb_status
 mb_dense_state(const mb_model *model, const mb_linear *linear,
-			   mb_activation activation, const float *state, float *out)
+			   mb_activation activation, const float *state, float *out,
+			   const mb_cancel *cancel, mb_error *err)
 {
 	const mb_kernels *kernels = model->kernels;
+	size_t		rows = 1 + DENSE_STEP / (linear->k + 1);
 	size_t		i;
 
 	for (i = 0; i < linear->n; i++)
 	{
 		double		sum = kernels->dot_wide(state,
 											linear->weight + i * linear->k,
-											linear->k) + linear->bias[i];
+											linear->k);
 
+		if (i % rows == 0 && mb_cancelled(cancel))
+			return mb_fail_cancelled(err, NULL);
+		if (linear->bias != NULL)
+			sum += linear->bias[i];
 		out[i] = (float) (activation == MB_ACT_TANH ? tanh(sum) : sum);
 	}
 	if (activation != MB_ACT_TANH && activation != MB_ACT_LINEAR)
 		kernels->activation(activation, out, linear->n);
+	return MB_OK;
 }
 
 mb_status
@@ -59,8 +69,7 @@ mb_pooler(const mb_model *model, const float *first, float *out, mb_error *err)
 				  "pooler, but the checkpoint has no \"pooler.dense\".");
 		return MB_ERR_UNSUPPORTED;
 	}
-	mb_dense_state(model, pooler, MB_ACT_TANH, first, out);
-	return MB_OK;
+	return mb_dense_state(model, pooler, MB_ACT_TANH, first, out, NULL, err);
 }
 
 /* The modes of a list as a set, and those that need each of the arrays. */
@@ -91,16 +100,6 @@ size_t
 mb_pool_width(const mb_model *model, mb_poolings modes)
 {
 	return (size_t) mb_poolings_count(modes) * model->config.hidden_size;
-}
-
-size_t
-mb_vector_width(const mb_config *config, const mb_sentence_settings *settings)
-{
-	size_t		width = (size_t) mb_poolings_count(settings->pooling) *
-		config->hidden_size;
-
-	return settings->truncate_dim > 0 && settings->truncate_dim < width ?
-		settings->truncate_dim : width;
 }
 
 /* Widths and modes are bounded (config.h), so that this fits. */

@@ -21,11 +21,13 @@
 
 /*
  * act(linear(state)) of a state [k] -> out [n], sums in double: the layer that
- * some heads have before their own.
+ * some heads have before their own, and that modules after pooling are.  Errors:
+ * MB_ERR_CANCELLED.
  */
-extern void mb_dense_state(const mb_model *model, const mb_linear *linear,
-						   mb_activation activation, const float *state,
-						   float *out);
+extern mb_status mb_dense_state(const mb_model *model, const mb_linear *linear,
+								mb_activation activation, const float *state,
+								float *out, const mb_cancel *cancel,
+								mb_error *err);
 
 /* pooler_output of one sequence: first [H] -> out [H] (model.md 4). */
 extern mb_status mb_pooler(const mb_model *model, const float *first,
@@ -58,10 +60,6 @@ extern bool mb_pool_first_only(mb_poolings modes, const uint8_t *mask);
 
 /* Floats of the vector: [H] for each mode. */
 extern size_t mb_pool_width(const mb_model *model, mb_poolings modes);
-
-/* Floats of the vector that a model's own settings give. */
-extern size_t mb_vector_width(const mb_config *config,
-							  const mb_sentence_settings *settings);
 
 /* Bytes that mb_pool_begin wants for these modes. */
 extern size_t mb_pool_memory(const mb_model *model, mb_poolings modes);

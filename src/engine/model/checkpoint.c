@@ -8,7 +8,7 @@
  * number follows from its layer, its group and its place in the group by
  * arithmetic, and back:
  *
- *	embeddings | layer 0 | layer 1 | ... | pooler and heads
+ *	embeddings | layer 0 | layer 1 | ... | pooler and heads | modules
  *
  *	a layer:  bottleneck.input		if use_bottleneck
  *			  bottleneck.attention	if that and key_query_shared_bottleneck
@@ -77,6 +77,8 @@ dimension_size(const mb_config *config, uint8_t dim)
 	switch ((mb_dimension) dim)
 	{
 		case MB_DIM_NONE:
+		case MB_DIM_INPUTS:
+		case MB_DIM_OUTPUTS:
 			break;
 		case MB_DIM_V:
 			return config->vocab_size;
@@ -125,6 +127,23 @@ dimension_size(const mb_config *config, uint8_t dim)
 }
 
 /* ----------
+ * Modules after pooling
+ * ----------
+ */
+
+/* Slots of the first modules */
+static size_t
+slots_of_modules(const mb_config *config, size_t modules)
+{
+	size_t		count = 0;
+	size_t		i;
+
+	for (i = 0; i < modules; i++)
+		count += mb_module_tensors(&config->modules[i]).count;
+	return count;
+}
+
+/* ----------
  * From numbers to tensors
  * ----------
  */
@@ -135,7 +154,31 @@ typedef struct slot_place
 	const mb_tensor_spec *spec;
 	ptrdiff_t	layer;			/* -1: not in a layer */
 	ptrdiff_t	ffn;			/* -1: not in an ffn.j */
+	ptrdiff_t	module;			/* -1: not in a module */
 } slot_place;
+
+static void
+locate_in_modules(const mb_config *config, size_t index, slot_place *place)
+{
+	mb_tensor_group group = mb_module_tensors(&config->modules[0]);
+
+	for (place->module = 0; index >= group.count;)
+	{
+		index -= group.count;
+		group = mb_module_tensors(&config->modules[++place->module]);
+	}
+	place->spec = &group.specs[index];
+}
+
+static uint64_t
+place_size(const mb_config *config, const slot_place *place, uint8_t dim)
+{
+	if (dim == MB_DIM_INPUTS)
+		return config->modules[place->module].inputs;
+	if (dim == MB_DIM_OUTPUTS)
+		return config->modules[place->module].outputs;
+	return dimension_size(config, dim);
+}
 
 static void
 locate_in_layer(const mb_family *family, const layer_layout *layout,
@@ -166,7 +209,7 @@ static slot_place
 locate(const mb_config *config, size_t index)
 {
 	const mb_family *family = mb_family_of(config);
-	slot_place	place = {NULL, -1, -1};
+	slot_place	place = {NULL, -1, -1, -1};
 	layer_layout layout;
 
 	if (index < family->embeddings.count)
@@ -181,8 +224,11 @@ locate(const mb_config *config, size_t index)
 		place.layer = (ptrdiff_t) (index / layout.size);
 		locate_in_layer(family, &layout, index % layout.size, &place);
 	}
-	else
+	else if (index - config->layers * layout.size < family->last.count)
 		place.spec = &family->last.specs[index - config->layers * layout.size];
+	else
+		locate_in_modules(config, index - config->layers * layout.size -
+						  family->last.count, &place);
 	return place;
 }
 
@@ -196,10 +242,17 @@ first_head(const mb_config *config)
 		config->layers * layout.size;
 }
 
+static size_t
+first_of_modules(const mb_config *config)
+{
+	return first_head(config) + mb_family_of(config)->last.count;
+}
+
 size_t
 mb_slot_count(const mb_config *config)
 {
-	return first_head(config) + mb_family_of(config)->last.count;
+	return first_of_modules(config) +
+		slots_of_modules(config, config->module_count);
 }
 
 void
@@ -208,7 +261,10 @@ mb_slot_get(const mb_config *config, size_t index, mb_slot *slot)
 	slot_place	place = locate(config, index);
 	const char *layer = mb_family_of(config)->layer_name;
 
-	if (place.layer < 0)
+	if (place.module >= 0)
+		snprintf(slot->name, sizeof(slot->name), "modules.%d.%s",
+				 MB_MODULES_FIRST + (int) place.module, place.spec->name);
+	else if (place.layer < 0)
 		snprintf(slot->name, sizeof(slot->name), "%s", place.spec->name);
 	else if (place.ffn < 0)
 		snprintf(slot->name, sizeof(slot->name), "%s%d.%s", layer,
@@ -218,8 +274,8 @@ mb_slot_get(const mb_config *config, size_t index, mb_slot *slot)
 				 (int) place.layer, (int) place.ffn, place.spec->name);
 	slot->part = (mb_part) place.spec->part;
 	slot->rank = place.spec->columns == MB_DIM_NONE ? 1 : 2;
-	slot->shape[0] = dimension_size(config, place.spec->rows);
-	slot->shape[1] = dimension_size(config, place.spec->columns);
+	slot->shape[0] = place_size(config, &place, place.spec->rows);
+	slot->shape[1] = place_size(config, &place, place.spec->columns);
 }
 
 mb_slot_place
@@ -227,7 +283,7 @@ mb_slot_locate(const mb_config *config, size_t index)
 {
 	slot_place	place = locate(config, index);
 	mb_slot_place result = {(mb_site) place.spec->site, place.spec->bias,
-	place.layer, place.ffn};
+	place.layer, place.ffn, place.module};
 
 	if (place.layer >= 0 && place.ffn < 0)
 		result.network = (ptrdiff_t) config->feedforwards - 1;
@@ -245,8 +301,8 @@ mb_slot_size(const mb_config *config, size_t index)
 {
 	slot_place	place = locate(config, index);
 
-	return dimension_size(config, place.spec->rows) *
-		dimension_size(config, place.spec->columns);
+	return place_size(config, &place, place.spec->rows) *
+		place_size(config, &place, place.spec->columns);
 }
 
 bool
@@ -254,8 +310,8 @@ mb_slot_linear(const mb_config *config, size_t index, uint64_t shape[2])
 {
 	slot_place	place = locate(config, index);
 
-	shape[0] = dimension_size(config, place.spec->rows);
-	shape[1] = dimension_size(config, place.spec->columns);
+	shape[0] = place_size(config, &place, place.spec->rows);
+	shape[1] = place_size(config, &place, place.spec->columns);
 	return place.spec->columns != MB_DIM_NONE &&
 		index >= mb_family_of(config)->tables &&
 		index < first_head(config);
@@ -357,11 +413,30 @@ index_in_layer(const mb_config *config, const layer_layout *layout,
 }
 
 ptrdiff_t
+mb_slot_of_module(const mb_config *config, size_t module, const char *name)
+{
+	mb_tensor_group group = mb_module_tensors(&config->modules[module]);
+	ptrdiff_t	at = find_spec(&group, name);
+
+	return at < 0 ? -1 : at + (ptrdiff_t) (first_of_modules(config) +
+										   slots_of_modules(config, module));
+}
+
+ptrdiff_t
 mb_slot_index(const mb_config *config, const char *name)
 {
 	const mb_family *family = mb_family_of(config);
 	ptrdiff_t	at;
 
+	if (skip_prefix(&name, "modules."))
+	{
+		size_t		number;
+
+		if (!skip_number(&name, MB_MODULES_FIRST + config->module_count,
+						 &number) || number < MB_MODULES_FIRST)
+			return -1;
+		return mb_slot_of_module(config, number - MB_MODULES_FIRST, name);
+	}
 	if (skip_prefix(&name, family->layer_name))
 	{
 		layer_layout layout;
@@ -472,6 +547,8 @@ find_slot(const mb_config *config, const char *name, bool bare)
 	 * and a file without the prefix has none.
 	 */
 	part = mb_slot_part(config, (size_t) index);
+	if (part == MB_PART_MODULES)
+		return -1;
 	if (base != (part == MB_PART_BASE || part == MB_PART_POOLER))
 		return -1;
 	/* Without the dense layer the pooler is the first state (model.md 4). */
@@ -634,13 +711,14 @@ mb_checkpoint_shape(const mb_slot *slot, const char *name, uint32_t rank,
  * ----------
  */
 
-/* Parts that the class named in "architectures" has. */
+/* Parts that the class named in "architectures" has, and the modules. */
 static uint32_t
 own_parts(const mb_config *config)
 {
 	if (config->architecture == MB_ARCH_UNKNOWN)
 		return ~(uint32_t) 0;
-	return mb_family_of(config)->parts[config->architecture];
+	return mb_family_of(config)->parts[config->architecture] |
+		1u << MB_PART_MODULES;
 }
 
 bool
@@ -717,9 +795,10 @@ mb_checkpoint_complete(const mb_config *config, const bool *present,
 	size_t		i;
 	int			part;
 
-	for (i = 0; i < base; i++)
+	for (i = 0; i < count; i++)
 	{
-		if (!present[i] && mb_slot_size(config, i) > 0)
+		if ((i < base || i >= first_of_modules(config)) && !present[i] &&
+			mb_slot_size(config, i) > 0)
 			return fail_missing(config, i, err);
 	}
 
@@ -806,31 +885,4 @@ mb_checkpoint_tasks(const mb_config *config, uint32_t parts)
 			tasks |= heads[i].task;
 	}
 	return tasks;
-}
-
-const char *
-mb_task_name(mb_task task)
-{
-	switch (task)
-	{
-		case MB_TASK_EMBED:
-			return "embed";
-		case MB_TASK_POOLER:
-			return "pooler";
-		case MB_TASK_FILL_MASK:
-			return "fill_mask";
-		case MB_TASK_NEXT_SENTENCE:
-			return "next_sentence";
-		case MB_TASK_CLASSIFY:
-			return "classify";
-		case MB_TASK_NER:
-			return "ner";
-		case MB_TASK_ANSWER:
-			return "answer";
-		case MB_TASK_CHOOSE:
-			return "choose";
-		case MB_TASK_REPLACED_TOKEN:
-			return "replaced_token";
-	}
-	return NULL;
 }

@@ -6,7 +6,9 @@
  * A "slot" is one tensor the network can use.  The list of slots follows from
  * the configuration alone, in execution order; a file (or a set of shards)
  * fills slots.  Slots have their family's names: those of the base model without
- * the prefix (as "bert."), those of heads as in the task classes.
+ * the prefix (as "bert."), those of heads as in the task classes.  A module after
+ * pooling has a file of its own, and its slots the name "modules.N." before what
+ * stands in there, N being its place in modules.json.
  *
  * Source: spec model.md sections 5.2 and 9, families.md section 5.
  * Depends on base/arena.h, base/status.h, model/config.h, model/family.h.
@@ -44,6 +46,10 @@ extern ptrdiff_t mb_slot_index(const mb_config *config, const char *name);
 extern mb_part mb_slot_part(const mb_config *config, size_t index);
 extern uint64_t mb_slot_size(const mb_config *config, size_t index);
 
+/* The slot of a tensor in a module's own file, or -1. */
+extern ptrdiff_t mb_slot_of_module(const mb_config *config, size_t module,
+								   const char *name);
+
 /*
  * Is the slot the weight of a linear layer of the encoder, which kernels want
  * in panels?  shape [out, in] is set in any case, [n, 1] for rank 1.
@@ -59,7 +65,8 @@ mb_slot_elements(const mb_slot *slot)
 
 /*
  * Which slot each of count file names fills: slots[i] = slot number, or -1 for
- * a name that is ignored (position_ids, tensors of no known part).  Applies
+ * a name that is ignored (position_ids, tensors of no known part, those of
+ * modules, which are not in this file).  Applies
  * the prefix rule, gamma/beta, decoder.bias for bias (cls.predictions.bias is
  * the canonical slot, and wins when both are there).  Two names that fill one
  * slot are an error unless one of those rules decides.
@@ -83,8 +90,8 @@ extern mb_status mb_checkpoint_shape(const mb_slot *slot, const char *name,
 extern bool mb_checkpoint_stray(const mb_config *config, mb_part part);
 
 /*
- * present[slot] says which slots are filled.  Every base slot must be, and
- * every other part wholly or not at all (an incomplete stray part counts as
+ * present[slot] says which slots are filled.  Every slot of the base and of the
+ * modules must be, and every other part wholly or not at all (an incomplete stray part counts as
  * absent); *parts gets a bit (1 << mb_part) for each complete part.  Untied
  * decoder only counts when tie_word_embeddings is false.  Slots without
  * elements are never missing.
@@ -106,11 +113,9 @@ typedef struct mb_slot_place
 	bool		bias;
 	ptrdiff_t	layer;
 	ptrdiff_t	network;
+	ptrdiff_t	module;			/* in the configuration's list; or -1 */
 } mb_slot_place;
 
 extern mb_slot_place mb_slot_locate(const mb_config *config, size_t index);
-
-/* "embed", "fill_mask", ...; NULL when task is not a single bit above. */
-extern const char *mb_task_name(mb_task task);
 
 #endif							/* MB_CHECKPOINT_H */

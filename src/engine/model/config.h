@@ -54,6 +54,33 @@ typedef enum mb_architecture
 } mb_architecture;
 
 /*
+ * What is done to a pooled vector, as modules.json of sentence-transformers
+ * lists it after Pooling.
+ */
+typedef enum mb_module_kind
+{
+	MB_MODULE_NONE,				/* Dropout, which does nothing here */
+	MB_MODULE_DENSE,			/* act(linear(x)) */
+	MB_MODULE_LAYER_NORM,
+	MB_MODULE_NORMALIZE,
+	MB_MODULE_KINDS
+} mb_module_kind;
+
+#define MB_MODULES_LIMIT 8		/* after Pooling */
+#define MB_MODULES_FIRST 2		/* number of the first of them in modules.json */
+#define MB_MODULE_WIDTH_MAX (1u << 24)
+
+typedef struct mb_module
+{
+	uint32_t	inputs;
+	uint32_t	outputs;		/* of all but Dense as many */
+	uint8_t		kind;			/* mb_module_kind */
+	uint8_t		activation;		/* mb_activation of Dense */
+	uint8_t		bias;			/* Dense has one */
+	uint8_t		reserved;
+} mb_module;
+
+/*
  * Plain data: it is stored in the weight image as it is, so a change of this
  * struct needs a new MB_IMAGE_LAYOUT.
  */
@@ -97,7 +124,14 @@ typedef struct mb_config
 	uint8_t		summary_use_proj;
 	uint8_t		project_after_norm; /* of embeddings, derived */
 	uint8_t		count_positions;	/* from 2 on, derived */
-	uint8_t		reserved[4];
+
+	/*
+	 * Not of config.json: mb_modules_read() (settings.h) sets these.  They are
+	 * here because tensors follow from them as from all else.  The last of them
+	 * is Dense or LayerNorm.
+	 */
+	uint32_t	module_count;
+	mb_module	modules[MB_MODULES_LIMIT];
 
 	/* Without effect at inference; kept for mb_config_write(). */
 	double		hidden_dropout_prob;
@@ -122,7 +156,8 @@ extern void mb_config_derive(mb_config *config);
 
 /*
  * The same checks of sizes, combinations and derived members on a struct from
- * elsewhere (a stored one): after MB_OK every computation with it is safe.
+ * elsewhere (a stored one): after MB_OK every computation with it is safe, once
+ * mb_modules_check() has looked at the modules.
  */
 extern mb_status mb_config_check(const mb_config *config, mb_error *err);
 

@@ -530,3 +530,61 @@ mb_family_activation(const mb_config *config, uint8_t activation)
 		return (mb_activation) config->summary_activation;
 	return (mb_activation) activation;
 }
+
+/* ----------
+ * Modules after pooling
+ * ----------
+ */
+
+/* As sentence-transformers calls their tensors, in the order of their slots */
+static const mb_tensor_spec dense_specs[] = {
+	{"linear.weight", MB_DIM_OUTPUTS, MB_DIM_INPUTS, MB_PART_MODULES,
+	MB_SITE_MODULE_DENSE, false},
+	{"linear.bias", MB_DIM_OUTPUTS, MB_DIM_NONE, MB_PART_MODULES,
+	MB_SITE_MODULE_DENSE, true}
+};
+static const mb_tensor_spec layer_norm_specs[] = {
+	{"norm.weight", MB_DIM_OUTPUTS, MB_DIM_NONE, MB_PART_MODULES,
+	MB_SITE_MODULE_NORM, false},
+	{"norm.bias", MB_DIM_OUTPUTS, MB_DIM_NONE, MB_PART_MODULES,
+	MB_SITE_MODULE_NORM, true}
+};
+
+mb_tensor_group
+mb_module_tensors(const mb_module *module)
+{
+	mb_tensor_group none = {NULL, 0};
+	mb_tensor_group dense = {dense_specs, module->bias ? 2 : 1};
+	mb_tensor_group layer_norm = {layer_norm_specs, 2};
+
+	if (module->kind == MB_MODULE_DENSE)
+		return dense;
+	return module->kind == MB_MODULE_LAYER_NORM ? layer_norm : none;
+}
+
+const char *
+mb_task_name(mb_task task)
+{
+	switch (task)
+	{
+		case MB_TASK_EMBED:
+			return "embed";
+		case MB_TASK_POOLER:
+			return "pooler";
+		case MB_TASK_FILL_MASK:
+			return "fill_mask";
+		case MB_TASK_NEXT_SENTENCE:
+			return "next_sentence";
+		case MB_TASK_CLASSIFY:
+			return "classify";
+		case MB_TASK_NER:
+			return "ner";
+		case MB_TASK_ANSWER:
+			return "answer";
+		case MB_TASK_CHOOSE:
+			return "choose";
+		case MB_TASK_REPLACED_TOKEN:
+			return "replaced_token";
+	}
+	return NULL;
+}

@@ -94,6 +94,7 @@ typedef enum mb_part
 	MB_PART_PRECLASSIFIER,		/* a dense layer before "classifier" */
 	MB_PART_SEQUENCE,			/* classifier.dense.*, classifier.out_proj.* */
 	MB_PART_DISCRIMINATOR,		/* discriminator_predictions.* */
+	MB_PART_MODULES,			/* what follows pooling; required */
 	MB_PART_COUNT
 } mb_part;
 
@@ -135,6 +136,8 @@ typedef enum mb_site
 	MB_SITE_SEQUENCE_OUTPUT,
 	MB_SITE_DISCRIMINATOR_DENSE,
 	MB_SITE_DISCRIMINATOR,
+	MB_SITE_MODULE_DENSE,
+	MB_SITE_MODULE_NORM,
 	MB_SITES
 } mb_site;
 
@@ -160,7 +163,9 @@ typedef enum mb_dimension
 	MB_DIM_EXTRA,				/* H - E */
 	MB_DIM_CHOICES,				/* K, or 1 for multiple choice */
 	MB_DIM_PROJECTED,			/* H, or 0 when E = H: there is no layer */
-	MB_DIM_SUMMARY				/* H, or 0 without summary_use_proj */
+	MB_DIM_SUMMARY,				/* H, or 0 without summary_use_proj */
+	MB_DIM_INPUTS,				/* of a module after pooling */
+	MB_DIM_OUTPUTS
 } mb_dimension;
 
 typedef struct mb_tensor_spec
@@ -178,6 +183,9 @@ typedef struct mb_tensor_group
 	const mb_tensor_spec *specs;
 	size_t		count;
 } mb_tensor_group;
+
+/* Those of a module after pooling, which are the same in all families. */
+extern mb_tensor_group mb_module_tensors(const mb_module *module);
 
 /* ----------
  * Heads
@@ -199,6 +207,9 @@ typedef enum mb_task
 } mb_task;
 
 #define MB_TASK_COUNT 9			/* bits 1 << 0 to 1 << 8 */
+
+/* "embed", "fill_mask", ...; NULL when task is not a single bit above. */
+extern const char *mb_task_name(mb_task task);
 
 /* Activations that the configuration names */
 #define MB_ACT_CONFIGURED MB_ACTIVATIONS	/* hidden_act */

@@ -147,6 +147,8 @@ check_config(const mb_image_header *header, mb_error *err)
 		header->settings.similarity >= MB_SIMILARITIES ||
 		header->settings.prompts > 1 || header->settings.exclude_prompt > 1)
 		return fail_image("its settings are wrong", err);
+	if (mb_modules_check(&header->config, &header->settings, err) != MB_OK)
+		return fail_image("its modules are wrong", err);
 	if (header->slots != mb_slot_count(&header->config))
 		return fail_image("its number of tensors is wrong", err);
 	return MB_OK;

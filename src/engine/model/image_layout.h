@@ -36,7 +36,7 @@
 
 #include <string.h>
 
-#define MB_IMAGE_LAYOUT 8
+#define MB_IMAGE_LAYOUT 9
 #define MB_IMAGE_KEY 32			/* bytes of the content key (SHA-256) */
 
 #define MB_IMAGE_MAGIC UINT64_C(0x314547414D49424D) /* "MBIMAGE1" */

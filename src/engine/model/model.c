@@ -95,7 +95,8 @@ typedef enum place_owner
 {
 	OWNER_MODEL,
 	OWNER_LAYER,
-	OWNER_NETWORK				/* mb_feedforward */
+	OWNER_NETWORK,				/* mb_feedforward */
+	OWNER_MODULE				/* mb_module_weights */
 } place_owner;
 
 typedef struct place
@@ -111,6 +112,8 @@ typedef struct place
 	{PLACE_##kind, OWNER_LAYER, offsetof(mb_layer, member)}
 #define IN_NETWORK(kind, member) \
 	{PLACE_##kind, OWNER_NETWORK, offsetof(mb_feedforward, member)}
+#define IN_MODULE(kind, member) \
+	{PLACE_##kind, OWNER_MODULE, offsetof(mb_module_weights, member)}
 
 static const place places[MB_SITES] = {
 	[MB_SITE_WORDS] = IN_MODEL(TABLE, word_embeddings),
@@ -148,7 +151,9 @@ static const place places[MB_SITES] = {
 	[MB_SITE_SEQUENCE_DENSE] = IN_MODEL(LINEAR, sequence_dense),
 	[MB_SITE_SEQUENCE_OUTPUT] = IN_MODEL(LINEAR, sequence_output),
 	[MB_SITE_DISCRIMINATOR_DENSE] = IN_MODEL(LINEAR, discriminator_dense),
-	[MB_SITE_DISCRIMINATOR] = IN_MODEL(LINEAR, discriminator)
+	[MB_SITE_DISCRIMINATOR] = IN_MODEL(LINEAR, discriminator),
+	[MB_SITE_MODULE_DENSE] = IN_MODULE(LINEAR, dense),
+	[MB_SITE_MODULE_NORM] = IN_MODULE(NORM, norm)
 };
 
 const mb_linear *
@@ -167,10 +172,12 @@ find_member(mb_model *model, const mb_slot_place *at)
 	const place *p = &places[at->site];
 	char	   *owner = (char *) model;
 
-	if (p->owner != OWNER_MODEL)
+	if (p->owner == OWNER_LAYER)
 		owner = (char *) &model->layers[at->layer];
-	if (p->owner == OWNER_NETWORK)
+	else if (p->owner == OWNER_NETWORK)
 		owner = (char *) &model->layers[at->layer].feedforwards[at->network];
+	else if (p->owner == OWNER_MODULE)
+		owner = (char *) &model->modules[at->module];
 	return owner + p->offset;
 }
 

@@ -79,6 +79,13 @@ typedef struct mb_layer
 	mb_norm		bottleneck_output_norm; /* [H] */
 } mb_layer;
 
+/* Of a module after pooling, what its kind has */
+typedef struct mb_module_weights
+{
+	mb_linear	dense;			/* [outputs, inputs]; bias NULL: none */
+	mb_norm		norm;			/* [outputs] */
+} mb_module_weights;
+
 typedef struct mb_model
 {
 	mb_config	config;
@@ -106,6 +113,7 @@ typedef struct mb_model
 	mb_linear	sequence_output;	/* [K, H] */
 	mb_linear	discriminator_dense;	/* [H, H] */
 	mb_linear	discriminator;	/* [1, H] */
+	mb_module_weights modules[MB_MODULES_LIMIT];	/* by place in config.modules */
 } mb_model;
 
 /* A linear layer of the pooler and heads; those that are absent have no weight. */

@@ -1,10 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * settings.c
- *	  The files of sentence-transformers: modules.json, config.json of its
- *	  module Pooling, sentence_bert_config.json and
- *	  config_sentence_transformers.json; and where a cross-encoder's
- *	  activation stands.
+ *	  The files of sentence-transformers: config.json of its module Pooling,
+ *	  sentence_bert_config.json and config_sentence_transformers.json; and
+ *	  where a cross-encoder's activation stands.  modules.c reads modules.json.
  *
  * Source: Pooling, Transformer, CrossEncoder and the loader of
  * sentence-transformers 5.7; spec pipelines.md section 8, families.md 7.
@@ -19,7 +18,6 @@
 #include <string.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define MAX_PATH 255			/* bytes of a module's folder */
 
 static const mb_named_value poolings[] = {
 	{"cls", MB_POOL_CLS},
@@ -116,137 +114,6 @@ mb_poolings_contain(mb_poolings list, mb_pooling mode)
 			return true;
 	}
 	return false;
-}
-
-/* ----------
- * modules.json
- * ----------
- */
-
-/* The class of a module without the Python packages before it. */
-static const char *
-class_name(const mb_json *type)
-{
-	const char *dot = strrchr(type->text, '.');
-
-	return dot == NULL ? type->text : dot + 1;
-}
-
-/* A folder below the directory, and nothing beside or above it. */
-static bool
-legal_path(const mb_json *path)
-{
-	const char *at = path->text;
-
-	if (path->length != strlen(at) || path->length > MAX_PATH || at[0] == '/')
-		return false;
-	while (at != NULL)
-	{
-		if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0'))
-			return false;
-		at = strchr(at, '/');
-		at = at == NULL ? NULL : at + 1;
-	}
-	return true;
-}
-
-static mb_status
-read_path(const mb_json *module, const char **path, mb_error *err)
-{
-	const mb_json *value = mb_json_get(module, "path");
-
-	*path = NULL;
-	if (value == NULL)
-		return MB_OK;
-	if (value->type != MB_JSON_STRING || !legal_path(value))
-		return mb_fail(err, MB_ERR_DATA,
-					   "a \"path\" in \"modules.json\" is not a folder of "
-					   "the model's directory");
-	*path = value->text;
-	return MB_OK;
-}
-
-/* Where in the list a module may stand: one at each of the first places. */
-typedef enum module_place
-{
-	PLACE_TRANSFORMER,
-	PLACE_POOLING,
-	PLACE_REST
-} module_place;
-
-static mb_status
-fail_order(const char *name, mb_error *err)
-{
-	mb_fail(err, MB_ERR_UNSUPPORTED,
-			"module \"%.100s\" stands at the wrong place in \"modules.json\"",
-			name);
-	mb_detail(err, "A Transformer, then Pooling, then Normalize and Dropout "
-			  "can be run.");
-	return MB_ERR_UNSUPPORTED;
-}
-
-/* One module.  Dropout does nothing at inference. */
-static mb_status
-read_module(const mb_json *module, module_place place,
-			mb_sentence_modules *modules, mb_error *err)
-{
-	const mb_json *type = mb_json_get(module, "type");
-	const char *name;
-	module_place wanted = PLACE_REST;
-	const char *path;
-	mb_status	status;
-
-	if (type == NULL || type->type != MB_JSON_STRING)
-		return mb_fail(err, MB_ERR_DATA,
-					   "a module of \"modules.json\" has no \"type\"");
-	status = read_path(module, &path, err);
-	if (status != MB_OK)
-		return status;
-	name = class_name(type);
-	if (strcmp(name, "Transformer") == 0)
-	{
-		wanted = PLACE_TRANSFORMER;
-		modules->transformer_path = path;
-	}
-	else if (strcmp(name, "Pooling") == 0)
-	{
-		wanted = PLACE_POOLING;
-		modules->pooling = true;
-		modules->pooling_path = path;
-	}
-	else if (strcmp(name, "Normalize") == 0)
-		modules->normalize = true;
-	else if (strcmp(name, "Dropout") != 0)
-		return mb_fail(err, MB_ERR_UNSUPPORTED,
-					   "module \"%.100s\" of \"modules.json\" is not "
-					   "supported", type->text);
-	return place == wanted ? MB_OK : fail_order(name, err);
-}
-
-mb_status
-mb_sentence_modules_read(const mb_json *document,
-						 mb_sentence_modules *modules, mb_error *err)
-{
-	const mb_json *module;
-	int			place = PLACE_TRANSFORMER;
-
-	memset(modules, 0, sizeof(*modules));
-	if (document->type != MB_JSON_ARRAY)
-		return mb_fail(err, MB_ERR_DATA,
-					   "\"modules.json\" must be a list of objects");
-	if (document->child == NULL)
-		return mb_fail(err, MB_ERR_DATA, "\"modules.json\" has no modules");
-	for (module = document->child; module != NULL; module = module->next)
-	{
-		mb_status	status = read_module(module, (module_place) place, modules,
-										 err);
-
-		if (status != MB_OK)
-			return status;
-		if (place < PLACE_REST)
-			place++;
-	}
-	return MB_OK;
 }
 
 /* ----------
@@ -405,16 +272,6 @@ read_sentence_bert(const mb_json *document, mb_sentence_settings *settings,
 
 #define SENTENCE_CONFIG "\"config_sentence_transformers.json\""
 
-/* Classes of torch that a module or a cross-encoder may name. */
-static const mb_named_value classes[] = {
-	{"torch.nn.modules.linear.Identity", MB_ACT_LINEAR},
-	{"torch.nn.modules.activation.Sigmoid", MB_ACT_SIGMOID},
-	{"torch.nn.modules.activation.Tanh", MB_ACT_TANH},
-	{"torch.nn.modules.activation.ReLU", MB_ACT_RELU},
-	{"torch.nn.modules.activation.GELU", MB_ACT_GELU},
-	{"torch.nn.modules.activation.SiLU", MB_ACT_SILU}
-};
-
 /*
  * Where a cross-encoder's files name its activation: the first of the places
  * where releases from the newest on down have written it.
@@ -469,7 +326,7 @@ read_cross_encoder(const mb_sentence_files *files,
 	if (name != NULL && name->type != MB_JSON_STRING)
 		return mb_fail(err, MB_ERR_DATA, "%s must be a string", key);
 	if (name != NULL && strncmp(name->text, "torch.", 6) == 0 &&
-		!mb_find_value(classes, LENGTH(classes), name, &activation))
+		!mb_torch_activation(name, &activation))
 	{
 		mb_fail(err, MB_ERR_UNSUPPORTED, "%s, \"%.100s\", is not supported",
 				key, name->text);

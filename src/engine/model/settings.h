@@ -3,11 +3,12 @@
  * settings.h
  *	  What makes an embedding of a model's states, and a score of its logit:
  *	  the settings that sentence-transformers keeps beside a checkpoint,
- *	  prompts, and pooling modes.
+ *	  prompts, pooling modes, and the modules after pooling.
  *
- * Source: sentence-transformers' Pooling and CrossEncoder; spec pipelines.md
- * section 8, families.md section 7.
- * Depends on base/arena.h, base/json.h, base/status.h, kernels/linear.h.
+ * Source: sentence-transformers' Pooling, Dense, LayerNorm and CrossEncoder;
+ * spec pipelines.md section 8, families.md section 7.
+ * Depends on base/arena.h, base/json.h, base/status.h, kernels/linear.h,
+ * model/config.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +19,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "kernels/linear.h"
+#include "model/config.h"
 
 /* Pooling modes by number; 0 is none. */
 typedef enum mb_pooling
@@ -69,12 +71,20 @@ typedef struct mb_sentence_modules
 	const char *transformer_path;
 	const char *pooling_path;
 	bool		pooling;		/* has a module Pooling */
-	bool		normalize;
+	bool		normalize;		/* the result is normalised at last */
+
+	/*
+	 * What follows pooling, up to the last Dense or LayerNorm; a Normalize
+	 * after that is the one above.
+	 */
+	uint32_t	count;
+	mb_module_kind kinds[MB_MODULES_LIMIT];
+	const char *paths[MB_MODULES_LIMIT];
 } mb_sentence_modules;
 
 /*
- * Errors: modules other than a Transformer, then Pooling, then Normalize and
- * Dropout, and paths that lead out of the directory.
+ * Errors: modules other than a Transformer, then Pooling, then Dense, LayerNorm,
+ * Normalize and Dropout, and paths that lead out of the directory.
  */
 extern mb_status mb_sentence_modules_read(const mb_json *document,
 										  mb_sentence_modules *modules,
@@ -115,6 +125,8 @@ typedef struct mb_sentence_files
 	const mb_json *pooling;		/* config.json of the module Pooling */
 	const mb_json *sentence_bert;
 	const mb_json *sentence_config; /* config_sentence_transformers.json */
+	const mb_json *following[MB_MODULES_LIMIT]; /* config.json of each module
+												 * after Pooling */
 } mb_sentence_files;
 
 /*
@@ -126,6 +138,31 @@ typedef struct mb_sentence_files
 extern mb_status mb_sentence_settings_read(const mb_sentence_files *files,
 										   mb_sentence_settings *settings,
 										   mb_error *err);
+
+/*
+ * Classes of torch that a module or a cross-encoder may name: *activation, an
+ * mb_activation, or false.
+ */
+extern bool mb_torch_activation(const mb_json *name, uint32_t *activation);
+
+/* "Dense", ... as modules.json has it */
+extern const char *mb_module_name(mb_module_kind kind);
+
+/*
+ * The modules after pooling: config->modules and module_count, from modules.json
+ * and the configuration of each.  config and settings are those of the same
+ * files.  Errors: a configuration that is missing or does not fit the vector
+ * that comes from the module before, other activations than torch's Identity,
+ * Sigmoid, Tanh, ReLU, GELU and SiLU, a Dense of tokens.
+ */
+extern mb_status mb_modules_read(const mb_sentence_files *files,
+								 const mb_sentence_settings *settings,
+								 mb_config *config, mb_error *err);
+
+/* The same checks on structs from elsewhere, as mb_config_check() does them. */
+extern mb_status mb_modules_check(const mb_config *config,
+								  const mb_sentence_settings *settings,
+								  mb_error *err);
 
 /*
  * Prompts: texts with a name, one of which is put before each text.  They stand

@@ -11,7 +11,8 @@
  * A vector depends on its own text only: not on what shares the pass, nor on
  * where a long text's windows were parted among passes.
  *
- * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8).
+ * Source: sentence-transformers' Pooling and Normalize (spec pipelines.md 8),
+ * and the modules between them (families.md 7.1).
  * Depends on server/pg.h, server/adapt.h, server/options.h,
  * models/model_cache.h, models/prompts.h, models/stats.h, pass/calls.h,
  * pass/result_cache.h, pass/sequences.h.
@@ -111,17 +112,22 @@ embed_options_finish(EmbedPlan *plan)
 				 errmsg("pooling \"pooler\" needs the last layer"),
 				 errhint("Leave out the option \"layer\".")));
 	options->pooled = mb_pool_width(&image->model, options->pooling);
-	options->dimension = options->own ?
-		mb_vector_width(config, &image->settings) : options->pooled;
+	options->room = options->whole = options->dimension = options->pooled;
+	if (options->own)
+	{
+		options->room = mb_modules_room(config, options->pooled);
+		options->whole = mb_modules_width(config, options->pooled);
+		options->dimension = mb_vector_width(config, &image->settings);
+	}
 	if (options->asked > 0)
 	{
-		if (options->asked > options->pooled)
+		if (options->asked > options->whole)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for option \"dimensions\": %zu",
 							options->asked),
 					 errdetail("Legal values are 1 to %zu, the numbers of a vector of model \"%s\" with this pooling.",
-							   options->pooled, plan->model->name)));
+							   options->whole, plan->model->name)));
 		options->dimension = options->asked;
 		options->renormalize = options->normalize;
 	}
@@ -273,23 +279,36 @@ embed_pool_begin(const EmbedPlan *plan)
 	return pool;
 }
 
+/* The modules after Pooling, which belong to the model's own pooling. */
+static void
+run_modules(const EmbedPlan *plan, float *vector)
+{
+	const mb_model *model = &plan->model->image.model;
+	float	   *scratch;
+
+	if (!plan->options.own || model->config.module_count == 0)
+		return;
+	scratch = palloc(plan->options.room * sizeof(float));
+	ENGINE_CALL(mb_modules_run, model, vector, scratch, &mobilebert_cancel);
+	pfree(scratch);
+}
+
 float *
 embed_pool_end(const EmbedPlan *plan, mb_pool *pool)
 {
 	const EmbedOptions *options = &plan->options;
 	float	   *vector = MemoryContextAlloc(plan->context,
-											options->pooled * sizeof(float));
+											options->room * sizeof(float));
 
 	ENGINE_CALL(mb_pool_end, pool, vector);
 	pfree(pool);
+	run_modules(plan, vector);
 	if (options->normalize)
-		mb_normalize(vector, options->pooled);
-	if (options->dimension < options->pooled)
-	{
+		mb_normalize(vector, options->whole);
+	if (options->dimension < options->room)
 		vector = repalloc(vector, options->dimension * sizeof(float));
-		if (options->renormalize)
-			mb_normalize(vector, options->dimension);
-	}
+	if (options->dimension < options->whole && options->renormalize)
+		mb_normalize(vector, options->dimension);
 	return vector;
 }
 

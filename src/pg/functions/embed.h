@@ -21,7 +21,7 @@ typedef struct EmbedOptions
 {
 	mb_poolings pooling;		/* 0: not given */
 	bool		own;			/* the model's own pooling, and what follows it */
-	bool		normalize;		/* what was pooled */
+	bool		normalize;		/* the whole vector */
 	bool		renormalize;	/* what was kept of it */
 	size_t		layers;			/* hidden_states[layers] is pooled */
 	MobilebertOverflow overflow;
@@ -29,6 +29,8 @@ typedef struct EmbedOptions
 	size_t		stride;
 	size_t		asked;			/* option "dimensions"; 0: not given */
 	size_t		pooled;			/* floats of what was pooled */
+	size_t		room;			/* of the longest vector on the way */
+	size_t		whole;			/* of the vector before it is cut */
 	size_t		dimension;		/* floats of a vector */
 } EmbedOptions;
 

@@ -241,6 +241,25 @@ read_sentence_members(Import *import, Jsonb *object)
 	}
 }
 
+/* Modules after Pooling that have weights, for which there is no argument. */
+static void
+refuse_modules(Import *import)
+{
+	const mb_json *list = documents_tree(&import->documents, DOC_MODULES);
+	mb_sentence_modules modules;
+
+	if (list == NULL)
+		return;
+	ENGINE_CALL(mb_sentence_modules_read, list, &modules);
+	if (modules.count > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a model with the module %s is imported from a directory only",
+						mb_module_name(modules.kinds[modules.count - 1])),
+				 errdetail("That module has a file of weights of its own."),
+				 errhint("import_model(name, path) reads a directory of the server.")));
+}
+
 /* Arguments 1, 2, 5 and 6 of the forms that take documents by value. */
 static void
 read_arguments(FunctionCallInfo fcinfo, Import *import)
@@ -267,6 +286,7 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 					   &import->documents.files[DOC_TOKENIZER_CONFIG]);
 	if (ARG_IS_GIVEN(6))
 		read_sentence_members(import, PG_GETARG_JSONB_P(6));
+	refuse_modules(import);
 	import->weight_files = palloc0(sizeof(WeightFile));
 	import->weight_files->fd = -1;
 	import->weight_files->object = -1;

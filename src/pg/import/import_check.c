@@ -146,9 +146,10 @@ import_base_is_there(const Import *import)
 		import_base_dropped(import);
 }
 
+/* The tensor is called "name" in messages. */
 static void
 fill_slot(Import *import, size_t index, const WeightFile *file,
-		  const mb_tensor_entry *entry)
+		  const mb_tensor_entry *entry, const char *name)
 {
 	Filled	   *filled = &import->filled[index];
 	mb_slot		slot;
@@ -158,16 +159,15 @@ fill_slot(Import *import, size_t index, const WeightFile *file,
 	mb_slot_get(&import->config, index, &slot);
 	if (mb_checkpoint_stray(&import->config, slot.part) &&
 		(entry->dtype == MB_DTYPE_OTHER ||
-		 mb_checkpoint_shape(&slot, entry->name, entry->rank, entry->shape,
+		 mb_checkpoint_shape(&slot, name, entry->rank, entry->shape,
 							 &err) != MB_OK))
 		return;
-	ENGINE_CALL(mb_checkpoint_shape, &slot, entry->name, entry->rank,
-				entry->shape);
+	ENGINE_CALL(mb_checkpoint_shape, &slot, name, entry->rank, entry->shape);
 	if (entry->dtype == MB_DTYPE_OTHER)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("tensor \"%s\" has type %s, which is not read",
-						mobilebert_message(entry->name), entry->dtype_name),
+						mobilebert_message(name), entry->dtype_name),
 				 errhint("Store the weights as F32, F16, BF16 or F64.")));
 	filled->file = file;
 	filled->entry = entry;
@@ -297,6 +297,39 @@ fill_from_base(Import *import)
 	}
 }
 
+/* Tensors of modules after Pooling, each of which has a file of its own. */
+static void
+fill_modules(Import *import)
+{
+	size_t		i;
+	size_t		t;
+
+	for (i = 0; i < import->config.module_count; i++)
+	{
+		WeightFile *file = &import->module_files[i];
+
+		if (file->name == NULL)
+			continue;
+		read_header(import, file);
+		for (t = 0; t < file->contents.count; t++)
+		{
+			const mb_tensor_entry *entry = &file->contents.entries[t];
+			ptrdiff_t	slot = mb_slot_of_module(&import->config, i,
+												 entry->name);
+
+			if (slot < 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATA_EXCEPTION),
+						 errmsg("tensor \"%s\" in file \"%s\" is not one of the module %s",
+								mobilebert_message(entry->name), file->name,
+								mb_module_name(import->config.modules[i].kind))));
+			fill_slot(import, (size_t) slot, file, entry,
+					  psprintf("modules.%d.%s", (int) i + MB_MODULES_FIRST,
+							   entry->name));
+		}
+	}
+}
+
 static void
 check_tensors(Import *import)
 {
@@ -323,7 +356,8 @@ check_tensors(Import *import)
 	for (i = 0; i < count; i++)
 		if (slots[i] >= 0)
 			fill_slot(import, (size_t) slots[i], entries[i].file,
-					  entries[i].entry);
+					  entries[i].entry, entries[i].name);
+	fill_modules(import);
 	if (import->base != NULL)
 		fill_from_base(import);
 	ENGINE_CALL(mb_checkpoint_complete, &import->config, import->present,

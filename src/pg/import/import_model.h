@@ -76,6 +76,8 @@ typedef struct Import
 	Documents	documents;
 	WeightFile *weight_files;
 	int			weight_file_count;
+	WeightFile	module_files[MB_MODULES_LIMIT]; /* of modules after Pooling;
+												 * name NULL: none */
 	mb_json    *index;			/* weight_map of a sharded model, or NULL */
 
 	mb_memory	memory;

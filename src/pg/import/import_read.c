@@ -145,6 +145,9 @@ import_close(Import *import)
 		else if (file->fd >= 0)
 			CloseTransientFile(file->fd);
 	}
+	for (i = 0; i < MB_MODULES_LIMIT; i++)
+		if (import->module_files[i].name != NULL)
+			CloseTransientFile(import->module_files[i].fd);
 }
 
 void
@@ -288,24 +291,52 @@ static const char *const sentence_names[] = {
 	"sentence_xlnet_config.json"
 };
 
-/* The configuration of the module Pooling, where modules.json puts it. */
-static void
-read_pooling(Import *import, const char *directory, const char *path)
+/*
+ * The configuration of a module, where modules.json puts it; returns its
+ * folder.
+ */
+static char *
+read_module(Import *import, const char *directory, const char *module,
+			const char *path, int kind)
 {
 	char	   *folder;
 
 	if (path == NULL || path[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("\"modules.json\" has no folder for the module Pooling")));
+				 errmsg("\"modules.json\" has no folder for the module %s",
+						module)));
 	folder = psprintf("%s/%s", directory, path);
-	if (!read_file(folder, "config.json",
-				   &import->documents.files[DOC_POOLING]))
+	if (!read_file(folder, "config.json", &import->documents.files[kind]))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("file \"%s/config.json\" does not exist",
 						mobilebert_message(folder)),
-				 errdetail("\"modules.json\" says that the module Pooling is there.")));
+				 errdetail("\"modules.json\" says that the module %s is there.",
+						   module)));
+	return folder;
+}
+
+/* Modules after Pooling that have a configuration and weights. */
+static void
+read_following(Import *import, const char *directory,
+			   const mb_sentence_modules *modules)
+{
+	uint32		i;
+
+	for (i = 0; i < modules->count; i++)
+	{
+		char	   *folder;
+
+		if (modules->kinds[i] != MB_MODULE_DENSE &&
+			modules->kinds[i] != MB_MODULE_LAYER_NORM)
+			continue;
+		folder = read_module(import, directory,
+							 mb_module_name(modules->kinds[i]),
+							 modules->paths[i], DOC_MODULE + (int) i);
+		if (!open_file(&import->module_files[i], folder, "model.safetensors"))
+			no_weights(mobilebert_message(folder));
+	}
 }
 
 /*
@@ -332,7 +363,9 @@ read_sentence_files(Import *import, const char *directory)
 	(void) read_file(directory, document_names[DOC_SENTENCE_CONFIG],
 					 &files[DOC_SENTENCE_CONFIG]);
 	if (modules.pooling)
-		read_pooling(import, directory, modules.pooling_path);
+		(void) read_module(import, directory, "Pooling", modules.pooling_path,
+						   DOC_POOLING);
+	read_following(import, directory, &modules);
 	for (i = 0; i < (int) lengthof(sentence_names); i++)
 		if (read_file(folder, sentence_names[i], &files[DOC_SENTENCE_BERT]))
 			break;
@@ -348,7 +381,8 @@ is_transformer_file(int kind)
 {
 	return kind != DOC_MODULES && kind != DOC_POOLING &&
 		kind != DOC_SENTENCE_BERT && kind != DOC_SENTENCE_CONFIG &&
-		kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS;
+		kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS &&
+		kind < DOC_MODULE;
 }
 
 void

@@ -23,8 +23,19 @@ const char *const document_names[DOC_COUNT] = {
 	[DOC_SENTENCE_BERT] = "sentence_bert_config.json",
 	[DOC_SENTENCE_CONFIG] = "config_sentence_transformers.json",
 	[DOC_CLASSIFIER] = "classifier.json",
-	[DOC_CLASSIFIER_WEIGHTS] = "classifier.safetensors"
+	[DOC_CLASSIFIER_WEIGHTS] = "classifier.safetensors",
+	[DOC_MODULE] = "modules/2/config.json",
+	[DOC_MODULE + 1] = "modules/3/config.json",
+	[DOC_MODULE + 2] = "modules/4/config.json",
+	[DOC_MODULE + 3] = "modules/5/config.json",
+	[DOC_MODULE + 4] = "modules/6/config.json",
+	[DOC_MODULE + 5] = "modules/7/config.json",
+	[DOC_MODULE + 6] = "modules/8/config.json",
+	[DOC_MODULE + 7] = "modules/9/config.json"
 };
+
+StaticAssertDecl(MB_MODULES_FIRST == 2 && MB_MODULES_LIMIT == 8,
+				 "these are the names of the modules after Pooling");
 
 void
 documents_init(Documents *documents, mb_arena *arena)
@@ -77,14 +88,18 @@ documents_settings(Documents *documents, mb_config *config,
 				   mb_sentence_settings *settings)
 {
 	mb_sentence_files files;
+	int			i;
 
 	files.config = documents_tree(documents, DOC_CONFIG);
 	files.modules = documents_tree(documents, DOC_MODULES);
 	files.pooling = documents_tree(documents, DOC_POOLING);
 	files.sentence_bert = documents_tree(documents, DOC_SENTENCE_BERT);
 	files.sentence_config = documents_tree(documents, DOC_SENTENCE_CONFIG);
+	for (i = 0; i < MB_MODULES_LIMIT; i++)
+		files.following[i] = documents_tree(documents, DOC_MODULE + i);
 	ENGINE_CALL(mb_config_read, files.config, config);
 	ENGINE_CALL(mb_sentence_settings_read, &files, settings);
+	ENGINE_CALL(mb_modules_read, &files, settings, config);
 }
 
 void

@@ -3,7 +3,8 @@
  * documents.h
  *	  The documents of a model: configuration, tokenizer and settings files,
  *	  kept byte for byte under the names they have in a directory; where
- *	  modules.json puts them elsewhere, under those that they mostly have.
+ *	  modules.json puts them elsewhere, under those that they mostly have, and
+ *	  of modules after Pooling under their number in it.
  *
  * A set is filled by an import, or read from the registry; each document is
  * parsed at most once.  What they say together is read here too: an import
@@ -33,10 +34,11 @@ typedef enum DocumentKind
 	DOC_SENTENCE_CONFIG,
 	DOC_CLASSIFIER,				/* these two: of a classifier that was fitted on */
 	DOC_CLASSIFIER_WEIGHTS,		/* the states of the model of all others */
-	DOC_COUNT
+	DOC_MODULE,					/* the first of MB_MODULES_LIMIT */
+	DOC_COUNT = DOC_MODULE + MB_MODULES_LIMIT
 } DocumentKind;
 
-/* "config.json", "1_Pooling/config.json", ... */
+/* "config.json", "1_Pooling/config.json", "modules/2/config.json", ... */
 extern const char *const document_names[DOC_COUNT];
 
 typedef struct Documents
@@ -60,7 +62,7 @@ extern void documents_load_all(Documents *documents,
 /* A document as a tree, parsed once; NULL when there is no such document. */
 extern mb_json *documents_tree(Documents *documents, DocumentKind kind);
 
-/* What the configuration and the files of sentence-transformers say. */
+/* What the configuration and the files of sentence-transformers say together. */
 extern void documents_settings(Documents *documents, mb_config *config,
 							   mb_sentence_settings *settings);
 

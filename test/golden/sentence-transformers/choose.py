@@ -11,7 +11,8 @@ import shutil
 import sys
 
 DIRECTORIES = ["ce-bert-1", "ce-electra-3", "st-bert-modes",
-               "st-bert-prompt-excluded", "st-mpnet-mean-normalize"]
+               "st-bert-prompt-excluded", "st-distilbert-dense",
+               "st-mpnet-mean-normalize"]
 
 reference = sys.argv[1]
 here = os.path.dirname(os.path.abspath(__file__))
