@@ -171,8 +171,36 @@ is( value(
 like(
 	value(
 		$node, q{EXPLAIN (COSTS off) SELECT mobilebert.embed(t, 'prompted', prompt => 'query') FROM (VALUES ('a'), ('b')) AS v(t)}),
-	qr/embed\(.*'query'/,
+	qr/embed\(.*'query'(?!.*Prompts:)/s,
 	'EXPLAIN shows the prompt');
+
+# What EXPLAIN says of prompts that calls on t get without naming them
+sub unnamed_prompts
+{
+	my ($calls, $settings) = @_;
+	my $plan = value($node, ($settings || '') . "EXPLAIN (COSTS off) SELECT $calls FROM (VALUES ('a'), ('b')) AS v(t)");
+
+	return $plan =~ /Prompts: (.*)/ ? $1 : '';
+}
+my $passage = q{'Text: ' ("passage" of model "prompted")};
+my $query = q{'Ask: ' ("query" of model "prompted")};
+my %shown = (
+	q{mobilebert.embed(t, 'prompted')} => $passage,
+	q{mobilebert.embed(t, 'prompted', prompt_text => '')} => '',
+	q{mobilebert.embed(t, 'prompted', prompt => t)} => '',
+	q{mobilebert.embed(t, 'bare')} => '',
+	q{mobilebert.embed_query(t, 'bare')} => '',
+	q{mobilebert.embed_document(t, 'prompted')} => '',
+	q{mobilebert.embed_query(t, 'prompted'), mobilebert.embed(t, 'prompted'), mobilebert.similarity(t, t || 'x', 'prompted')} => "$query, $passage",
+	q{mobilebert.label(t, 'ce-bert-1')} => '');
+is(unnamed_prompts($_), $shown{$_}, "prompts of $_") for sort keys %shown;
+is( unnamed_prompts('mobilebert.embed(t)', q{SET mobilebert.default_model = 'prompted'; }),
+	$passage,
+	'the default prompt of the default model');
+value($node, 'CREATE ROLE stranger');
+value($node, q{SELECT mobilebert.revoke_model('prompted', 'public')});
+is( unnamed_prompts(q{mobilebert.embed(t, 'prompted')}, 'SET ROLE stranger; '),
+	'', 'which is not for those who may not use the model');
 is( value(
 		$node, q{SELECT array_agg(chunk ORDER BY chunk_no)
 			FROM mobilebert.chunk('a b c', 'prompted')}),
@@ -215,6 +243,9 @@ is( value(
 		$node, q{SELECT mobilebert.score('a', 'asking', pair => 'b') = mobilebert.score('Ask: a', 'ce-bert-1', pair => 'b')}),
 	't',
 	'the default prompt of a cross-encoder');
+is( unnamed_prompts(q{mobilebert.score(t, 'asking', pair => 'b'), mobilebert.label(t, 'asking')}),
+	q{'Ask: ' ("x" of model "asking")},
+	'which EXPLAIN shows for score alone');
 
 # --------------------------------------------------------------------------
 # Where the activation of a cross-encoder stands

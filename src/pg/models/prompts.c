@@ -27,12 +27,15 @@ typedef struct MobilebertPrompts
 	int			count;
 	char	  **names;			/* [count] */
 	text	  **texts;			/* [count] */
-	text	   *by_default;		/* or NULL */
+	int			by_default;		/* or -1 */
 } MobilebertPrompts;
 
-/* The result is all in the current context, in which nothing else remains. */
+/*
+ * The result is all in the current context, in which nothing else remains.
+ * there_are: the model has prompts of its own.
+ */
 static MobilebertPrompts *
-prompts_read(const MobilebertModel *model)
+prompts_read(const RegistryModel *row, bool there_are)
 {
 	MobilebertPrompts *result = palloc0(sizeof(MobilebertPrompts));
 	MemoryContext old = CurrentMemoryContext;
@@ -47,14 +50,15 @@ prompts_read(const MobilebertModel *model)
 	MemoryContextSwitchTo(scratch);
 	mb_arena_init(&arena, &memory, SIZE_MAX);
 	documents_init(&documents, &arena);
-	if (model->image.settings.prompts)
-		documents_load(&documents, model->registry, DOC_SENTENCE_CONFIG, NULL);
+	if (there_are)
+		documents_load(&documents, row, DOC_SENTENCE_CONFIG, NULL);
 	ENGINE_CALL(mb_prompts_read,
 				documents_tree(&documents, DOC_SENTENCE_CONFIG), &arena,
 				&prompts);
 	MemoryContextSwitchTo(old);
 	result->names = palloc(prompts.count * sizeof(char *));
 	result->texts = palloc(prompts.count * sizeof(text *));
+	result->by_default = -1;
 	for (i = 0; i < prompts.count; i++)
 	{
 		const mb_prompt *prompt = &prompts.list[i];
@@ -63,7 +67,7 @@ prompts_read(const MobilebertModel *model)
 																strlen(prompt->name)));
 		result->texts[i] = mobilebert_text_make(prompt->text, prompt->length);
 		if (prompt == prompts.by_default)
-			result->by_default = result->texts[i];
+			result->by_default = (int) i;
 	}
 	result->count = (int) prompts.count;
 	MemoryContextDelete(scratch);
@@ -85,11 +89,31 @@ prompts_of(const MobilebertModel *model)
 	context = AllocSetContextCreate(CurrentMemoryContext, "mobilebert prompts",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	prompts = prompts_read(model);
+	prompts = prompts_read(model->registry, model->image.settings.prompts);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, GetMemoryChunkContext(owner));
 	owner->prompts = prompts;
 	return prompts;
+}
+
+/* Do the files of a model that is not loaded say that it gives scores? */
+static bool
+is_cross_encoder(const RegistryModel *row)
+{
+	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
+	mb_sentence_files files = {0};
+	mb_sentence_settings settings;
+	mb_arena	arena;
+	Documents	documents;
+
+	mb_arena_init(&arena, &memory, SIZE_MAX);
+	documents_init(&documents, &arena);
+	documents_load(&documents, row, DOC_CONFIG, NULL);
+	documents_load(&documents, row, DOC_SENTENCE_CONFIG, NULL);
+	files.config = documents_tree(&documents, DOC_CONFIG);
+	files.sentence_config = documents_tree(&documents, DOC_SENTENCE_CONFIG);
+	ENGINE_CALL(mb_sentence_settings_read, &files, &settings);
+	return settings.cross_encoder != 0;
 }
 
 pg_noreturn static void
@@ -109,27 +133,58 @@ no_such_prompt(const MobilebertModel *model, const MobilebertPrompts *prompts,
 			 errhint("Give another text with prompt_text => '...'.")));
 }
 
+/* The number of a prompt, with NULL of the default one; -1: there is none. */
+static int
+find_prompt(const MobilebertPrompts *prompts, const char *name)
+{
+	int			i;
+
+	if (name == NULL)
+		return prompts->by_default;
+	for (i = 0; i < prompts->count; i++)
+		if (strcmp(prompts->names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+/* A prompt's text, NULL for one that is empty */
+static text *
+prompt_text(const MobilebertPrompts *prompts, int number)
+{
+	text	   *found = number < 0 ? NULL : prompts->texts[number];
+
+	return found == NULL || VARSIZE_ANY_EXHDR(found) == 0 ? NULL : found;
+}
+
+text *
+mobilebert_prompt_peek(const RegistryModel *row, const char **name,
+					   bool cross_encoder)
+{
+	const MobilebertPrompts *prompts;
+	int			number;
+
+	if (cross_encoder && !is_cross_encoder(row))
+		return NULL;
+	prompts = prompts_read(row, true);
+	number = find_prompt(prompts, *name);
+	if (number >= 0)
+		*name = prompts->names[number];
+	return prompt_text(prompts, number);
+}
+
 text *
 mobilebert_prompt(const MobilebertModel *model, const char *name)
 {
 	const MobilebertPrompts *prompts;
-	text	   *found = NULL;
-	int			i;
+	int			number;
 
 	if (name == NULL && !model->image.settings.prompts)
 		return NULL;
 	prompts = prompts_of(model);
-	if (name == NULL)
-		found = prompts->by_default;
-	else
-	{
-		for (i = 0; i < prompts->count && found == NULL; i++)
-			if (strcmp(prompts->names[i], name) == 0)
-				found = prompts->texts[i];
-		if (found == NULL)
-			no_such_prompt(model, prompts, name);
-	}
-	return found == NULL || VARSIZE_ANY_EXHDR(found) == 0 ? NULL : found;
+	number = find_prompt(prompts, name);
+	if (name != NULL && number < 0)
+		no_such_prompt(model, prompts, name);
+	return prompt_text(prompts, number);
 }
 
 text *

@@ -19,6 +19,14 @@
  */
 extern text *mobilebert_prompt(const MobilebertModel *model, const char *name);
 
+/*
+ * For EXPLAIN, which loads no model: the same, NULL also where there is no such
+ * prompt; *name becomes that of the default one.  cross_encoder: only if it is a
+ * model of that kind.
+ */
+extern text *mobilebert_prompt_peek(const RegistryModel *row,
+									const char **name, bool cross_encoder);
+
 /* prompt before value; prompt NULL: value itself. */
 extern text *mobilebert_prompt_apply(text *prompt, text *value);
 

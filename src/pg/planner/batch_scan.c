@@ -23,13 +23,14 @@
  * The node is parallel-aware below Gather only for its figures: each worker
  * keeps the sums of its own in shared memory after each row.
  *
- * Depends on server/pg.h, planner/batch_queue.h.
+ * Depends on server/pg.h, planner/batch_queue.h, planner/support.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "planner/batch_queue.h"
 #include "planner/batch_scan.h"
+#include "planner/support.h"
 
 #include "access/parallel.h"
 #if PG_VERSION_NUM >= 180000
@@ -327,6 +328,29 @@ call_text(FuncExpr *node, List *context, bool prefix)
 	return deparse_expression((Node *) call, context, prefix, false);
 }
 
+/* Prompts that calls get without naming them, each once. */
+static List *
+hidden_prompts(List *calls)
+{
+	List	   *prompts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, calls)
+	{
+		char	   *prompt = mobilebert_prompt_of_call(lfirst(lc));
+		ListCell   *known;
+
+		foreach(known, prompts)
+		{
+			if (prompt != NULL && strcmp(lfirst(known), prompt) == 0)
+				prompt = NULL;
+		}
+		if (prompt != NULL)
+			prompts = lappend(prompts, prompt);
+	}
+	return prompts;
+}
+
 static void
 batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
@@ -335,6 +359,7 @@ batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	BatchFigures sum;
 	List	   *context;
 	List	   *calls = NIL;
+	List	   *prompts = hidden_prompts(plan->custom_exprs);
 	ListCell   *lc;
 
 	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan,
@@ -343,6 +368,8 @@ batch_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		calls = lappend(calls, call_text(lfirst(lc), context, es->verbose ||
 										 list_length(es->rtable) > 1));
 	ExplainPropertyList("Calls", calls, es);
+	if (prompts != NIL)
+		ExplainPropertyList("Prompts", prompts, es);
 	if (!es->analyze)
 		return;
 

@@ -19,13 +19,14 @@
  * Start with mobilebert_support(), and for scans with parallel_scan().
  *
  * Depends on server/pg.h, server/guc.h, models/model_cache.h,
- * models/registry.h, planner/batch_functions.h.
+ * models/prompts.h, models/registry.h, planner/batch_functions.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/guc.h"
 #include "models/model_cache.h"
+#include "models/prompts.h"
 #include "models/registry.h"
 #include "planner/batch_functions.h"
 #include "planner/support.h"
@@ -175,6 +176,56 @@ model_of(FuncExpr *call, const char *function, int number)
 		model->consttype != TEXTOID)
 		return NULL;
 	return mobilebert_model_peek(TextDatumGetCString(model->constvalue), 0);
+}
+
+/* Functions that put a prompt before a text, and which; NULL: the default one */
+static const struct
+{
+	const char *function;
+	const char *prompt;
+}			prompting[] =
+{
+	{"embed", NULL}, {"similarity", NULL}, {"score", NULL},
+	{"embed_query", "query"}, {"embed_document", "document"}
+};
+
+#define EMBED_PROMPT 7			/* the arguments prompt and prompt_text */
+
+char *
+mobilebert_prompt_of_call(FuncExpr *call)
+{
+	const char *function = get_func_name(call->funcid);
+	const RegistryModel *row;
+	const char *name;
+	text	   *prompt;
+	ListCell   *lc;
+	size_t		i = 0;
+
+	if (function == NULL)
+		return NULL;
+	while (i < lengthof(prompting) &&
+		   strcmp(function, prompting[i].function) != 0)
+		i++;
+	if (i == lengthof(prompting))
+		return NULL;
+	if (strcmp(function, "embed") == 0 &&
+		list_length(call->args) > EMBED_PROMPT)
+	{
+		for_each_from(lc, call->args, EMBED_PROMPT)
+		{
+			if (!IsA(lfirst(lc), Const) || !lfirst_node(Const, lc)->constisnull)
+				return NULL;
+		}
+	}
+	row = model_of(call, function, model_argument(call->funcid));
+	if (row == NULL)
+		return NULL;
+	name = prompting[i].prompt;
+	prompt = mobilebert_prompt_peek(row, &name,
+									strcmp(function, "score") == 0);
+	return prompt == NULL ? NULL :
+		psprintf("%s (\"%s\" of model \"%s\")",
+				 quote_literal_cstr(text_to_cstring(prompt)), name, row->name);
 }
 
 /*
