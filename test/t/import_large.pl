@@ -2,7 +2,7 @@
 #
 # import_large.pl
 #		A model of hundreds of megabytes: what its import tells while it runs,
-#		what memory it takes, and how fast it is.
+#		what memory it takes, and how fast it is; what its first use tells.
 #
 # Most of it is a word table of zeros, which takes no room on the disk until it
 # is stored.  The bounds are some times what was measured with a model of 1.3
@@ -105,6 +105,43 @@ is( value(
 		$node, q{SELECT count(*) FROM mobilebert.tensor_chunk
 			WHERE length(data) > 1024 * 1024}),
 	0, 'no piece is over 1 MB');
+
+# --------------------------------------------------------------------------
+# The first use, which makes the image: it is held up for over a second
+# --------------------------------------------------------------------------
+
+# The words of a session that makes a model ready, and its answer
+sub ready
+{
+	my ($name, $held) = @_;
+	my $holder = session($node);
+	my $user = session($node);
+
+	ask($holder, 'BEGIN; LOCK TABLE mobilebert.tensor_chunk') if $held;
+	$user->{stdin} .=
+	  "SELECT mobilebert.prewarm('$name') > 0;\n\\echo finished\n";
+	$user->{run}->pump_nb;
+	if ($held)
+	{
+		$node->poll_query_until('postgres',
+			q{SELECT count(*) = 1 FROM pg_locks
+				WHERE NOT granted AND relation = 'mobilebert.tensor_chunk'::regclass})
+		  or die 'no first use waits';
+		sleep 2;
+		ask($holder, 'ROLLBACK');
+	}
+	$user->{run}->pump until $user->{stdout} =~ /finished\n/;
+	my $said = $user->{stderr};
+	like($user->{stdout}, qr/^t$/m, "$name is made ready");
+	$_->quit for $holder, $user;
+	return $said;
+}
+is(ready('small', 1), '', 'the first use of a small model is silent');
+like(
+	ready('large', 1),
+	qr/NOTICE:  model "large" is made ready for its first use: \d+ of $megabytes MB\n/,
+	'that of a large one tells how far it is');
+is(ready('large', 0), '', 'the next use finds it');
 
 # --------------------------------------------------------------------------
 # What others see: an import that waits for a lock, and nothing after it

@@ -6,7 +6,7 @@
  *
  * The client hears of a large model alone: its size and what memory it will
  * take, then once a second how far reading and storing have come.  One of less
- * than LARGE bytes is there before anybody asks.
+ * than PROGRESS_LARGE bytes is there before anybody asks.
  *
  * Depends on server/pg.h, import/import_model.h, server/progress.h.
  *
@@ -18,15 +18,8 @@
 #include "server/progress.h"
 
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mobilebert_import_progress);
-
-#define MEGABYTE (1024 * 1024)
-#define LARGE ((uint64) 256 * MEGABYTE)
-
-/* Milliseconds from one line to the next */
-#define BETWEEN_LINES 1000
 
 /* Places of the figures in the status entry. */
 enum
@@ -88,13 +81,13 @@ import_progress_begin(Import *import)
 {
 	import->bytes = bytes_of_files(import);
 	import->started_at = GetCurrentTimestamp();
-	if (import->bytes < LARGE)
+	if (import->bytes < PROGRESS_LARGE)
 		return;
 	ereport(NOTICE,
 			(errmsg("model \"%s\" has " UINT64_FORMAT " MB of weights",
-					import->name, import->bytes / MEGABYTE),
+					import->name, import->bytes / PROGRESS_MEGABYTE),
 			 errdetail("They are read and stored 1 MB at a time.  In use they take " UINT64_FORMAT " MB of memory in precision %s, once for all sessions.",
-					   import->image_bytes / MEGABYTE, import->precision)));
+					   import->image_bytes / PROGRESS_MEGABYTE, import->precision)));
 }
 
 void
@@ -109,20 +102,16 @@ import_progress_phase(Import *import, ImportPhase phase)
 void
 import_progress_add(Import *import, uint64 bytes)
 {
-	TimestampTz now;
-
 	import->bytes_done += bytes;
 	show(import);
-	if (import->bytes < LARGE)
+	if (import->bytes < PROGRESS_LARGE ||
+		!mobilebert_progress_due(&import->told_at))
 		return;
-	now = GetCurrentTimestamp();
-	if (!TimestampDifferenceExceeds(import->told_at, now, BETWEEN_LINES))
-		return;
-	import->told_at = now;
 	ereport(NOTICE,
 			(errmsg("model \"%s\": " UINT64_FORMAT " of " UINT64_FORMAT " MB %s",
-					import->name, import->bytes_done / MEGABYTE,
-					import->bytes / MEGABYTE, phases[import->phase])));
+					import->name, import->bytes_done / PROGRESS_MEGABYTE,
+					import->bytes / PROGRESS_MEGABYTE,
+					phases[import->phase])));
 }
 
 void

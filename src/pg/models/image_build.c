@@ -8,12 +8,14 @@
  * snapshot.  Errors of the server must not jump through the engine: reading
  * catches them, the writing ends, and they are thrown again after it.
  *
- * Depends on server/pg.h, server/adapt.h, models/documents.h.
+ * Depends on server/pg.h, server/adapt.h, server/progress.h,
+ * models/documents.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "server/adapt.h"
+#include "server/progress.h"
 #include "models/documents.h"
 #include "models/image_build.h"
 
@@ -41,6 +43,9 @@ struct ImageBuild
 	ImagePut	put;			/* takes the image's bytes */
 	void	   *put_context;
 	RegistryTensorReader *reader;	/* of the tensor being read; or NULL */
+	uint64		bytes;			/* of all tensors as stored */
+	uint64		bytes_done;		/* of these, read */
+	TimestampTz told_at;		/* how far it is */
 	ErrorData  *failure;		/* of the server, caught while reading */
 };
 
@@ -210,6 +215,23 @@ read_stored(ImageBuild *build, size_t index, uint64 offset, void *buffer,
 					slot.name, build->model->name)));
 }
 
+/*
+ * Tell the client of a large model how far it is, once a second: its first use
+ * takes that long, and those after it do not.
+ */
+static void
+tell_progress(ImageBuild *build, size_t size)
+{
+	build->bytes_done += size;
+	if (build->bytes < PROGRESS_LARGE ||
+		!mobilebert_progress_due(&build->told_at))
+		return;
+	ereport(NOTICE,
+			(errmsg("model \"%s\" is made ready for its first use: " UINT64_FORMAT " of " UINT64_FORMAT " MB",
+					build->model->name, build->bytes_done / PROGRESS_MEGABYTE,
+					build->bytes / PROGRESS_MEGABYTE)));
+}
+
 /* mb_image_io's read */
 static mb_status
 read_tensor(void *context, size_t slot, uint64_t offset, void *buffer,
@@ -221,6 +243,7 @@ read_tensor(void *context, size_t slot, uint64_t offset, void *buffer,
 	PG_TRY();
 	{
 		read_stored(build, slot, offset, buffer, size);
+		tell_progress(build, size);
 	}
 	PG_CATCH();
 	{
@@ -262,6 +285,18 @@ make_workspace(const ImageBuild *build, size_t size)
 	return (void *) TYPEALIGN(WORKSPACE_ALIGN, block);
 }
 
+static uint64
+bytes_stored(const ImageBuild *build)
+{
+	uint64		bytes = 0;
+	size_t		i;
+
+	for (i = 0; i < build->plan.slots; i++)
+		if (build->tensors[i] != NULL)
+			bytes += stored_size(build, i);
+	return bytes;
+}
+
 mb_status
 image_build_write(ImageBuild *build, ImagePut put, void *context,
 				  mb_error *err)
@@ -275,6 +310,9 @@ image_build_write(ImageBuild *build, ImagePut put, void *context,
 		build->workspace = make_workspace(build, size);
 	build->put = put;
 	build->put_context = context;
+	build->bytes = bytes_stored(build);
+	build->bytes_done = 0;
+	build->told_at = GetCurrentTimestamp();
 	status = mb_image_write(&build->content, &build->plan, &io,
 							&mobilebert_cancel, build->workspace, size, err);
 	if (build->failure != NULL)

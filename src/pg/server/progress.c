@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *	  How far a long command has come, for views that other sessions read.
+ *	  How far a long command has come: for views that other sessions read, and
+ *	  when it is time to tell the client.
  *
  * Depends on server/pg.h, server/options.h.
  *
@@ -14,6 +15,20 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+
+/* Milliseconds from one line to the next */
+#define BETWEEN_LINES 1000
+
+bool
+mobilebert_progress_due(TimestampTz *told_at)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!TimestampDifferenceExceeds(*told_at, now, BETWEEN_LINES))
+		return false;
+	*told_at = now;
+	return true;
+}
 
 void
 mobilebert_progress_show(ProgressCommandType command, Oid relation,

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *	  How far a long command has come, for views that other sessions read.
+ *	  How far a long command has come: for views that other sessions read, and
+ *	  when it is time to tell the client.
  *
  * Figures go where the server's own commands (VACUUM, CREATE INDEX) put theirs:
  * in the backend's status entry, under a command number that none of them has.
@@ -24,6 +25,20 @@
 #include "nodes/execnodes.h"
 #include "utils/backend_progress.h"
 #include "utils/backend_status.h"
+#include "utils/timestamp.h"
+
+/*
+ * Work on models of less than so many bytes is done before anybody asks how far
+ * it is: the client hears nothing of it.
+ */
+#define PROGRESS_LARGE ((uint64) 256 * 1024 * 1024)
+#define PROGRESS_MEGABYTE ((uint64) 1024 * 1024)
+
+/*
+ * Is it time for another line?  Once a second, from *told_at on, which then is
+ * now.
+ */
+extern bool mobilebert_progress_due(TimestampTz *told_at);
 
 /* "mb" and "mc": far above the server's numbers. */
 #define PROGRESS_COMMAND_ENRICH ((ProgressCommandType) 0x6d62)
