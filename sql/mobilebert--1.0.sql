@@ -466,7 +466,7 @@ CREATE FUNCTION mobilebert.model_config(name text) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'mobilebert_model_config'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION mobilebert.model_config(text) IS
-'Effective configuration: config.json with every default of transformers'' configuration class filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size; config_sentence_transformers: that file, with the prompts, where the model has one';
+'Effective configuration: config.json with every default of transformers'' configuration class filled in, num_labels, id2label and label2id, and the derived sizes true_hidden_size, head_size and attention_size; modules: what sentence-transformers runs after Pooling, if anything; config_sentence_transformers: that file, with the prompts, where the model has one';
 
 CREATE FUNCTION mobilebert.fingerprint(model text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_fingerprint'

@@ -101,6 +101,16 @@ is( value(
 	't|40',
 	'kept results');
 
+is( value(
+		$node, qq{SELECT mobilebert.model_config('$many') -> 'modules' = '[{"type": "LayerNorm", "dimension": 40},
+			{"type": "Dense", "in_features": 40, "out_features": 12, "bias": true, "activation_function": "silu"},
+			{"type": "Dropout"}, {"type": "Normalize"},
+			{"type": "Dense", "in_features": 12, "out_features": 64, "bias": true, "activation_function": "sigmoid"},
+			{"type": "LayerNorm", "dimension": 64}, {"type": "Normalize"}]',
+			mobilebert.model_config('plain') ? 'modules'}),
+	't|f',
+	'model_config lists them');
+
 # --------------------------------------------------------------------------
 # Precisions, and rows in a batch
 # --------------------------------------------------------------------------

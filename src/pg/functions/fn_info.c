@@ -56,6 +56,50 @@ default_labels(uint32 count)
 	return json.data;
 }
 
+/* The object with one member more */
+static Datum
+jsonb_put(Datum object, const char *key, Datum value)
+{
+	Datum		name = CStringGetTextDatum(key);
+
+	return DirectFunctionCall4(jsonb_set, object,
+							   PointerGetDatum(construct_array(&name, 1, TEXTOID,
+															   -1, false, 'i')),
+							   value, BoolGetDatum(true));
+}
+
+/* What follows Pooling, as a list; NULL: nothing does */
+static char *
+module_list(const mb_config *config, const mb_sentence_settings *settings)
+{
+	StringInfoData json;
+	uint32		i;
+
+	if (config->module_count == 0 && !settings->normalize)
+		return NULL;
+	initStringInfo(&json);
+	for (i = 0; i < config->module_count; i++)
+	{
+		const mb_module *module = &config->modules[i];
+
+		appendStringInfo(&json, "%s{\"type\": \"%s\"", i > 0 ? ", " : "[",
+						 mb_module_name((mb_module_kind) module->kind));
+		if (module->kind == MB_MODULE_DENSE)
+			appendStringInfo(&json, ", \"in_features\": %u, \"out_features\": %u, \"bias\": %s, \"activation_function\": \"%s\"",
+							 module->inputs, module->outputs,
+							 module->bias ? "true" : "false",
+							 mb_activation_name((mb_activation) module->activation));
+		else if (module->kind == MB_MODULE_LAYER_NORM)
+			appendStringInfo(&json, ", \"dimension\": %u", module->outputs);
+		appendStringInfoChar(&json, '}');
+	}
+	if (settings->normalize)
+		appendStringInfo(&json, "%s{\"type\": \"%s\"}", i > 0 ? ", " : "[",
+						 mb_module_name(MB_MODULE_NORMALIZE));
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
 PG_FUNCTION_INFO_V1(mobilebert_model_config);
 Datum
 mobilebert_model_config(PG_FUNCTION_ARGS)
@@ -68,7 +112,9 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	mb_json    *root;
 	mb_json    *labels;
 	mb_config	config;
+	mb_sentence_settings settings;
 	char	   *effective;
+	char	   *modules;
 	Datum		result;
 
 	if (!ARG_IS_GIVEN(0))
@@ -76,11 +122,10 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 	model = mobilebert_model_row(PG_GETARG_TEXT_PP(0), 0);
 	mb_arena_init(&arena, &memory, SIZE_MAX);
 	documents_init(&documents, &arena);
-	documents_load(&documents, model, DOC_CONFIG, NULL);
-	documents_load(&documents, model, DOC_SENTENCE_CONFIG, NULL);
+	documents_load_settings(&documents, model, NULL);
 	documents_load(&documents, model, DOC_CLASSIFIER, NULL);
 	root = documents_tree(&documents, DOC_CONFIG);
-	ENGINE_CALL(mb_config_read, root, &config);
+	documents_settings(&documents, &config, &settings);
 	ENGINE_CALL(mb_config_write, &config, &arena, &effective);
 
 	result = jsonb_from_utf8(file->text, file->length);
@@ -92,17 +137,14 @@ mobilebert_model_config(PG_FUNCTION_ARGS)
 		result = jsonb_join(result, jsonb_from_utf8(made_up, strlen(made_up)));
 	}
 	result = jsonb_join(result, jsonb_from_utf8(effective, strlen(effective)));
+	modules = module_list(&config, &settings);
+	if (modules != NULL)
+		result = jsonb_put(result, "modules",
+						   jsonb_from_utf8(modules, strlen(modules)));
 	file = &documents.files[DOC_SENTENCE_CONFIG];
 	if (file->text != NULL)
-	{
-		Datum		name = CStringGetTextDatum("config_sentence_transformers");
-
-		result = DirectFunctionCall4(jsonb_set,
-									 result,
-									 PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, 'i')),
-									 jsonb_from_utf8(file->text, file->length),
-									 BoolGetDatum(true));
-	}
+		result = jsonb_put(result, "config_sentence_transformers",
+						   jsonb_from_utf8(file->text, file->length));
 	file = &documents.files[DOC_CLASSIFIER];
 	if (file->text != NULL)
 		result = jsonb_join(result, jsonb_from_utf8(file->text, file->length));

@@ -71,6 +71,17 @@ documents_load_all(Documents *documents, const RegistryModel *model,
 		documents_load(documents, model, (DocumentKind) kind, snapshot);
 }
 
+void
+documents_load_settings(Documents *documents, const RegistryModel *model,
+						Snapshot snapshot)
+{
+	int			kind;
+
+	documents_load(documents, model, DOC_CONFIG, snapshot);
+	for (kind = DOC_MODULES; kind < DOC_COUNT; kind++)
+		documents_load(documents, model, (DocumentKind) kind, snapshot);
+}
+
 mb_json *
 documents_tree(Documents *documents, DocumentKind kind)
 {

@@ -59,6 +59,11 @@ extern void documents_load(Documents *documents, const RegistryModel *model,
 extern void documents_load_all(Documents *documents,
 							   const RegistryModel *model, Snapshot snapshot);
 
+/* Those that documents_settings() reads. */
+extern void documents_load_settings(Documents *documents,
+									const RegistryModel *model,
+									Snapshot snapshot);
+
 /* A document as a tree, parsed once; NULL when there is no such document. */
 extern mb_json *documents_tree(Documents *documents, DocumentKind kind);
 
