@@ -12,10 +12,8 @@
  *	kernels		the instruction set, chosen and named; the formats of weights
  *	model		a model from its files to an image, its labels
  *	encoder		passes over the encoder, heads, pooling
- *	tasks		from a head's logits to what a SQL function returns; long texts
- *				in pieces
  *	tasks		from a head's logits to what a SQL function returns; heads from
- *				labelled rows
+ *				labelled rows; long texts in pieces
  *	tokenizer	text to tokens and back
  *
  * Start reading at tokenizer/tokenizer.h and encoder/forward.h.

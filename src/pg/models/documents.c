@@ -79,7 +79,8 @@ documents_load_settings(Documents *documents, const RegistryModel *model,
 
 	documents_load(documents, model, DOC_CONFIG, snapshot);
 	for (kind = DOC_MODULES; kind < DOC_COUNT; kind++)
-		documents_load(documents, model, (DocumentKind) kind, snapshot);
+		if (kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS)
+			documents_load(documents, model, (DocumentKind) kind, snapshot);
 }
 
 mb_json *
