@@ -12,8 +12,9 @@
  *	kernels		the instruction set, chosen and named; the formats of weights
  *	model		a model from its files to an image, its labels
  *	encoder		passes over the encoder, heads, pooling
- *	tasks		from a head's logits to what a SQL function returns; heads from
- *				labelled rows; long texts in pieces
+ *	tasks		from a head's logits to what a SQL function returns; long texts
+ *				in pieces
+ *	learning	heads from labelled rows, and reports of how good they are
  *	tokenizer	text to tokens and back
  *
  * Start reading at tokenizer/tokenizer.h and encoder/forward.h.
@@ -34,6 +35,10 @@
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/panels.h"
+#include "learning/fit.h"
+#include "learning/fit_rows.h"
+#include "learning/fit_task.h"
+#include "learning/report.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "encoder/forward.h"
@@ -50,12 +55,9 @@
 #include "tasks/chunks.h"
 #include "tasks/classifier.h"
 #include "tasks/entities.h"
-#include "tasks/fit.h"
-#include "tasks/fit_rows.h"
 #include "tasks/losses.h"
 #include "tasks/markup.h"
 #include "tasks/patterns/patterns.h"
-#include "tasks/report.h"
 #include "tasks/scores.h"
 #include "tasks/spans.h"
 #include "tasks/zero_shot.h"

@@ -146,9 +146,11 @@ my %below = (
 		qw(engine/base engine/kernels engine/tokenizer engine/model
 		  engine/encoder engine/tasks/patterns)
 	],
+	'engine/learning' => [qw(engine/base engine/kernels)],
 	'engine' => [
 		qw(engine/base engine/kernels engine/tokenizer engine/model
-		  engine/encoder engine/tasks engine/tasks/patterns)
+		  engine/encoder engine/tasks engine/tasks/patterns
+		  engine/learning)
 	],
 	'pg/server' => [qw(engine)],
 	'pg/models' => [qw(engine pg/server)],

@@ -52,11 +52,16 @@ typedef struct mb_fit_row
 	}			target;
 } mb_fit_row;
 
+/* < 0, 0, > 0: the order of what two rows are labelled with. */
+extern int	mb_fit_compare_targets(const mb_fit_row *a, const mb_fit_row *b,
+								   mb_fit_kind kind);
+
 /*
  * Sorts rows [count] in place: by hash, then by target, then by the bytes of
  * the features [width each].  Rows that still compare equal are the same row
- * twice, so the result does not depend on the order before.  spare [count] is
- * overwritten.
+ * twice, so the result does not depend on the order before (with a width of 0
+ * they stay as they were).  spare [count] is overwritten.  After an error rows
+ * are in no order, and some may be lost.
  */
 extern mb_status mb_fit_sort(mb_fit_row *rows, mb_fit_row *spare,
 							 size_t count, size_t width, mb_fit_kind kind,

@@ -1,29 +1,21 @@
 /*-------------------------------------------------------------------------
  *
- * fit.h
- *	  From labelled rows to a linear head: cross-validation chooses the layer
- *	  and the penalty, then all rows are fitted.
+ * fit_task.h
+ *	  What is to be fitted, and what comes of it.
  *
- * mb_fit() is the whole of it: it checks and sorts the rows, deals them to
- * folds, judges the candidates, and returns weights with what is to be told of
- * them.  The same rows give the same bits, whatever their order; no random
- * numbers, and no processor's own arithmetic (kernels/products.h).
+ * What is minimised (logistic.h and ridge.h have the details): the sum over
+ * rows of weight * loss, plus l2 / 2 times the sum of squares of the weights,
+ * without the bias.  So l2 is 1 / C of scikit-learn's LogisticRegression and
+ * alpha of its Ridge.
  *
- * What is minimised (linear_head.h has the details): the sum over rows of
- * weight * loss, plus l2 / 2 times the sum of squares of the weights, without
- * the bias.  So l2 is 1 / C of scikit-learn's LogisticRegression and alpha of
- * its Ridge.
- *
- * Depends on tasks/fit_rows.h, base/arena.h, base/status.h.
+ * Depends on learning/fit_rows.h.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MB_FIT_H
-#define MB_FIT_H
+#ifndef MB_FIT_TASK_H
+#define MB_FIT_TASK_H
 
-#include "base/arena.h"
-#include "base/status.h"
-#include "tasks/fit_rows.h"
+#include "learning/fit_rows.h"
 
 #define MB_FIT_MIN_FOLDS 2
 #define MB_FIT_MAX_FOLDS 20
@@ -57,6 +49,17 @@ typedef struct mb_fit_count
 	size_t		correct;		/* both */
 } mb_fit_count;
 
+/* A layer and a penalty that were judged. */
+typedef struct mb_fit_candidate
+{
+	size_t		layer;
+	double		l2;
+	double		loss;			/* mean over rows, each by a head that was fitted
+								 * without its fold: cross entropy, sum of the
+								 * labels' cross entropies, squared error */
+	double		accuracy;		/* as in mb_fit_result */
+} mb_fit_candidate;
+
 typedef struct mb_fit_result
 {
 	/*
@@ -82,6 +85,8 @@ typedef struct mb_fit_result
 	 * texts.
 	 */
 	unsigned	folds;
+	mb_fit_candidate *candidates;	/* [candidate_count], as they were judged */
+	size_t		candidate_count;
 	size_t		rows;			/* judged: all of them */
 	uint32_t   *predicted;		/* [rows] in the order rows were left in;
 								 * MB_FIT_CLASS only, else NULL */
@@ -109,27 +114,4 @@ typedef struct mb_fit_result
 	size_t		scarcest_rows;
 } mb_fit_result;
 
-/*
- * Bytes that mb_fit() takes from the arena, result included and rows' own
- * features not; *bytes is exact enough to be held against a limit before.
- * MB_ERR_ARGUMENT for a task that mb_fit() would refuse, MB_ERR_LIMIT when it
- * does not fit in a size_t.
- */
-extern mb_status mb_fit_memory(const mb_fit_task *task, size_t rows,
-							   size_t *bytes, mb_error *err);
-
-/*
- * Fits rows [count], which it sorts in place (mb_fit_sort).
- *
- * MB_ERR_ARGUMENT: no rows; fewer than two labels (CLASS), none (LABELS); a
- * label that is not below task->labels, or that no row has; NaN or an infinity
- * among features or numbers.  MB_ERR_MEMORY: the arena is over its limit.
- * Cancel is polled at least every 10 ms.  Not to have converged is no error:
- * result->converged says it.
- */
-extern mb_status mb_fit(const mb_fit_task *task, mb_fit_row *rows,
-						size_t count, mb_arena *arena,
-						const mb_cancel *cancel, mb_fit_result *result,
-						mb_error *err);
-
-#endif							/* MB_FIT_H */
+#endif							/* MB_FIT_TASK_H */
