@@ -1546,6 +1546,358 @@ CREATE TYPE mobilebert.classifier AS
 COMMENT ON TYPE mobilebert.classifier IS
 'What fit returns: base and fingerprint, the model that it was fitted on; problem_type, as in a config.json; layer and pooling of the hidden states that it reads, divided by their length; labels in the order of their bytes; weights [label][feature] and bias; l2, class_weight and folds that it was fitted with; rows; and of cross-validation, by label, support (rows that have it) and f1; accuracy, macro_f1, and majority (the accuracy of the most frequent answer), or of a number r2; NULL where there is no such figure';
 
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label text,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, text, text) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label text,
+	model text,
+	options jsonb
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, text, text, jsonb) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label boolean,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, boolean, text) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label boolean,
+	model text,
+	options jsonb
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, boolean, text, jsonb) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label anyenum,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, anyenum, text) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label anyenum,
+	model text,
+	options jsonb
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, anyenum, text, jsonb) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label text[],
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, text[], text) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label text[],
+	model text,
+	options jsonb
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, text[], text, jsonb) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label double precision,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, double precision, text) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_step(
+	state internal,
+	input text,
+	label double precision,
+	model text,
+	options jsonb
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.fit_step(internal, text, double precision, text, jsonb) IS
+'Transition function of mobilebert.fit: takes one row';
+
+CREATE FUNCTION mobilebert.fit_combine(a internal, b internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.fit_combine(internal, internal) IS
+'Combine function of mobilebert.fit: two parts of the rows as one';
+
+CREATE FUNCTION mobilebert.fit_serialize(state internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'mobilebert_fit_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.fit_serialize(internal) IS
+'Serialization function of mobilebert.fit, for parallel workers';
+
+CREATE FUNCTION mobilebert.fit_deserialize(data bytea, state internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_fit_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.fit_deserialize(bytea, internal) IS
+'Deserialization function of mobilebert.fit, for parallel workers';
+
+CREATE FUNCTION mobilebert.fit_final(state internal)
+RETURNS mobilebert.classifier
+AS 'MODULE_PATHNAME', 'mobilebert_fit_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+
+COMMENT ON FUNCTION mobilebert.fit_final(internal) IS
+'Final function of mobilebert.fit: cross-validation, and the fit itself';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label text,
+	model text
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, text, text) IS
+'A classifier from labelled rows: one of the labels for each text; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label text,
+	model text,
+	options jsonb
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, text, text, jsonb) IS
+'A classifier from labelled rows: one of the labels for each text; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier; options, the same in all rows: layer (of the hidden states, negative from the end; default: the best of the last four), pooling (as in embed), l2 (the penalty; default: the best of a grid), class_weight (none, balanced), folds (of cross-validation, 2 to 20, default 5)';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label boolean,
+	model text
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, boolean, text) IS
+'A classifier from labelled rows: whether or not, as labels "true" and "false"; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label boolean,
+	model text,
+	options jsonb
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, boolean, text, jsonb) IS
+'A classifier from labelled rows: whether or not, as labels "true" and "false"; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier; options, the same in all rows: layer (of the hidden states, negative from the end; default: the best of the last four), pooling (as in embed), l2 (the penalty; default: the best of a grid), class_weight (none, balanced), folds (of cross-validation, 2 to 20, default 5)';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label anyenum,
+	model text
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, anyenum, text) IS
+'A classifier from labelled rows: one of the labels, which are the enums values as text; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label anyenum,
+	model text,
+	options jsonb
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, anyenum, text, jsonb) IS
+'A classifier from labelled rows: one of the labels, which are the enums values as text; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier; options, the same in all rows: layer (of the hidden states, negative from the end; default: the best of the last four), pooling (as in embed), l2 (the penalty; default: the best of a grid), class_weight (none, balanced), folds (of cross-validation, 2 to 20, default 5)';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label text[],
+	model text
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, text[], text) IS
+'A classifier from labelled rows: any number of labels for each text (an empty array: none); a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label text[],
+	model text,
+	options jsonb
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, text[], text, jsonb) IS
+'A classifier from labelled rows: any number of labels for each text (an empty array: none); a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier; options, the same in all rows: layer (of the hidden states, negative from the end; default: the best of the last four), pooling (as in embed), l2 (the penalty; default: the best of a grid), class_weight (none, balanced), folds (of cross-validation, 2 to 20, default 5)';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label double precision,
+	model text
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, double precision, text) IS
+'A model of a number from labelled rows: ridge regression; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier';
+
+CREATE AGGREGATE mobilebert.fit(
+	input text,
+	label double precision,
+	model text,
+	options jsonb
+) (
+	SFUNC = mobilebert.fit_step,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = mobilebert.fit_final,
+	COMBINEFUNC = mobilebert.fit_combine,
+	SERIALFUNC = mobilebert.fit_serialize,
+	DESERIALFUNC = mobilebert.fit_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.fit(text, double precision, text, jsonb) IS
+'A model of a number from labelled rows: ridge regression; a linear head on the frozen states of the model, of the layer and with the penalty that cross-validation chooses; rows with NULL take no part; the same rows give the same bits in any order; for create_classifier; options, the same in all rows: layer (of the hidden states, negative from the end; default: the best of the last four), pooling (as in embed), l2 (the penalty; default: the best of a grid), class_weight (none, balanced), folds (of cross-validation, 2 to 20, default 5)';
+
 CREATE FUNCTION mobilebert.create_classifier(
 	name text,
 	classifier mobilebert.classifier,
@@ -1563,6 +1915,80 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 
 COMMENT ON FUNCTION mobilebert.create_classifier(text, mobilebert.classifier) IS
 'Registers what fit returned as a model for label, classify, score and uncertainty; it stands on the model that it was fitted on, whose tensors are stored once, and whose right it takes at each use as well; it belongs to the current user, who alone may use it at first; returns what it was fitted on and how good it was in cross-validation: labels and rows (numbers), layer, accuracy and macro F1, the accuracy of the most frequent answer, and the label of the lowest F1 with its rows; an error when the model that it was fitted on is not here';
+
+CREATE TYPE mobilebert.report_line AS
+(
+	label text,
+	"precision" double precision,
+	recall double precision,
+	f1 double precision,
+	support bigint,
+	predicted bigint
+);
+
+COMMENT ON TYPE mobilebert.report_line IS
+'A line of classification_report: a label, or accuracy, macro avg and weighted avg at the end; support, rows that have the label; predicted, rows that were given it';
+
+CREATE FUNCTION mobilebert.classification_report_step(
+	state internal,
+	actual text,
+	predicted text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_classification_report_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.classification_report_step(internal, text, text) IS
+'Transition function of mobilebert.classification_report: takes one row';
+
+CREATE FUNCTION mobilebert.classification_report_combine(a internal, b internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_classification_report_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.classification_report_combine(internal, internal) IS
+'Combine function of mobilebert.classification_report: two parts of the rows as one';
+
+CREATE FUNCTION mobilebert.classification_report_serialize(state internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'mobilebert_classification_report_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.classification_report_serialize(internal) IS
+'Serialization function of mobilebert.classification_report, for parallel workers';
+
+CREATE FUNCTION mobilebert.classification_report_deserialize(data bytea, state internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_classification_report_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.classification_report_deserialize(bytea, internal) IS
+'Deserialization function of mobilebert.classification_report, for parallel workers';
+
+CREATE FUNCTION mobilebert.classification_report_final(state internal)
+RETURNS mobilebert.report_line[]
+AS 'MODULE_PATHNAME', 'mobilebert_classification_report_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION mobilebert.classification_report_final(internal) IS
+'Final function of mobilebert.classification_report: its lines';
+
+CREATE AGGREGATE mobilebert.classification_report(
+	actual text,
+	predicted text
+) (
+	SFUNC = mobilebert.classification_report_step,
+	STYPE = internal,
+	SSPACE = 4000,
+	FINALFUNC = mobilebert.classification_report_final,
+	COMBINEFUNC = mobilebert.classification_report_combine,
+	SERIALFUNC = mobilebert.classification_report_serialize,
+	DESERIALFUNC = mobilebert.classification_report_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.classification_report(text, text) IS
+'How well predicted labels are the actual ones (scikit-learn''s classification_report): a line for each label in the order of their bytes, then accuracy, macro avg and weighted avg; precision, recall and f1 from 0 to 1, 0 where nothing could be divided; a NULL prediction counts as wrong, rows without an actual label take no part; NULL without rows';
 
 --
 -- Masked language model, pairs of texts, choices (MobileBertForMaskedLM,

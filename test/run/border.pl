@@ -157,11 +157,14 @@ my %below = (
 	'pg/import' => [qw(engine pg/server pg/models)],
 	'pg/pass' => [qw(engine pg/server pg/models)],
 	'pg/functions' => [qw(engine pg/server pg/models pg/pass)],
+	'pg/learn' => [
+		qw(engine pg/server pg/models pg/pass pg/functions)
+	],
 	'pg/planner' => [qw(engine pg/server pg/models pg/pass pg/functions)],
 	'pg/enrich' => [qw(engine pg/server)],
 	'pg' => [
 		qw(engine pg/server pg/models pg/import pg/pass pg/functions
-		  pg/planner pg/enrich)
+		  pg/learn pg/planner pg/enrich)
 	]);
 
 # The file that an include directive of ours names, "" for all others.

@@ -29,6 +29,11 @@ value(
 	SELECT mobilebert.import_model('again', '} . $tiny . q{');
 	SELECT mobilebert.import_model('lines', '} . golden('tok-only-vocab') . q{');
 	SELECT mobilebert.create_variant('eighth', 'main', 'int8');
+	SELECT mobilebert.create_classifier('sorter', (SELECT mobilebert.fit(
+			'text ' || g, CASE g % 3 WHEN 0 THEN 'one "third"' ELSE 'others' END, 'tiny')
+		FROM generate_series(1, 30) g));
+	CREATE TABLE kept AS SELECT mobilebert.fit('text ' || g, g::float8, 'main') AS fitted
+		FROM generate_series(1, 30) g;
 	SELECT mobilebert.revoke_model('tiny', 'public');
 	SELECT mobilebert.grant_model('tiny', 'guest');
 	SELECT mobilebert.set_default_model('ner', 'lines');
@@ -54,6 +59,9 @@ my @questions = (
 		FROM mobilebert.models ORDER BY name},
 	q{SELECT id, md5(vector::text), vector = mobilebert.embed(body, 'main')
 		FROM passages ORDER BY id},
+	q{SELECT c, mobilebert.uncertainty('the same text', 'sorter')
+		FROM mobilebert.classify('the same text', 'sorter') c},
+	q{SELECT md5(fitted::text) FROM kept},
 	q{SELECT t, mobilebert.default_model(t)
 		FROM unnest('{embed,ner,answer}'::text[]) t},
 	q{SELECT grantee, count(*) FROM mobilebert.model_grant GROUP BY 1
@@ -162,7 +170,7 @@ value(
 	CREATE TABLE notes (body text);
 	INSERT INTO notes VALUES ('some'), ('words')}, 'kept');
 # pg_dumpall dumps the other databases too
-value($node, 'GRANT SELECT ON passages TO keeper');
+value($node, 'GRANT SELECT ON passages, kept TO keeper');
 value($node, 'GRANT USAGE ON SCHEMA archive TO keeper;
 	GRANT SELECT ON archive.passages TO keeper', 'early');
 

@@ -59,7 +59,12 @@ value(
 		('real[]', '{{1,2},{3,4}}'), ('real[]', '{3e38,3e38,-3e38}'),
 		('real[]', '{1e-45,1e-45,0}'), ('jsonb', '{}'), ('jsonb', '[1]'),
 		('jsonb', '{"hidden_size": 1e400}'), ('bytea', ''),
-		('bytea', '\xffffffffffffffff'), ('oid', '0'), ('oid', '1')});
+		('bytea', '\xffffffffffffffff'), ('oid', '0'), ('oid', '1');
+	INSERT INTO argument
+	SELECT 'mobilebert.classifier', value FROM
+		(SELECT mobilebert.fit('text ' || g, CASE g % 3 WHEN 0 THEN 'third' ELSE 'other' END, 'm')::text AS f
+			FROM generate_series(1, 30) g) fitted,
+		unnest(ARRAY[f, f, replace(f, 'third', 'other'), replace(f, 'mean', 'max')]) value});
 
 # Each round calls each function with arguments drawn for it; a null one time
 # in eight.  Only the leading arguments are given one time in two.

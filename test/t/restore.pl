@@ -26,6 +26,9 @@ value(
 	SELECT mobilebert.import_model('main', '} . golden('store-sharded') . q{');
 	SELECT mobilebert.import_model('tiny', '} . $tiny . q{');
 	SELECT mobilebert.create_variant('eighth', 'main', 'int8');
+	SELECT mobilebert.create_classifier('sorter', (SELECT mobilebert.fit(
+			'text ' || g, CASE g % 3 WHEN 0 THEN 'third' ELSE 'other' END, 'tiny')
+		FROM generate_series(1, 30) g));
 	SELECT mobilebert.revoke_model('tiny', 'public');
 	SELECT mobilebert.grant_model('tiny', 'guest');
 	SELECT mobilebert.set_default_model('embed', 'main');
@@ -42,7 +45,8 @@ my $models = 'SELECT name, sha256 FROM mobilebert.models ORDER BY name';
 my $vectors = q{
 	SELECT md5(string_agg(mobilebert.embed(body)::text
 			|| mobilebert.embed(body, 'tiny')::text
-			|| mobilebert.embed(body, 'eighth')::text, ' ' ORDER BY body)),
+			|| mobilebert.embed(body, 'eighth')::text
+			|| mobilebert.uncertainty(body, 'sorter')::text, ' ' ORDER BY body)),
 		bool_and(vector = mobilebert.embed(body))
 	FROM notes};
 
@@ -141,6 +145,8 @@ for my $first (0 .. $#tables)
 # one.
 my $words = q{SELECT md5(mobilebert.embed('some words', 'tiny')::text)};
 my $right = value($node, $words);
+my $sort = q{SELECT md5(string_agg(c::text, ' ')) FROM mobilebert.classify('some words', 'sorter') c};
+my $sorted = value($node, $sort);
 srand(7);
 for my $order (\@tables, [ reverse @tables ], map { [ shuffle @tables ] } 1 .. 4)
 {
@@ -168,8 +174,19 @@ for my $order (\@tables, [ reverse @tables ], map { [ shuffle @tables ] } 1 .. 4
 
 		push @wrong, "after $table: $answer"
 		  if $answer !~ $wanted;
+
+		# a classifier shares the image of its base, and still waits for all
+		# of its own
+		$answer = ask($session, $sort);
+		$wanted =
+		    $missing{model} ? qr/model "sorter" does not exist/
+		  : $missing{model_file} ? qr/^ERROR: .*model "sorter" is not complete in the registry/
+		  : %missing ? qr/^(?:ERROR: .*is not complete in the registry|\Q$sorted\E$)/
+		  : qr/^\Q$sorted\E$/;
+		push @wrong, "after $table: $answer"
+		  if $answer !~ $wanted;
 		push @wrong, "after $table: $listed models are listed"
-		  if $listed ne (%missing ? '0' : '3');
+		  if $listed ne (%missing ? '0' : '4');
 	}
 	is_deeply(\@wrong, [], "@$order: a model is there when all of it is");
 	$session->quit;

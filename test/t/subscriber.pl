@@ -63,6 +63,24 @@ sub triggers
 	return;
 }
 
+# A classifier comes as any model does, and rights to its base are its own.
+my $sort = q{SELECT md5(string_agg(c::text, ' ')) FROM mobilebert.classify('words', 'sorter') c};
+publish(q{SELECT mobilebert.create_classifier('sorter', (SELECT mobilebert.fit(
+		'text ' || g, CASE g % 3 WHEN 0 THEN 'third' ELSE 'other' END, 'base')
+		FROM generate_series(1, 30) g));
+	SELECT mobilebert.grant_model('sorter', 'guest')});
+my $sorted = value($publisher, $sort);
+is(ask($there, $sort), $sorted, 'a classifier has the same bits');
+is(ask($there, "SET ROLE guest; $sort; RESET ROLE"), $sorted, 'for its guests');
+publish(q{SELECT mobilebert.revoke_model('base', 'public')});
+like(ask($there, "SET ROLE guest; $sort"), qr/permission denied for model "sorter"/,
+	'a revoke of its base reaches it');
+ask($there, 'RESET ROLE');
+publish(q{SELECT mobilebert.grant_model('base', 'public')});
+is(ask($there, "SET ROLE guest; $sort; RESET ROLE"), $sorted, 'and a grant');
+publish(q{SELECT mobilebert.drop_model('sorter')});
+like(ask($there, $sort), qr/"sorter" does not exist/, 'and its drop');
+
 # One session sees every kind of change, in a transaction that stays open and
 # outside of one.
 sub follows

@@ -257,6 +257,7 @@ embed_options_fitted(EmbedPlan *plan, FunctionCallInfo fcinfo,
 	plan->options.normalize = true;
 	plan->options.pooling = classifier->pooling;
 	plan->options.layers = classifier->layer;
+	plan->options.limit = mobilebert_embed_tokens(model);
 	embed_options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(model, NULL));
 }

@@ -15,8 +15,8 @@
  * ends the current one first.  Calls become done in the order in which they
  * were added.
  *
- * Depends on server/pg.h, server/options.h, models/stats.h, pass/calls.h,
- * pass/pass.h, pass/sequences.h, pass/workspace.h.
+ * Depends on server/pg.h, server/options.h, models/stats.h, pass/pass.h,
+ * pass/sequences.h, pass/workspace.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -99,11 +99,11 @@ mobilebert_run_add(MobilebertRun *run, MobilebertCall *call)
 	}
 }
 
-static void
-run_row(MobilebertRun *run, size_t row, const float *states)
+/* A sequence of the pass, as it was added. */
+static MobilebertSequence
+sequence_of(const MobilebertRun *run, size_t row)
 {
 	const MobilebertPass *pass = &run->pass;
-	MobilebertCall *call = run->rows[row].call;
 	size_t		start = pass->starts[row];
 	MobilebertSequence sequence;
 
@@ -115,6 +115,52 @@ run_row(MobilebertRun *run, size_t row, const float *states)
 	sequence.keep_from = run->rows[row].keep_from;
 	sequence.keep_to = run->rows[row].keep_to;
 	sequence.weight = run->rows[row].weight;
+	return sequence;
+}
+
+/* mb_observer's hidden: layers that calls want to see beside the last. */
+static mb_status
+show_layer(void *context, size_t layer, const float *states)
+{
+	const MobilebertRun *run = context;
+	size_t		width = run->pass.model->image.config.hidden_size;
+	size_t		i;
+
+	if (layer >= run->layers)
+		return MB_OK;
+	for (i = 0; i < run->pass.sequences; i++)
+	{
+		MobilebertCall *call = run->rows[i].call;
+		MobilebertSequence sequence;
+
+		if (call->see == NULL || layer < call->first_seen)
+			continue;
+		sequence = sequence_of(run, i);
+		call->see(call, run->rows[i].n, layer, &sequence,
+				  states + run->pass.starts[i] * width);
+	}
+	return MB_OK;
+}
+
+static bool
+wants_layers(const MobilebertRun *run)
+{
+	size_t		i;
+
+	for (i = 0; i < run->pass.sequences; i++)
+		if (run->rows[i].call->see != NULL)
+			return true;
+	return false;
+}
+
+static void
+run_row(MobilebertRun *run, size_t row, const float *states)
+{
+	const MobilebertPass *pass = &run->pass;
+	MobilebertCall *call = run->rows[row].call;
+	size_t		start = pass->starts[row];
+	MobilebertSequence sequence = sequence_of(run, row);
+
 	call->take(call, run->rows[row].n, &sequence, states +
 			   (pass->first_only ? row : start) *
 			   pass->model->image.config.hidden_size);
@@ -125,6 +171,7 @@ run_row(MobilebertRun *run, size_t row, const float *states)
 void
 mobilebert_run_flush(MobilebertRun *run)
 {
+	mb_observer observer = {run, show_layer, NULL};
 	const float *states;
 	void	   *workspace;
 	size_t		i;
@@ -132,7 +179,8 @@ mobilebert_run_flush(MobilebertRun *run)
 	if (run->pass.sequences == 0)
 		return;
 	run->pass.first_only = run->first_only;
-	workspace = mobilebert_pass_run(&run->pass, NULL, run->layers, NULL,
+	workspace = mobilebert_pass_run(&run->pass, NULL, run->layers,
+									wants_layers(run) ? &observer : NULL,
 									&states);
 	run->passes++;
 	run->tokens += run->pass.tokens;

@@ -41,6 +41,16 @@ struct MobilebertCall
 						 const MobilebertSequence *sequence,
 						 const float *states);
 
+	/*
+	 * NULL, or the same for hidden_states[layer] of the layers from first_seen
+	 * on, before the last: of all tokens.  It is called within the pass, so it
+	 * raises no error and allocates nothing.
+	 */
+	void		(*see) (MobilebertCall *call, size_t n, size_t layer,
+						const MobilebertSequence *sequence,
+						const float *states);
+	size_t		first_seen;
+
 	/* When done: the value, or for a set the rows are put. */
 	Datum		(*result) (MobilebertCall *call, bool *null);
 };
