@@ -78,6 +78,7 @@ SELECT * FROM compare('SELECT id FROM texts WHERE mobilebert.similarity(body, ot
 SELECT * FROM compare('SELECT id, mobilebert.embed(body) FROM texts WHERE mobilebert.similarity(body, other) > 0.2 AND mobilebert.similarity(kind, other) > 0.2');
 SELECT * FROM compare('SELECT kind, avg(mobilebert.similarity(body, other)), count(mobilebert.embed(body)) FROM texts GROUP BY kind ORDER BY kind');
 SELECT * FROM compare('SELECT id, mobilebert.embed_query(body) = mobilebert.embed_query(body, ''tiny''), mobilebert.embed_document(body) = mobilebert.embed(body) FROM texts ORDER BY id');
+SELECT * FROM compare('SELECT id, mobilebert.best_label(body, ARRAY[''text'', ''more'']), mobilebert.best_label(body, ARRAY[kind, other], ''tiny'') FROM texts ORDER BY id');
 SELECT * FROM compare('SELECT kind, max(mobilebert.similarity(body, other)) FILTER (WHERE id > 10), min(id) FILTER (WHERE mobilebert.similarity(body, other) > 0.4) FROM texts GROUP BY ROLLUP (kind) ORDER BY kind');
 SELECT * FROM compare('SELECT mobilebert.embed(string_agg(body, '' '' ORDER BY id)) FROM texts GROUP BY id % 50 ORDER BY id % 50');
 SELECT * FROM compare('SELECT a.id, b.id, mobilebert.similarity(a.body, b.body) FROM texts a JOIN texts b ON b.id = a.id + 3 ORDER BY a.id');

@@ -1467,7 +1467,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 300000 ROWS 5
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.zero_shot(text, text[]) IS
-'Labels of one''s own for a text, the best first, by the default model of zero_shot, a classifier of natural language inference (transformers'' zero-shot-classification pipeline); a text that is too long is cut, with one WARNING a statement';
+'Labels of one''s own for a text, the best first, by the default model of zero_shot, a classifier of natural language inference (transformers'' zero-shot-classification pipeline), or where there is none by the default model of embed; a text that is too long is cut, with one WARNING a statement';
 
 CREATE FUNCTION mobilebert.zero_shot(
 	input text,
@@ -1478,6 +1478,7 @@ CREATE FUNCTION mobilebert.zero_shot(
 	max_length integer DEFAULT NULL,
 	overflow text DEFAULT NULL,
 	stride integer DEFAULT NULL,
+	descriptions text[] DEFAULT NULL,
 	OUT rank integer,
 	OUT label text,
 	OUT score real
@@ -1487,8 +1488,8 @@ AS 'MODULE_PATHNAME', 'mobilebert_zero_shot'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000 ROWS 5
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.zero_shot(text, text[], text, text, boolean, integer, text, integer) IS
-'Labels of one''s own for a text, the best first, of equals the later one first (transformers'' zero-shot-classification pipeline); hypothesis_template: This example is {}. by default, {} or {0} stands for the label; the scores add up to 1, or with multi_label each label has its own from 0 to 1; a NULL label comes last with a NULL score; overflow: truncate (default; the text alone is cut), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for), error; max_length: tokens of a pair, the template''s included; an empty text and an empty array are errors';
+COMMENT ON FUNCTION mobilebert.zero_shot(text, text[], text, text, boolean, integer, text, integer, text[]) IS
+'Labels of one''s own for a text, the best first, of equals the later one first; a model with a classifier, of natural language inference, is asked what the text entails (transformers'' zero-shot-classification pipeline), one without scores by the cosine between the embeddings of text and label; hypothesis_template: {} or {0} stands for the label, by default This example is {}. for a classifier, else {}; descriptions: what stands in the template for each label, of as many elements, NULL for the label itself; the scores add up to 1 (of a model without a classifier: softmax of 20 times the cosines), or with multi_label, and for a single label, each label has its own: from 0 to 1, or the cosine; a NULL label comes last with a NULL score; overflow: truncate (default; the text alone is cut, or as embed() does it), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for, or as embed() does it), error; max_length: tokens of a pair, or of a text as embed() has it, the template''s included; an empty text and an empty array are errors';
 
 CREATE FUNCTION mobilebert.best_label(input text, labels text[])
 RETURNS text
@@ -1497,7 +1498,7 @@ LANGUAGE C STABLE PARALLEL SAFE COST 300000
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.best_label(text, text[]) IS
-'The label that zero_shot(input, labels) ranks first, by the default model of zero_shot';
+'The label that zero_shot(input, labels) ranks first, by the same default model';
 
 CREATE FUNCTION mobilebert.best_label(
 	input text,
@@ -1507,15 +1508,16 @@ CREATE FUNCTION mobilebert.best_label(
 	multi_label boolean DEFAULT NULL,
 	max_length integer DEFAULT NULL,
 	overflow text DEFAULT NULL,
-	stride integer DEFAULT NULL
+	stride integer DEFAULT NULL,
+	descriptions text[] DEFAULT NULL
 )
 RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_best_label'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000
 SUPPORT mobilebert.support;
 
-COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer) IS
-'The label that zero_shot() ranks first for a text, as a value (transformers'' zero-shot-classification pipeline); options as there';
+COMMENT ON FUNCTION mobilebert.best_label(text, text[], text, text, boolean, integer, text, integer, text[]) IS
+'The label that zero_shot() ranks first for a text, as a value; options as there';
 
 --
 -- Classifiers from labelled rows: a linear head on a model's frozen states

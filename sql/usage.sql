@@ -22,6 +22,7 @@ INSERT INTO letter VALUES (7, 'regress_odd', NULL);
 CREATE TABLE kept (id int, body text,
 	label text GENERATED ALWAYS AS (mobilebert.label(body, 'yesno')) STORED,
 	best_label text GENERATED ALWAYS AS (mobilebert.best_label(body, '{post,music}', 'yesno', max_length => 40)) STORED,
+	like_label text GENERATED ALWAYS AS (mobilebert.best_label(body, '{post,music}', 'pre')) STORED,
 	entities mobilebert.entity[] GENERATED ALWAYS AS (mobilebert.entities(body, 'ner', 'none')) STORED,
 	word_entities mobilebert.entity[] GENERATED ALWAYS AS (mobilebert.entities(regexp_split_to_array(body, ' '), 'ner')) STORED,
 	token text GENERATED ALWAYS AS (mobilebert.best_token('[MASK] ' || body, 'pre')) STORED,
@@ -35,7 +36,7 @@ CREATE TABLE kept (id int, body text,
 	predictions real[] GENERATED ALWAYS AS ((mobilebert.pretraining(body, 'pre', positions => '{0}')).prediction_logits) STORED,
 	CHECK (mobilebert.label(body, 'yesno', overflow => 'error') IS NOT NULL OR body IS NULL));
 INSERT INTO kept SELECT id, body FROM letter;
-SELECT count(*), count(label), count(best_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(predictions) FROM kept;
+SELECT count(*), count(label), count(best_label), count(like_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(predictions) FROM kept;
 SELECT bool_and(label = mobilebert.label(body, 'yesno')) AS label, bool_and(answer = mobilebert.best_answer('Where?', body, 'qa')) AS answer, bool_and(entities = mobilebert.entities(body, 'ner', 'none')) AS entities,
 	bool_and(follows = mobilebert.next_sentence(body, 'It came.', 'pre')) AS follows, bool_and(perplexity = mobilebert.pseudo_perplexity(body, 'pre')) AS perplexity FROM kept;
 SELECT bool_and(array(SELECT (e).word FROM unnest(entities) AS e) = array(SELECT substr(body, (e).start_offset + 1, (e).end_offset - (e).start_offset) FROM unnest(entities) AS e)) AS slices FROM kept;
@@ -175,9 +176,12 @@ BEGIN
 		FROM generate_series(1, 1200) AS n, LATERAL (SELECT count(x) AS rows FROM %s AS x) AS s WHERE rows >= 0 OFFSET 0) AS s', call) INTO result;
 	RETURN result;
 END $$;
+SET mobilebert.cache_size = 0;
 SELECT call AS leaks FROM unnest(ARRAY[
 	$q$mobilebert.classify('text ' || n, 'yesno')$q$,
 	$q$mobilebert.zero_shot('text ' || n, '{a,b}', 'yesno')$q$,
+	$q$mobilebert.zero_shot('text ' || n, '{a,b}', 'pre')$q$,
+	$q$mobilebert.zero_shot('text', ARRAY['a ' || n, 'b'], 'pre')$q$,
 	$q$mobilebert.ner('text ' || n, 'ner')$q$,
 	$q$mobilebert.ner(ARRAY['text', n::text], 'ner', 'average')$q$,
 	$q$mobilebert.fill_mask('[MASK] ' || n, 'pre', 2)$q$,
@@ -191,6 +195,7 @@ SELECT call AS leaks FROM unnest(ARRAY[
 	$q$unnest(ARRAY[mobilebert.best_answer('Who?', 'text ' || n, 'qa')])$q$,
 	$q$unnest(ARRAY[mobilebert.next_sentence('text ' || n, 'b', 'pre')])$q$]) AS call
 WHERE growth(call) > 200000;
+RESET mobilebert.cache_size;
 
 DROP MATERIALIZED VIEW asked;
 DROP TABLE letter, kept, tagged, found;

@@ -157,6 +157,7 @@ my %below = (
 	'pg/import' => [qw(engine pg/server pg/models)],
 	'pg/pass' => [qw(engine pg/server pg/models)],
 	'pg/functions' => [qw(engine pg/server pg/models pg/pass)],
+	'pg/compare' => [qw(engine pg/server pg/models pg/pass pg/functions)],
 	'pg/learn' => [
 		qw(engine pg/server pg/models pg/pass pg/functions)
 	],
@@ -164,7 +165,7 @@ my %below = (
 	'pg/enrich' => [qw(engine pg/server)],
 	'pg' => [
 		qw(engine pg/server pg/models pg/import pg/pass pg/functions
-		  pg/learn pg/planner pg/enrich)
+		  pg/compare pg/learn pg/planner pg/enrich)
 	]);
 
 # The file that an include directive of ours names, "" for all others.

@@ -43,6 +43,8 @@ is( value(
 my $embed = q{SELECT count(mobilebert.embed(body, 'deep')) FROM texts};
 my $windows = q{SELECT count(mobilebert.embed(repeat(body, 100), 'deep',
 	overflow => 'window')) FROM texts};
+my $labels = q{SELECT count(*) FROM mobilebert.zero_shot('words',
+	ARRAY(SELECT body FROM texts), 'deep')};
 my $tokenize =
   q{SELECT count(mobilebert.encode(repeat(body, 2000), 'deep')) FROM texts};
 my $chunks =
@@ -107,6 +109,7 @@ sub interrupts
 }
 
 interrupts('embed of 512 tokens', $embed, 0.3, map { 0.1 + 0.037 * $_ } 1 .. 9);
+interrupts('vectors of labels', $labels, 0.2, 0.5);
 interrupts('embed in windows', $windows, 0.2, 0.5, 0.6);
 ask($worker, q{SET mobilebert.instruction_set = 'ref';
 	SELECT mobilebert.prewarm('deep')});

@@ -122,6 +122,9 @@ my @kept = (
 	[ 'many targets (fill_mask)', '4MB',
 		q{SELECT count(*) FROM mobilebert.fill_mask('a [MASK].', 'mlm',
 			targets => array_fill('a'::text, '{1100000}'))} ],
+	[ 'vectors of labels (zero_shot)', '4MB',
+		q{SELECT count(*) FROM mobilebert.zero_shot('a text', ARRAY(SELECT 'a' || g
+			FROM generate_series(1, 40000) g), 'm')} ],
 	[ 'many answers (best_answers)', '4MB',
 		q{SELECT array_length(mobilebert.best_answers('who?', repeat(g || ' one two ', 40),
 			g || repeat('k', 50000), 'qa', 1000000), 1)

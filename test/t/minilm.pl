@@ -2,7 +2,8 @@
 #
 # minilm.pl
 #		The shipped model against Hugging Face: 100 texts, and the number of
-#		tokens that the model sees of each.
+#		tokens that the model sees of each; labels of one's own against
+#		sentence-transformers.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -40,5 +41,26 @@ is($cases, 100, '100 texts');
 cmp_ok($lowest, '>=', 0.999999, 'cosine to Hugging Face');
 diag("lowest cosine of $cases embeddings to Hugging Face's: $lowest");
 is($tokens, 0, 'as many tokens as Hugging Face sees');
+
+# labels by their vectors
+my $golden = file_content("$FindBin::RealBin/../golden/minilm/zero_shot.json");
+
+is( value(
+		$node, qq{
+		WITH expected AS (
+			SELECT e ->> 'text' AS body, e ->> 'template' AS template,
+				ARRAY(SELECT jsonb_array_elements_text(e -> 'labels')) AS labels,
+				ARRAY(SELECT x::float8 FROM jsonb_array_elements_text(e -> 'cosines') x) AS cosines,
+				ARRAY(SELECT x::float8 FROM jsonb_array_elements_text(e -> 'scores') x) AS scores
+			FROM jsonb_array_elements(\$golden\$$golden\$golden\$::jsonb -> 'zero_shot') e)
+		SELECT count(*), bool_and(abs(c.score - cosines[n]) < 1e-6),
+			bool_and(abs(z.score - scores[n]) < 1e-5),
+			bool_and((z.rank = 1) = (scores[n] >= ALL (scores))),
+			bool_and((z.rank = 1) = (z.label = mobilebert.best_label(body, labels, 'minilm', template)))
+		FROM expected, unnest(labels) WITH ORDINALITY AS l(label, n)
+			JOIN LATERAL mobilebert.zero_shot(body, labels, 'minilm', template) AS z USING (label)
+			JOIN LATERAL mobilebert.zero_shot(body, labels, 'minilm', template, true) AS c USING (label)}),
+	'50|t|t|t|t',
+	'labels of one\'s own: cosines, scores and the best');
 
 done_testing();

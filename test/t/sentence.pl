@@ -139,6 +139,11 @@ is( value(
 	't',
 	'similarity of texts with the default prompt');
 is( value(
+		$node, q{SELECT score = mobilebert.cosine_similarity(mobilebert.embed('Text: t', 'bare'), mobilebert.embed('Text: a', 'bare'))
+			FROM mobilebert.zero_shot('t', '{a}', 'prompted')}),
+	't',
+	'labels of one\'s own, with the default prompt before text and label');
+is( value(
 		$node, q{SET mobilebert.default_model = 'prompted';
 		SELECT mobilebert.embed_query('t') = mobilebert.embed('Ask: t', 'bare'),
 			mobilebert.embed_document('t') = mobilebert.embed('t', 'bare'),
@@ -186,6 +191,7 @@ my $passage = q{'Text: ' ("passage" of model "prompted")};
 my $query = q{'Ask: ' ("query" of model "prompted")};
 my %shown = (
 	q{mobilebert.embed(t, 'prompted')} => $passage,
+	q{mobilebert.best_label(t, '{a,b}', 'prompted')} => $passage,
 	q{mobilebert.embed(t, 'prompted', prompt_text => '')} => '',
 	q{mobilebert.embed(t, 'prompted', prompt => t)} => '',
 	q{mobilebert.embed(t, 'bare')} => '',
@@ -243,7 +249,7 @@ is( value(
 		$node, q{SELECT mobilebert.score('a', 'asking', pair => 'b') = mobilebert.score('Ask: a', 'ce-bert-1', pair => 'b')}),
 	't',
 	'the default prompt of a cross-encoder');
-is( unnamed_prompts(q{mobilebert.score(t, 'asking', pair => 'b'), mobilebert.label(t, 'asking')}),
+is( unnamed_prompts(q{mobilebert.score(t, 'asking', pair => 'b'), mobilebert.label(t, 'asking'), mobilebert.best_label(t, '{a,b}', 'asking')}),
 	q{'Ask: ' ("x" of model "asking")},
 	'which EXPLAIN shows for score alone');
 

@@ -81,6 +81,15 @@ is( value(
 is( value($node, q{SELECT calls, rows FROM mobilebert.stat_models WHERE name = 'tiny'}),
 	'700|700', 'runs each of them once');
 
+# labels of one's own run once a statement
+value($node, 'SELECT mobilebert.stat_reset()');
+value(
+	$node, q{
+	SET mobilebert.cache_size = 0; SET max_parallel_workers_per_gather = 0;
+	SELECT count(mobilebert.best_label(body, '{some,few,labels}', 'tiny')) FROM texts WHERE id <= 100});
+is( value($node, q{SELECT calls, rows FROM mobilebert.stat_models WHERE name = 'tiny'}),
+	'103|103', 'labels of one\'s own run once for all rows');
+
 # many at once, workers included: nothing is lost
 value($node, 'SELECT mobilebert.stat_reset()');
 my $script = $node->basedir . '/count.sql';

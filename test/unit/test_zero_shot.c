@@ -137,6 +137,38 @@ test_scores(void)
 	   "in place");
 }
 
+/* softmax(20 * cosine) in Python's float64 */
+static void
+test_similarity(void)
+{
+	float		cosines[4] = {0.31f, 0.05f, -0.2f, 0.28f};
+	const double expected[4] = {
+		0.6433493815316965, 0.003549078308276204, 2.3913501536768973e-05,
+		0.3530776266584905
+	};
+	float		ends[2] = {-1.0f, 1.0f};
+	float		none[2] = {NAN, 0.5f};
+	float		scores[4];
+	size_t		i;
+	bool		all = true;
+
+	mb_similarity_scores(cosines, 4, false, scores);
+	for (i = 0; i < 4; i++)
+		all = all && near(scores[i], expected[i]);
+	ok(all, "cosines against each other");
+	mb_similarity_scores(cosines, 4, true, scores);
+	ok(memcmp(scores, cosines, sizeof(scores)) == 0, "cosines alone");
+	mb_similarity_scores(ends, 2, false, scores);
+	ok(near(scores[1], 1) && scores[0] > 0, "the largest difference");
+	mb_similarity_scores(cosines, 1, false, scores);
+	ok(scores[0] == 1, "one against itself");
+	mb_similarity_scores(none, 2, false, scores);
+	ok(isnan(scores[0]) && isnan(scores[1]), "a vector without length");
+	mb_similarity_scores(cosines, 4, false, cosines);
+	ok(near(cosines[0], expected[0]) && near(cosines[3], expected[3]),
+	   "cosines in place");
+}
+
 static void
 test_order(void)
 {
@@ -162,6 +194,7 @@ main(void)
 	test_templates();
 	test_limits();
 	test_scores();
+	test_similarity();
 	test_order();
 	mb_arena_free(&arena);
 	return done_testing();

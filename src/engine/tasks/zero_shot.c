@@ -167,6 +167,18 @@ mb_zero_shot_scores(const float *entailment, const float *contradiction,
 	}
 }
 
+void
+mb_similarity_scores(const float *cosines, size_t count, bool alone,
+					 float *scores)
+{
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		scores[i] = alone ? cosines[i] : MB_COSINE_SCALE * cosines[i];
+	if (!alone)
+		mb_softmax(scores, count, scores);
+}
+
 mb_status
 mb_zero_shot_order(const float *scores, size_t count, mb_arena *arena,
 				   size_t *order, mb_error *err)

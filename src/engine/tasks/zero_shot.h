@@ -2,10 +2,11 @@
  *
  * zero_shot.h
  *	  Zero-shot classification around the network: hypotheses from a template,
- *	  scores and order of the labels from the logits of an NLI classifier.
+ *	  scores and order of the labels from the logits of an NLI classifier, or
+ *	  from how alike the vectors of text and labels are.
  *
  * Source: transformers' ZeroShotClassificationPipeline; spec pipelines.md
- * section 6.
+ * section 6; for vectors spec learning.md section 2.
  *
  * Depends on base/arena.h, base/status.h.
  *
@@ -13,6 +14,8 @@
  */
 #ifndef MB_ZERO_SHOT_H
 #define MB_ZERO_SHOT_H
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -38,6 +41,21 @@ extern mb_status mb_format_label(const char *template, size_t template_length,
 extern void mb_zero_shot_scores(const float *entailment,
 								const float *contradiction, size_t count,
 								float *scores);
+
+/*
+ * What cosines are multiplied with before the softmax: the scale with which
+ * sentence-transformers' MultipleNegativesRankingLoss, and with it all-MiniLM,
+ * is trained.
+ */
+#define MB_COSINE_SCALE 20.0f
+
+/*
+ * Scores of count >= 1 labels from the cosines, [count], between the vectors of
+ * a text and of the labels: softmax of MB_COSINE_SCALE times them, all against
+ * each other, or with "alone" the cosines themselves.  Both may be scores.
+ */
+extern void mb_similarity_scores(const float *cosines, size_t count,
+								 bool alone, float *scores);
 
 /*
  * order [count]: labels by score, the largest first.  Of equals the later comes

@@ -30,9 +30,10 @@ typedef struct MobilebertModel
 } MobilebertModel;
 
 /*
- * A task in all places here that take one: zero_shot() needs a classifier, but
+ * A task in all places here that take one: zero_shot() asks a classifier, but
  * has a default model of its own, for label()'s says nothing of entailment.
- * Where there is none it is that of classifiers.
+ * Where there is none it is that of classifiers.  (What zero_shot() does with
+ * a model that has no classifier is another task, embed.)
  */
 #define MOBILEBERT_ZERO_SHOT ((mb_task) (1U << MB_TASK_COUNT))
 

@@ -166,9 +166,18 @@ model_of(FuncExpr *call, const char *function, int number)
 {
 	Const	   *model;
 
+	if (number < 0 && function == NULL)
+		return NULL;
 	if (number < 0)
-		return function == NULL ? NULL :
-			mobilebert_model_peek(NULL, task_of(function));
+	{
+		const RegistryModel *row = mobilebert_model_peek(NULL,
+														 task_of(function));
+
+		/* zero-shot falls back on vectors */
+		return row == NULL && (strcmp(function, "zero_shot") == 0 ||
+							   strcmp(function, "best_label") == 0) ?
+			mobilebert_model_peek(NULL, MB_TASK_EMBED) : row;
+	}
 	if (number >= list_length(call->args))
 		return NULL;
 	model = list_nth(call->args, number);
@@ -185,7 +194,7 @@ static const struct
 	const char *prompt;
 }			prompting[] =
 {
-	{"embed", NULL}, {"similarity", NULL}, {"score", NULL},
+	{"embed", NULL}, {"similarity", NULL}, {"score", NULL}, {"best_label", NULL},
 	{"embed_query", "query"}, {"embed_document", "document"}
 };
 
@@ -219,6 +228,11 @@ mobilebert_prompt_of_call(FuncExpr *call)
 	}
 	row = model_of(call, function, model_argument(call->funcid));
 	if (row == NULL)
+		return NULL;
+
+	/* what a classifier is asked has none */
+	if (strcmp(function, "best_label") == 0 &&
+		(row->tasks & MB_TASK_CLASSIFY) != 0)
 		return NULL;
 	name = prompting[i].prompt;
 	prompt = mobilebert_prompt_peek(row, &name,
