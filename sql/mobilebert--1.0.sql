@@ -2361,29 +2361,29 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000;
 COMMENT ON FUNCTION mobilebert.best_answers_step(internal, text, text, text, text, integer, integer, integer, integer, boolean) IS
 'Transition function of mobilebert.best_answers: takes one row';
 
-CREATE FUNCTION mobilebert.best_answers_combine(a internal, b internal)
+CREATE FUNCTION mobilebert.best_combine(a internal, b internal)
 RETURNS internal
-AS 'MODULE_PATHNAME', 'mobilebert_best_answers_combine'
+AS 'MODULE_PATHNAME', 'mobilebert_best_combine'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 
-COMMENT ON FUNCTION mobilebert.best_answers_combine(internal, internal) IS
-'Combine function of mobilebert.best_answers: the best of two parts of the rows';
+COMMENT ON FUNCTION mobilebert.best_combine(internal, internal) IS
+'Combine function of mobilebert.best_answers and best_matches: the best of two parts of the rows';
 
-CREATE FUNCTION mobilebert.best_answers_serialize(state internal)
+CREATE FUNCTION mobilebert.best_serialize(state internal)
 RETURNS bytea
-AS 'MODULE_PATHNAME', 'mobilebert_best_answers_serialize'
+AS 'MODULE_PATHNAME', 'mobilebert_best_serialize'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 
-COMMENT ON FUNCTION mobilebert.best_answers_serialize(internal) IS
-'Serialization function of mobilebert.best_answers, for parallel workers';
+COMMENT ON FUNCTION mobilebert.best_serialize(internal) IS
+'Serialization function of mobilebert.best_answers and best_matches, for parallel workers';
 
-CREATE FUNCTION mobilebert.best_answers_deserialize(data bytea, state internal)
+CREATE FUNCTION mobilebert.best_deserialize(data bytea, state internal)
 RETURNS internal
-AS 'MODULE_PATHNAME', 'mobilebert_best_answers_deserialize'
+AS 'MODULE_PATHNAME', 'mobilebert_best_deserialize'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 
-COMMENT ON FUNCTION mobilebert.best_answers_deserialize(bytea, internal) IS
-'Deserialization function of mobilebert.best_answers, for parallel workers';
+COMMENT ON FUNCTION mobilebert.best_deserialize(bytea, internal) IS
+'Deserialization function of mobilebert.best_answers and best_matches, for parallel workers';
 
 CREATE FUNCTION mobilebert.best_answers_final(state internal)
 RETURNS mobilebert.ranked_answer[]
@@ -2402,9 +2402,9 @@ CREATE AGGREGATE mobilebert.best_answers(
 	STYPE = internal,
 	SSPACE = 32000,
 	FINALFUNC = mobilebert.best_answers_final,
-	COMBINEFUNC = mobilebert.best_answers_combine,
-	SERIALFUNC = mobilebert.best_answers_serialize,
-	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
 	PARALLEL = SAFE
 );
 
@@ -2421,9 +2421,9 @@ CREATE AGGREGATE mobilebert.best_answers(
 	STYPE = internal,
 	SSPACE = 32000,
 	FINALFUNC = mobilebert.best_answers_final,
-	COMBINEFUNC = mobilebert.best_answers_combine,
-	SERIALFUNC = mobilebert.best_answers_serialize,
-	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
 	PARALLEL = SAFE
 );
 
@@ -2441,9 +2441,9 @@ CREATE AGGREGATE mobilebert.best_answers(
 	STYPE = internal,
 	SSPACE = 32000,
 	FINALFUNC = mobilebert.best_answers_final,
-	COMBINEFUNC = mobilebert.best_answers_combine,
-	SERIALFUNC = mobilebert.best_answers_serialize,
-	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
 	PARALLEL = SAFE
 );
 
@@ -2465,14 +2465,163 @@ CREATE AGGREGATE mobilebert.best_answers(
 	STYPE = internal,
 	SSPACE = 32000,
 	FINALFUNC = mobilebert.best_answers_final,
-	COMBINEFUNC = mobilebert.best_answers_combine,
-	SERIALFUNC = mobilebert.best_answers_serialize,
-	DESERIALFUNC = mobilebert.best_answers_deserialize,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
 	PARALLEL = SAFE
 );
 
 COMMENT ON AGGREGATE mobilebert.best_answers(text, text, text, text, integer, integer, integer, integer, boolean) IS
 'The top_k (NULL: 5) best answers to a question in the contexts of many rows, with the options of mobilebert.answer, each NULL for its default';
+
+-- Search: one query, many documents (CrossEncoder of sentence-transformers, or
+-- vectors)
+--
+
+CREATE FUNCTION mobilebert.rank(
+	query text,
+	documents text[],
+	OUT rank integer,
+	OUT document_no integer,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_rank'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10;
+
+COMMENT ON FUNCTION mobilebert.rank(text, text[]) IS
+'Documents of an array by how well they fit a query, the best first, by the default model of embeddings; document_no counts them from 1; a text that is too long is cut, with one WARNING a statement; no rows for NULL';
+
+CREATE FUNCTION mobilebert.rank(
+	query text,
+	documents text[],
+	model text,
+	top_k integer DEFAULT NULL,
+	OUT rank integer,
+	OUT document_no integer,
+	OUT score real
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_rank'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 10;
+
+COMMENT ON FUNCTION mobilebert.rank(text, text[], text, integer) IS
+'The top_k (default: all) documents of an array that fit a query best, the best first, equal scores in the order of the array; document_no counts them from 1; a model with a classifier of one output reads query and document together, as score(query, model, pair => document) does (CrossEncoder.rank of sentence-transformers), any other compares embed_query(query, model) with embed_document(document, model), by the cosine or what similarity_fn_name of its files says; NULL documents come last with a NULL score; no rows for NULL and for an empty array';
+
+CREATE TYPE mobilebert.ranked_match AS (
+	rank integer,
+	key text,
+	score real
+);
+COMMENT ON TYPE mobilebert.ranked_match IS
+'A row that mobilebert.best_matches found: rank from 1, the key of the row, and its score';
+
+CREATE FUNCTION mobilebert.best_matches_step(
+	state internal,
+	query text,
+	document text,
+	key text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_matches_step'
+LANGUAGE C STABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.best_matches_step(internal, text, text, text) IS
+'Transition function of mobilebert.best_matches: takes one row';
+
+CREATE FUNCTION mobilebert.best_matches_step(
+	state internal,
+	query text,
+	document text,
+	key text,
+	model text
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_matches_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.best_matches_step(internal, text, text, text, text) IS
+'Transition function of mobilebert.best_matches: takes one row';
+
+CREATE FUNCTION mobilebert.best_matches_step(
+	state internal,
+	query text,
+	document text,
+	key text,
+	model text,
+	top_k integer
+)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'mobilebert_best_matches_step'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION mobilebert.best_matches_step(internal, text, text, text, text, integer) IS
+'Transition function of mobilebert.best_matches: takes one row';
+
+CREATE FUNCTION mobilebert.best_matches_final(state internal)
+RETURNS mobilebert.ranked_match[]
+AS 'MODULE_PATHNAME', 'mobilebert_best_matches_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION mobilebert.best_matches_final(internal) IS
+'Final function of mobilebert.best_matches: the rows in order';
+
+CREATE AGGREGATE mobilebert.best_matches(
+	query text,
+	document text,
+	key text
+) (
+	SFUNC = mobilebert.best_matches_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_matches_final,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_matches(text, text, text) IS
+'The 5 rows whose documents fit a query best, the best first, by the default model of embeddings; key names the row in the result; rows without query or document are passed over; NULL when there is none';
+
+CREATE AGGREGATE mobilebert.best_matches(
+	query text,
+	document text,
+	key text,
+	model text
+) (
+	SFUNC = mobilebert.best_matches_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_matches_final,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_matches(text, text, text, text) IS
+'The 5 rows whose documents fit a query best, the best first; scores are those of mobilebert.rank, and equal ones come in the order of their keys; key names the row in the result; rows without query or document are passed over; NULL when there is none';
+
+CREATE AGGREGATE mobilebert.best_matches(
+	query text,
+	document text,
+	key text,
+	model text,
+	top_k integer
+) (
+	SFUNC = mobilebert.best_matches_step,
+	STYPE = internal,
+	SSPACE = 32000,
+	FINALFUNC = mobilebert.best_matches_final,
+	COMBINEFUNC = mobilebert.best_combine,
+	SERIALFUNC = mobilebert.best_serialize,
+	DESERIALFUNC = mobilebert.best_deserialize,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE mobilebert.best_matches(text, text, text, text, integer) IS
+'The top_k (NULL: 5) rows whose documents fit a query best, the best first; scores are those of mobilebert.rank, and equal ones come in the order of their keys; only the best are held, and rows share passes';
 
 -- Token classification (MobileBertForTokenClassification)
 --

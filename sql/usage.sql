@@ -107,6 +107,8 @@ SELECT mobilebert.next_sentence('x', 'y', 'pre');
 SELECT mobilebert.choose('x', '{y}', 'choice');
 SELECT mobilebert.answer('x', 'y', 'qa');
 SELECT mobilebert.best_answers('x', 'y', 'z', 'qa');
+SELECT mobilebert.best_matches('x', 'y', 'z', 'qa');
+SELECT mobilebert.rank('x', '{y}', 'pre');
 SELECT mobilebert.loss('x', 'yesno', 1);
 SELECT mobilebert.pretraining('x', 'pre');
 RESET ROLE;
@@ -182,6 +184,8 @@ SELECT call AS leaks FROM unnest(ARRAY[
 	$q$mobilebert.zero_shot('text ' || n, '{a,b}', 'yesno')$q$,
 	$q$mobilebert.zero_shot('text ' || n, '{a,b}', 'pre')$q$,
 	$q$mobilebert.zero_shot('text', ARRAY['a ' || n, 'b'], 'pre')$q$,
+	$q$mobilebert.rank('text', ARRAY['a ' || n, 'b'], 'pre')$q$,
+	$q$mobilebert.rank('text ' || n, ARRAY['a', 'b'], 'choice')$q$,
 	$q$mobilebert.ner('text ' || n, 'ner')$q$,
 	$q$mobilebert.ner(ARRAY['text', n::text], 'ner', 'average')$q$,
 	$q$mobilebert.fill_mask('[MASK] ' || n, 'pre', 2)$q$,

@@ -43,6 +43,9 @@ is( value(
 my $embed = q{SELECT count(mobilebert.embed(body, 'deep')) FROM texts};
 my $windows = q{SELECT count(mobilebert.embed(repeat(body, 100), 'deep',
 	overflow => 'window')) FROM texts};
+my $rank = q{SELECT count(*) FROM mobilebert.rank('words',
+	ARRAY(SELECT body FROM texts), 'deep')};
+my $matches = q{SELECT mobilebert.best_matches('words', body, id::text, 'deep') FROM texts};
 my $labels = q{SELECT count(*) FROM mobilebert.zero_shot('words',
 	ARRAY(SELECT body FROM texts), 'deep')};
 my $tokenize =
@@ -109,6 +112,8 @@ sub interrupts
 }
 
 interrupts('embed of 512 tokens', $embed, 0.3, map { 0.1 + 0.037 * $_ } 1 .. 9);
+interrupts('rank', $rank, 0.2, 0.5);
+interrupts('best_matches', $matches, 0.2, 0.5);
 interrupts('vectors of labels', $labels, 0.2, 0.5);
 interrupts('embed in windows', $windows, 0.2, 0.5, 0.6);
 ask($worker, q{SET mobilebert.instruction_set = 'ref';

@@ -122,6 +122,13 @@ my @kept = (
 	[ 'many targets (fill_mask)', '4MB',
 		q{SELECT count(*) FROM mobilebert.fill_mask('a [MASK].', 'mlm',
 			targets => array_fill('a'::text, '{1100000}'))} ],
+	[ 'many documents (rank)', '4MB',
+		q{SELECT count(*) FROM mobilebert.rank('a text',
+			array_fill(NULL::text, '{1200000}') || 'one'::text, 'm')} ],
+	[ 'many matches (best_matches)', '4MB',
+		q{SELECT array_length(mobilebert.best_matches('who?', 'a text',
+			g || repeat('k', 50000), 'm', 1000000), 1)
+			FROM generate_series(1, 100) g} ],
 	[ 'vectors of labels (zero_shot)', '4MB',
 		q{SELECT count(*) FROM mobilebert.zero_shot('a text', ARRAY(SELECT 'a' || g
 			FROM generate_series(1, 40000) g), 'm')} ],

@@ -2,8 +2,8 @@
 #
 # minilm.pl
 #		The shipped model against Hugging Face: 100 texts, and the number of
-#		tokens that the model sees of each; labels of one's own against
-#		sentence-transformers.
+#		tokens that the model sees of each; labels of one's own and a ranked
+#		list against sentence-transformers.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -42,7 +42,7 @@ cmp_ok($lowest, '>=', 0.999999, 'cosine to Hugging Face');
 diag("lowest cosine of $cases embeddings to Hugging Face's: $lowest");
 is($tokens, 0, 'as many tokens as Hugging Face sees');
 
-# labels by their vectors
+# labels and documents by their vectors
 my $golden = file_content("$FindBin::RealBin/../golden/minilm/zero_shot.json");
 
 is( value(
@@ -62,5 +62,15 @@ is( value(
 			JOIN LATERAL mobilebert.zero_shot(body, labels, 'minilm', template, true) AS c USING (label)}),
 	'50|t|t|t|t',
 	'labels of one\'s own: cosines, scores and the best');
+is( value(
+		$node, qq{
+		WITH expected AS (SELECT \$golden\$$golden\$golden\$::jsonb -> 'rank' AS e)
+		SELECT count(*), bool_and(r.document_no = (h ->> 'document_no')::int),
+			bool_and(abs(r.score - (h ->> 'score')::float8) < 1e-6)
+		FROM expected, LATERAL mobilebert.rank(e ->> 'query',
+				ARRAY(SELECT jsonb_array_elements_text(e -> 'documents')), 'minilm') AS r
+			JOIN LATERAL jsonb_array_elements(e -> 'hits') WITH ORDINALITY AS h(h, n) ON n = r.rank}),
+	'9|t|t',
+	'a ranked list');
 
 done_testing();

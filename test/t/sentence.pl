@@ -51,6 +51,13 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 
 				return "mobilebert.score($text, '$name', pair => $pair)";
 			});
+		compared(
+			$name, $cases, 'score',
+			sub {
+				my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
+
+				return "r.score FROM mobilebert.rank($text, ARRAY[$pair], '$name') AS r";
+			});
 		next;
 	}
 
@@ -143,6 +150,23 @@ is( value(
 			FROM mobilebert.zero_shot('t', '{a}', 'prompted')}),
 	't',
 	'labels of one\'s own, with the default prompt before text and label');
+is( value(
+		$node, q{SELECT r.score = mobilebert.cosine_similarity(mobilebert.embed('Ask: q', 'bare'), mobilebert.embed('d', 'bare'))
+			FROM mobilebert.rank('q', '{d}', 'prompted') AS r}),
+	't',
+	'a ranked list, with the prompts for queries and documents');
+for my $similarity (qw(dot euclidean manhattan))
+{
+	prompted(
+		$similarity,
+		{ similarity_fn_name => $similarity },
+		{ pooling_mode => 'mean' });
+	is( value(
+			$node,
+			"SELECT score = mobilebert.similarity('a b', 'c', '$similarity') FROM mobilebert.rank('a b', '{c}', '$similarity')"),
+		't',
+		"one by the model's own similarity, $similarity");
+}
 is( value(
 		$node, q{SET mobilebert.default_model = 'prompted';
 		SELECT mobilebert.embed_query('t') = mobilebert.embed('Ask: t', 'bare'),
