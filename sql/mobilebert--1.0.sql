@@ -492,6 +492,19 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 12;
 COMMENT ON FUNCTION mobilebert.build_info() IS
 'How the library was built and which kernels it uses here: versions, compiler, instruction set, matrix library';
 
+CREATE FUNCTION mobilebert.help(
+	topic text DEFAULT NULL,
+	OUT topic text,
+	OUT name text,
+	OUT description text,
+	OUT example text
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_help'
+LANGUAGE C STABLE PARALLEL SAFE ROWS 80;
+COMMENT ON FUNCTION mobilebert.help(text) IS
+'What there is, a line with an example each, by topic: models, embeddings, classification, search, tables, settings and others; topic: lines of that topic, or of the function, view or setting of that name (default: all); an unknown one is an error that lists the topics; models other than minilm in examples stand for one with such a head';
+
 -- A name is one for all of a database: who takes it decides which weights the
 -- calls of others mean.  So taking one needs a right that PUBLIC lacks.
 REVOKE ALL ON FUNCTION mobilebert.import_model(text),

@@ -163,9 +163,10 @@ my %below = (
 	],
 	'pg/planner' => [qw(engine pg/server pg/models pg/pass pg/functions)],
 	'pg/enrich' => [qw(engine pg/server)],
+	'pg/help' => [qw(engine pg/server)],
 	'pg' => [
 		qw(engine pg/server pg/models pg/import pg/pass pg/functions
-		  pg/compare pg/learn pg/planner pg/enrich)
+		  pg/compare pg/learn pg/planner pg/enrich pg/help)
 	]);
 
 # The file that an include directive of ours names, "" for all others.

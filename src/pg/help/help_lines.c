@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * help_lines.c
+ *	  What help() knows of each function, view and setting.
+ *
+ * To add one, write its line below beside others of its topic; a new topic
+ * needs no more than a line that has it.  sql/help.sql tells which public
+ * function, view or setting has no line, and runs all examples in this order:
+ * on the shipped model minilm, a table note (id, body, label, embedding), one of
+ * fitted classifiers (head), and small models called nli, reranker, ner, qa, mlm
+ * and chooser, which stand for one with such a head.
+ *
+ * Depends on help/help_lines.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "help/help_lines.h"
+
+const HelpLine help_lines[] = {
+	{"models", "import_model", "registers the model that is shipped",
+	"SELECT mobilebert.import_model('minilm')"},
+	{"models", "import_model", "registers a Hugging Face directory on the server",
+	"SELECT mobilebert.import_model('bge', '/srv/models/bge-small')"},
+	{"models", "import_defaults", "registers all shipped models, as defaults of their tasks",
+	"SELECT * FROM mobilebert.import_defaults()"},
+	{"models", "import_progress", "imports under way (a view)",
+	"SELECT * FROM mobilebert.import_progress"},
+	{"models", "models", "the models that you may use (a view)",
+	"SELECT name, tasks, dimension, max_tokens FROM mobilebert.models"},
+	{"models", "model_config", "configuration of a model, every default filled in",
+	"SELECT jsonb_pretty(mobilebert.model_config('minilm'))"},
+	{"models", "set_default_model", "stores which model calls without one use for a task",
+	"SELECT mobilebert.set_default_model('embed', 'minilm')"},
+	{"models", "default_model", "name of the default model of a task",
+	"SELECT mobilebert.default_model('embed')"},
+	{"models", "create_variant", "another name for a model, with faster arithmetic",
+	"SELECT mobilebert.create_variant('minilm_int8', 'minilm', 'int8')"},
+	{"models", "fingerprint", "hash of a model, to store beside its vectors",
+	"SELECT mobilebert.fingerprint('minilm')"},
+	{"models", "prewarm", "makes and reads the shared image of a model",
+	"SELECT mobilebert.prewarm('minilm')"},
+	{"models", "memory_needed", "bytes that a pass over so many tokens takes",
+	"SELECT mobilebert.memory_needed('minilm', 256)"},
+	{"models", "grant_model", "lets a role, or public, use a model",
+	"SELECT mobilebert.grant_model('minilm', 'public')"},
+	{"models", "revoke_model", "takes that back",
+	"SELECT mobilebert.revoke_model('minilm', 'public')"},
+	{"models", "set_model_owner", "gives a model to another role",
+	"SELECT mobilebert.set_model_owner('minilm_int8', current_user)"},
+	{"models", "rename_model", "gives a model another name",
+	"SELECT mobilebert.rename_model('minilm_int8', 'fast')"},
+	{"models", "drop_model", "removes a model",
+	"SELECT mobilebert.drop_model('fast')"},
+
+	{"embeddings", "embed", "vector of a text",
+	"SELECT mobilebert.embed('How old is he?')"},
+	{"embeddings", "embed", "vectors of an array of texts, a row for each",
+	"SELECT * FROM mobilebert.embed(ARRAY['one text', 'another'], 'minilm')"},
+	{"embeddings", "embed_query", "vector of a question, with the model's prompt for it",
+	"SELECT mobilebert.embed_query('Who owes us money?', 'minilm')"},
+	{"embeddings", "embed_document", "vector of a text that is searched, likewise",
+	"UPDATE note SET embedding = mobilebert.embed_document(body, 'minilm')"},
+	{"embeddings", "similarity", "how alike two texts are, -1 to 1",
+	"SELECT mobilebert.similarity('How old is he?', 'What is his age?')"},
+	{"embeddings", "hidden_states", "states of each layer and token",
+	"SELECT * FROM mobilebert.hidden_states('A text.', 'minilm', layer => -1)"},
+	{"embeddings", "attentions", "weights of each layer, head and token",
+	"SELECT * FROM mobilebert.attentions('A text.', 'minilm', layer => 0, head => 0)"},
+	{"embeddings", "logits", "raw output of any head",
+	"SELECT * FROM mobilebert.logits('A text.', 'nli', head => 'classify')"},
+
+	{"vectors", "cosine_similarity", "cosine of two vectors, -1 to 1",
+	"SELECT id FROM note ORDER BY mobilebert.cosine_similarity(embedding, mobilebert.embed('money')) DESC LIMIT 10"},
+	{"vectors", "cosine_distance", "1 minus that, 0 to 2",
+	"SELECT id FROM note ORDER BY mobilebert.cosine_distance(embedding, mobilebert.embed('money')) LIMIT 10"},
+	{"vectors", "inner_product", "sum of the products of their numbers",
+	"SELECT mobilebert.inner_product(a.embedding, b.embedding) FROM note AS a, note AS b"},
+	{"vectors", "l2_distance", "Euclidean distance of two vectors",
+	"SELECT mobilebert.l2_distance(a.embedding, b.embedding) FROM note AS a, note AS b"},
+	{"vectors", "l2_normalize", "a vector divided by its length",
+	"SELECT mobilebert.l2_normalize('{3,4}'::real[])"},
+	{"vectors", "centroid", "mean of the vectors of many rows (an aggregate)",
+	"SELECT label, mobilebert.centroid(embedding) FROM note GROUP BY label"},
+
+	{"classification", "label", "best label of a text, by a model's classifier",
+	"UPDATE note SET label = mobilebert.label(body, 'nli')"},
+	{"classification", "classify", "all labels with their scores",
+	"SELECT * FROM mobilebert.classify('A dull film.', 'nli')"},
+	{"classification", "best_label", "best of your own labels, without training",
+	"SELECT mobilebert.best_label(body, '{bill,pet,politics}', 'minilm') FROM note"},
+	{"classification", "zero_shot", "your own labels with their scores",
+	"SELECT * FROM mobilebert.zero_shot('Prices rose again.', '{economy,sport}', 'minilm')"},
+	{"classification", "uncertainty", "how unsure a classifier is of a text, 0 to 1",
+	"SELECT id FROM note ORDER BY mobilebert.uncertainty(body, 'nli') DESC LIMIT 20"},
+	{"classification", "create_classifier", "registers a fitted classifier as a model",
+	"SELECT c.* FROM fitted, LATERAL mobilebert.create_classifier('topic', head) AS c"},
+	{"classification", "score", "the one number of a regression or reranker",
+	"SELECT mobilebert.score('Who owes us money?', 'reranker', pair => body) FROM note"},
+
+	{"search", "rank", "documents of an array by how well they fit a query",
+	"SELECT * FROM mobilebert.rank('unpaid bills', ARRAY['An invoice.', 'A cat.'], 'minilm')"},
+	{"search", "best_matches", "rows that fit a query best (an aggregate)",
+	"SELECT (unnest(mobilebert.best_matches('unpaid bills', body, id::text, 'minilm', 3))).* FROM note"},
+
+	{"entities", "entities", "names and the like in a text, as one value",
+	"SELECT mobilebert.entities(body, 'ner') FROM note"},
+	{"entities", "ner", "the same, a row for each",
+	"SELECT id, n.entity, n.word FROM note, LATERAL mobilebert.ner(body, 'ner') AS n"},
+
+	{"questions", "best_answer", "answer to a question from a text",
+	"SELECT mobilebert.best_answer('Who sleeps?', body, 'qa') FROM note"},
+	{"questions", "answer", "best answers with score and place",
+	"SELECT * FROM mobilebert.answer('When?', 'It was lifted in October.', 'qa', top_k => 3)"},
+	{"questions", "best_answers", "best answers from many rows (an aggregate)",
+	"SELECT (unnest(mobilebert.best_answers('Who sleeps?', body, id::text, 'qa', 3))).* FROM note"},
+
+	{"words", "best_token", "the word for the only [MASK] of a text",
+	"SELECT mobilebert.best_token('The [MASK] was old.', 'mlm')"},
+	{"words", "fill_mask", "most probable words for each [MASK]",
+	"SELECT * FROM mobilebert.fill_mask('He worked as a [MASK].', 'mlm', top_k => 3)"},
+	{"words", "token_log_probability", "how probable each word of a text is",
+	"SELECT * FROM mobilebert.token_log_probability('The man worked.', 'mlm')"},
+	{"words", "pseudo_perplexity", "how unusual a text is, 1 or more",
+	"SELECT mobilebert.pseudo_perplexity('The man worked.', 'mlm')"},
+	{"words", "pretraining", "both outputs of the pretraining heads",
+	"SELECT * FROM mobilebert.pretraining('The man [MASK].', 'mlm', positions => '{3}')"},
+
+	{"pairs", "next_sentence", "does the second text follow the first, 0 to 1",
+	"SELECT mobilebert.next_sentence('The man went out.', 'He came back.', 'mlm')"},
+	{"pairs", "best_choice", "number of the best continuation",
+	"SELECT mobilebert.best_choice('He sat down and', '{rested,flew}', 'chooser')"},
+	{"pairs", "choose", "all continuations with their share",
+	"SELECT * FROM mobilebert.choose('He sat down and', '{rested,flew}', 'chooser')"},
+
+	{"evaluation", "loss", "loss of a text with its true label; avg() of it judges a model",
+	"SELECT avg(mobilebert.loss(body, 'nli', label)) FROM note"},
+
+	{"tables", "enrich", "fills a column in batches that commit",
+	"CALL mobilebert.enrich('note', 'embedding', 'mobilebert.embed(body)')"},
+	{"tables", "enrichment_progress", "calls of enrich under way (a view)",
+	"SELECT * FROM mobilebert.enrichment_progress"},
+
+	{"tokenizer", "tokenize", "word pieces of a text",
+	"SELECT mobilebert.tokenize('Hello, my dog is cute')"},
+	{"tokenizer", "encode", "token ids of a text",
+	"SELECT mobilebert.encode('Hello, my dog is cute')"},
+	{"tokenizer", "decode", "text of token ids",
+	"SELECT mobilebert.decode('{7592,2088}')"},
+	{"tokenizer", "tokens", "tokens with ids and places",
+	"SELECT * FROM mobilebert.tokens('Hello, my dog is cute')"},
+	{"tokenizer", "count_tokens", "how many tokens a model sees",
+	"SELECT mobilebert.count_tokens(body) FROM note"},
+	{"tokenizer", "chunk", "pieces of a text that fit into a model",
+	"SELECT id, c.chunk FROM note, LATERAL mobilebert.chunk(body, 'minilm', max_tokens => 64) AS c"},
+	{"tokenizer", "token_id", "id of a token",
+	"SELECT mobilebert.token_id('hello')"},
+	{"tokenizer", "token_text", "token of an id",
+	"SELECT mobilebert.token_text(7592)"},
+	{"tokenizer", "vocabulary", "all tokens of a model",
+	"SELECT * FROM mobilebert.vocabulary('minilm')"},
+
+	{"statistics", "stat_models", "what models did since the start (a view; preload the library)",
+	"SELECT * FROM mobilebert.stat_models"},
+	{"statistics", "stat_reset", "sets those counters to 0",
+	"SELECT mobilebert.stat_reset()"},
+	{"statistics", "build_info", "versions, and the kernels in use",
+	"SELECT * FROM mobilebert.build_info()"},
+
+	{"settings", "mobilebert.default_model", "model of calls without one, in this session",
+	"SET mobilebert.default_model = 'minilm'"},
+	{"settings", "mobilebert.enable_batching", "calls of many rows in common passes",
+	"SET mobilebert.enable_batching = on"},
+	{"settings", "mobilebert.batch_tokens", "tokens of a common pass",
+	"SET mobilebert.batch_tokens = 256"},
+	{"settings", "mobilebert.cache_size", "results that a session keeps",
+	"SET mobilebert.cache_size = '4MB'"},
+	{"settings", "mobilebert.memory_limit", "memory of a pass at most",
+	"SET mobilebert.memory_limit = '1GB'"},
+	{"settings", "mobilebert.instruction_set", "which kernels to use (superusers)",
+	"SET mobilebert.instruction_set = 'auto'"},
+
+	{"help", "help", "these lines; of a topic, or of a function",
+	"SELECT * FROM mobilebert.help('search')"},
+};
+
+const size_t help_lines_count = sizeof(help_lines) / sizeof(help_lines[0]);
