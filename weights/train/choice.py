@@ -17,6 +17,7 @@ MAX_TOKENS = 384
 
 class Choice(Task):
     kind = "ForMultipleChoice"
+    sets = ["codah", "choose-oanc-mcq"]
     defaults = {"epochs": 3, "lr": 5e-5, "evaluate_every": 500}
 
     def encode(self, rows):

@@ -1,13 +1,22 @@
 """Writes what was trained as a model directory that stands on a base.
 
-    python export.py RUN TARGET --base ../minilm
+    python export.py RUN TARGET --base ../minilm --default-for ner
+    python export.py LANGUAGE ../language --base ../minilm \\
+        --default-for fill_mask next_sentence
+    python export.py LANGUAGE ../qa --base ../language \\
+        --kind ForQuestionAnswering --default-for answer
 
 RUN is the output directory of a training program.  TARGET becomes a Hugging
 Face directory in F16 with the tensors that differ from the base's, and
 "base" in its config.json: `import_model` takes the rest from the registered
 model of that name.  `complete.py` makes a directory with all tensors of it.
+Of a run with several heads --kind takes one class's; the encoder is the same.
+
+NOTICE and SOURCE.md say on what the model was trained: on the sets of RUN and on those of
+other runs that it started from (--after RUN).
 """
 import argparse
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,8 +24,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoder import complete_tensors
+import attributions
+from encoder import complete_tensors, with_prefix
 
+# Parameters beside the encoder that a class has.
+HEADS = {"ForPreTraining": "cls.", "ForQuestionAnswering": "qa_outputs.",
+         "ForSequenceClassification": "classifier.",
+         "ForTokenClassification": "classifier.",
+         "ForMultipleChoice": "classifier."}
 TOKENIZER = ["vocab.txt", "tokenizer_config.json", "special_tokens_map.json"]
 
 
@@ -29,11 +44,12 @@ def halves(tensors):
     return rounded
 
 
-def configuration(base, result):
+def configuration(base, kind, result, default_for):
     """Returns the base's configuration with the class of a result."""
     config = json.loads((base / "config.json").read_text())
-    config["architectures"] = ["MobileBert" + result["kind"]]
+    config["architectures"] = ["MobileBert" + kind]
     config["base"] = base.resolve().name
+    config["default_for"] = default_for
     for member in ("id2label", "label2id"):
         config.pop(member, None)
     if result["labels"]:
@@ -50,23 +66,52 @@ def main():
     p.add_argument("run", type=Path)
     p.add_argument("target", type=Path)
     p.add_argument("--base", type=Path, required=True)
+    p.add_argument("--kind", choices=sorted(HEADS),
+                   help="one of several classes of the run")
+    p.add_argument("--default-for", nargs="*", default=[], metavar="TASK",
+                   help="tasks that import_defaults() makes it the default of")
+    p.add_argument("--after", nargs="*", default=[], metavar="RUN", type=Path,
+                   help="runs that it was started from")
     args = p.parse_args()
 
     result = json.loads((args.run / "result.json").read_text())
-    trained = halves(load_file(args.run / "model.safetensors"))
-    base = halves(complete_tensors(args.base))
+    kind = args.kind or result["kind"]
+    base = {name: value for name, value
+            in halves(complete_tensors(args.base)).items()
+            if name.startswith("mobilebert.")}
+    tensors = load_file(args.run / "model.safetensors")
+    start = result["options"]["start"]
+    if start:
+        # what this run left as it was may differ from the base as well
+        tensors = {**(complete_tensors(start) if Path(start).is_dir() else
+                      with_prefix(load_file(start))), **tensors}
+    trained = halves({name: value for name, value in tensors.items()
+                      if name.startswith(("mobilebert.", HEADS[kind]))})
     differing = {name: value for name, value in trained.items()
                  if name not in base or not torch.equal(value, base[name])}
+    sets = set(result["sets"])
+    for run in args.after:
+        sets.update(json.loads((run / "result.json").read_text())["sets"])
 
     args.target.mkdir(parents=True, exist_ok=True)
     weights = args.target / "model.safetensors"
     save_file(differing, weights, {"format": "pt"})
     weights.chmod(0o644)
     (args.target / "config.json").write_text(
-        json.dumps(configuration(args.base, result), indent=2,
-                   sort_keys=True) + "\n")
+        json.dumps(configuration(args.base, kind, result, args.default_for),
+                   indent=2, sort_keys=True) + "\n")
+    (args.target / "NOTICE").write_text(attributions.notice(
+        f"{args.target.resolve().name}: MobileBert{kind}", sets))
     for name in TOKENIZER:
         shutil.copyfile(args.base / name, args.target / name)
+    options = {name.replace("_", "-"): result["options"][name]
+               for name in ("layers", "epochs", "lr", "head_lr",
+                            "batch_tokens", "seed")}
+    (args.target / "SOURCE.md").write_text(attributions.source(
+        args.target.resolve().name, kind, args.base.resolve().name,
+        result["program"], options,
+        {name: hashlib.sha256((args.target / name).read_bytes()).hexdigest()
+         for name in ("model.safetensors", "config.json")}, sets))
     print(f"{len(differing)} tensors, {weights.stat().st_size / 1e6:.1f} MB")
 
 

@@ -61,6 +61,7 @@ def fill(sentences, begin, room):
 
 class Language(Qa):
     kind = "ForPreTraining"
+    sets = Qa.sets + ["text-openstax", "text-factbook", "prose"]
     defaults = {"epochs": 3, "batch_tokens": 6144, "head_lr": 1e-3,
                 "evaluate_every": 500}
 
@@ -211,7 +212,7 @@ class Language(Qa):
 
     def evaluate(self, network, sample):
         figures = super().evaluate(network, sample)
-        rows = self.passages[::8] if sample else self.passages
+        rows = self.part(self.passages, sample, 8)
 
         def ranked(states, batch):
             places = torch.tensor([row.target[0] for row in batch])

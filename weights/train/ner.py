@@ -52,6 +52,8 @@ def f1(pairs, types):
 class Ner(Task):
     kind = "ForTokenClassification"
     labels = entities.TAGS
+    sets = ["ner-uner-ewt", "ner-crossner", "wikigold", "wnut17", "ner-btc",
+            "ner-fewnerd-partial"]
     defaults = {"epochs": 4, "batch_tokens": 2048}
 
     def __init__(self, *args):

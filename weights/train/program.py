@@ -23,10 +23,12 @@ class Task:
 
     kind       the Hugging Face class without "MobileBert"
     labels     names of its classes, or None
+    sets       data sets that training() reads, as attributions.py names them
     defaults   options that differ from those of options()
     """
     kind = None
     labels = None
+    sets = []
     defaults = {}
 
     def __init__(self, data, tokenizer, options):
@@ -52,6 +54,12 @@ class Task:
     def evaluate(self, network, sample):
         """Returns figures on held-out text, on little of it for 'sample'."""
         raise NotImplementedError
+
+    def part(self, rows, sample, one_in):
+        """Returns the rows of a large held-out set to look at: one in
+        'one_in' for a sample, else the share that the options name."""
+        return rows[::one_in if sample
+                    else max(1, round(1 / self.options.evaluate_share))]
 
     def held_out_texts(self):
         """Returns lists of held-out texts by name, for overlap.py."""
@@ -82,6 +90,9 @@ def options(task, arguments=None):
                    help="tokens of a batch, padding included")
     p.add_argument("--evaluate-every", type=int, default=1000,
                    help="steps between evaluations on a sample")
+    p.add_argument("--evaluate-share", type=float, default=1,
+                   help="share of the large held-out sets that is looked at "
+                   "in the end; make quality looks at all of them")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--evaluate-only", action="store_true",
                    help="evaluate the base with --start, train nothing")
@@ -117,6 +128,9 @@ def main(task_class):
     settings = {name: str(value) if isinstance(value, Path) else value
                 for name, value in vars(opts).items()}
     (out / "result.json").write_text(
-        json.dumps({"kind": task.kind, "labels": task.labels,
+        json.dumps({"program": f"{task.__module__}.py" if task.__module__
+                    != "__main__" else Path(sys.argv[0]).name,
+                    "kind": task.kind, "labels": task.labels,
+                    "sets": task.sets,
                     "options": settings, "figures": figures}, indent=2)
         + "\n")

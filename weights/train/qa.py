@@ -55,6 +55,7 @@ def best_span(begins, ends, first, last):
 
 class Qa(Task):
     kind = "ForQuestionAnswering"
+    sets = ["squad-train", "qed-nq", "qamr", "fairytaleqa"]
     defaults = {"epochs": 2, "batch_tokens": 6144, "evaluate_every": 500}
 
     def windows(self, question):
@@ -145,9 +146,7 @@ class Qa(Task):
         return {name: round(value, 4) for name, value in figures.items()}
 
     def evaluate_v1(self, network, sample):
-        asked = list(questions.squad1_dev(self.data))
-        if sample:
-            asked = asked[::25]
+        asked = self.part(list(questions.squad1_dev(self.data)), sample, 25)
         rows, owners = [], []
         for number, (windows, _, _) in enumerate(asked):
             for window in windows:
@@ -168,9 +167,7 @@ class Qa(Task):
                 "squad1 f1": sum(f for _, f in scores) / len(scores)}
 
     def evaluate_v2(self, network, sample):
-        asked = questions.squad2_dev(self.data)
-        if sample:
-            asked = asked[::25]
+        asked = self.part(questions.squad2_dev(self.data), sample, 25)
         rows, places = [], []
         for number, question in enumerate(asked):
             for row, offsets, words in self.windows(question):

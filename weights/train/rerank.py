@@ -30,6 +30,7 @@ LEFT_OUT = 0.15                 # share of a question's words
 class Rerank(Task):
     kind = "ForSequenceClassification"
     labels = ["relevance"]
+    sets = ["squad-train", "qed-nq"]
     defaults = {"epochs": 1, "lr": 1e-4}
 
     def encode(self, rows):

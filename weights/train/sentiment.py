@@ -14,11 +14,15 @@ from readers import opinions
 from readers.files import Near, Ngrams
 
 MAX_TOKENS = 128
+GOEMOTIONS = 12000              # comments; their labels are noisy
 
 
 class Sentiment(Task):
     kind = "ForSequenceClassification"
     labels = ["negative", "neutral", "positive"]
+    sets = ["sentence-polarity", "nltk-subjectivity", "nltk-product-reviews-1",
+            "nltk-product-reviews-2", "nltk-pros-cons", "reviews-clothing",
+            "goemotions"]
     defaults = {"epochs": 3, "batch_tokens": 2048}
 
     def __init__(self, *args):
@@ -46,7 +50,7 @@ class Sentiment(Task):
         rows = (opinions.polarity(d) + opinions.products(d)
                 + some(opinions.plots(d), 3000)
                 + some(opinions.pros_and_cons(d), 8000)
-                + opinions.goemotions(d))
+                + some(opinions.goemotions(d), GOEMOTIONS))
         for label in range(3):
             rows += some([row for row in clothes if row[1] == label], few)
         held_out = sum(self.held_out_texts().values(), [])
