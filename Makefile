@@ -80,10 +80,10 @@ install: install-models
 .PHONY: install-models
 install-models:
 	for model in $(MODELS); do \
-	  (cd weights && find $$model -type d) | while read dir; do \
+	  (cd $(MODELS_DIR) && find $$model -type d) | while read dir; do \
 	    $(MKDIR_P) '$(DESTDIR)$(datadir)/extension/mobilebert/'$$dir || exit 1; done; \
-	  (cd weights && find $$model -type f) | while read file; do \
-	    $(INSTALL_DATA) weights/$$file '$(DESTDIR)$(datadir)/extension/mobilebert/'$$file || exit 1; done; \
+	  (cd $(MODELS_DIR) && find $$model -type f) | while read file; do \
+	    $(INSTALL_DATA) $(MODELS_DIR)/$$file '$(DESTDIR)$(datadir)/extension/mobilebert/'$$file || exit 1; done; \
 	done
 
 uninstall: uninstall-models
