@@ -2,7 +2,7 @@
 #
 # mobilebert: MobileBERT inside PostgreSQL
 #
-#	make demo				everything, and a semantic search on real text
+#	make demo				everything, and a tour of what the models do
 #	make test				everything, and all tests
 #	make && make install	the extension alone
 #	make installcheck		pg_regress against a running server that has it

@@ -2,27 +2,40 @@
 #-------------------------------------------------------------------------
 #
 # demo.sh
-#		Semantic search over the inaugural addresses of US presidents, in a
-#		throw-away PostgreSQL.  "make demo" runs it from the top directory.
+#		A tour of what the shipped models do, in a throw-away PostgreSQL.  "make
+#		demo" runs it from the top directory.
 #
 # It installs missing packages, builds the extension, installs it into a
-# private copy of PostgreSQL, makes a cluster there, imports the default
-# model, loads and embeds the passages, and asks five questions.  Nothing is
-# left behind, unless DEMO_KEEP=1 asks for the cluster to stay.
+# private copy of PostgreSQL, makes a cluster there and imports all models.
+# Then it loads and embeds the inaugural addresses of US presidents, asks five
+# questions by meaning, and shows a statement for each further task that has a
+# model.  Nothing is left behind, unless DEMO_KEEP=1 asks for the cluster to
+# stay.
 #
 #	DEMO_SESSIONS	sessions that embed at once; the number of processors, 4
 #					at most
+#	WEIGHTS			directory of the models, default weights
 #	PG_CONFIG		the PostgreSQL to use, default pg_config
+#	NO_COLOR		set: no colours; without it they depend on the terminal
 #
 #-------------------------------------------------------------------------
 set -eu
 cd "$(dirname "$0")/../.."
 . test/run/cluster.sh
 
+heading=
+statement=
+plain=
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+	heading=$(printf '\033[1;32m')
+	statement=$(printf '\033[36m')
+	plain=$(printf '\033[0m')
+fi
+
 # say TEXT...: a heading
 say()
 {
-	echo "== $*"
+	echo "$heading== $*$plain"
 }
 
 # seconds: since the epoch, with a fraction
@@ -90,22 +103,27 @@ after_build=$(seconds)
 say "installing into a private copy of PostgreSQL"
 cluster_begin
 pg_private "${PG_CONFIG:-pg_config}"
-${MAKE:-make} -s install PG_CONFIG="$PG_CONFIG" >"$CLUSTER/install.log" 2>&1 ||
+${MAKE:-make} -s install PG_CONFIG="$PG_CONFIG" \
+	MODELS_DIR="${WEIGHTS:-weights}" >"$CLUSTER/install.log" 2>&1 ||
 	{ cat "$CLUSTER/install.log" >&2; exit 1; }
 
 say "starting a cluster: $("$PG_CONFIG" --version)"
 cluster_start
 
-say "creating the extension, importing the default model"
+say "creating the extension, importing the models"
 run_sql -f test/demo/setup.sql >"$CLUSTER/setup.log"
-run_sql -c "\\copy passages (id, president, year, passage) \
-	from 'test/demo/passages.csv' (format csv, header)"
+run_sql -c "SELECT string_agg(name, ', ' ORDER BY name) FROM mobilebert.models"
+for table in 'passages (id, president, year, passage)' review news; do
+	run_sql -c "\\copy $table from 'test/demo/${table%% *}.csv' (format csv, header)"
+done
 
 say "embedding $(run_sql -c 'SELECT count(*) FROM passages') passages"
 embed_all
 
 say "asking"
 run_sql -f test/demo/questions.sql
+psql -X -q -v heading="$heading" -v statement="$statement" -v plain="$plain" \
+	-f test/demo/tour.sql
 say "done in $(elapsed "$after_build") s after the build"
 
 if [ "${DEMO_KEEP:-0}" = 1 ]; then

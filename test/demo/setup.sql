@@ -1,10 +1,10 @@
 --
 -- setup.sql
---		The table of the demonstration, and a function that searches it.
+--		The tables of the demonstration, and a function that searches one.
 --
 CREATE EXTENSION mobilebert;
 
-SELECT mobilebert.import_model('minilm');
+SELECT mobilebert.import_defaults();
 
 CREATE TABLE passages (
 	id			integer PRIMARY KEY,
@@ -12,6 +12,17 @@ CREATE TABLE passages (
 	year		integer NOT NULL,
 	passage		text NOT NULL,
 	embedding	real[]
+);
+
+CREATE TABLE review (
+	id			integer PRIMARY KEY,
+	body		text NOT NULL
+);
+
+CREATE TABLE news (
+	id			integer PRIMARY KEY,
+	day			date NOT NULL,
+	body		text NOT NULL
 );
 
 -- Embeds what has no embedding yet, a batch a transaction.  Several sessions
