@@ -90,6 +90,9 @@ SELECT * FROM compare('WITH e AS MATERIALIZED (SELECT id, mobilebert.embed(body)
 SELECT * FROM compare('SELECT mobilebert.embed(body) FROM texts UNION ALL SELECT mobilebert.embed(other) FROM texts');
 SELECT * FROM compare('SELECT id, mobilebert.embed(s) FROM texts, unnest(ARRAY[body, other]) AS s');
 SELECT * FROM compare('SELECT id, mobilebert.embed(unnest(ARRAY[body, other])) FROM texts');
+SELECT * FROM compare('SELECT id, c.chunk, mobilebert.embed_document(c.chunk) FROM texts, mobilebert.chunk(body || ''. '' || other, ''tiny'', 8) AS c');
+SELECT * FROM compare('SELECT id, mobilebert.embed(body, ''tiny'', max_length => 6, dimensions => 4), mobilebert.embed_query(body, ''tiny'', 7) FROM texts WHERE id < 50');
+EXPLAIN (COSTS OFF, VERBOSE) SELECT mobilebert.embed(body, 'tiny', dimensions => 4, max_length => 6) FROM texts;
 SELECT * FROM compare('SELECT id, e FROM texts, LATERAL (SELECT mobilebert.embed(texts.body || n) AS e FROM generate_series(1, 3) AS n) AS s');
 SELECT * FROM compare('SELECT id, (SELECT max(mobilebert.similarity(texts.body, b.body)) FROM texts b WHERE b.id < 10) FROM texts WHERE id < 10');
 SELECT * FROM compare('SELECT t, mobilebert.embed(body), ctid, tableoid, t.body FROM texts t');

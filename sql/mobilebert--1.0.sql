@@ -941,6 +941,44 @@ SUPPORT mobilebert.support;
 COMMENT ON FUNCTION mobilebert.embed(integer[], text, text, boolean, integer, integer[], integer[], integer) IS
 'Embedding of token ids as they are, as MobileBertModel takes them; types are 0 and the mask 1 by default; tokens with mask 0 are neither attended to nor pooled; dimensions: the first so many numbers of the vector';
 
+CREATE FUNCTION mobilebert.embed_chunks(
+	input text,
+	OUT chunk_no integer,
+	OUT chunk text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT embedding real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_embed_chunks'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_chunks(text) IS
+'The slices that chunk(input) gives, each with its embedding as a document by the default model, packed in common passes';
+
+CREATE FUNCTION mobilebert.embed_chunks(
+	input text,
+	model text,
+	max_tokens integer DEFAULT NULL,
+	overlap integer DEFAULT NULL,
+	split text DEFAULT NULL,
+	dimensions integer DEFAULT NULL,
+	prompt text DEFAULT NULL,
+	OUT chunk_no integer,
+	OUT chunk text,
+	OUT start_offset integer,
+	OUT end_offset integer,
+	OUT embedding real[]
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mobilebert_embed_chunks'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000 ROWS 10
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.embed_chunks(text, text, integer, integer, text, integer, text) IS
+'Slices of a text as chunk() cuts them, each with its embedding, packed in common passes: bit for bit what embed_document(chunk, model, max_tokens, dimensions) gives; the prompt (default: document) counts in max_tokens (default: the model''s limit), and stands in no slice';
+
 CREATE FUNCTION mobilebert.hidden_states(
 	input text,
 	OUT layer integer,

@@ -33,10 +33,11 @@ CREATE TABLE kept (id int, body text,
 	loss real GENERATED ALWAYS AS (mobilebert.loss(body, 'yesno', 1)) STORED,
 	query real[] GENERATED ALWAYS AS (mobilebert.embed_query(body, 'pre')) STORED,
 	document real[] GENERATED ALWAYS AS (mobilebert.embed_document(body, 'pre')) STORED,
+	short real[] GENERATED ALWAYS AS (mobilebert.l2_normalize(mobilebert.embed(body, 'pre', max_length => 12, dimensions => 3))) STORED,
 	predictions real[] GENERATED ALWAYS AS ((mobilebert.pretraining(body, 'pre', positions => '{0}')).prediction_logits) STORED,
 	CHECK (mobilebert.label(body, 'yesno', overflow => 'error') IS NOT NULL OR body IS NULL));
 INSERT INTO kept SELECT id, body FROM letter;
-SELECT count(*), count(label), count(best_label), count(like_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(predictions) FROM kept;
+SELECT count(*), count(label), count(best_label), count(like_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(short), count(predictions) FROM kept;
 SELECT bool_and(label = mobilebert.label(body, 'yesno')) AS label, bool_and(answer = mobilebert.best_answer('Where?', body, 'qa')) AS answer, bool_and(entities = mobilebert.entities(body, 'ner', 'none')) AS entities,
 	bool_and(follows = mobilebert.next_sentence(body, 'It came.', 'pre')) AS follows, bool_and(perplexity = mobilebert.pseudo_perplexity(body, 'pre')) AS perplexity FROM kept;
 SELECT bool_and(array(SELECT (e).word FROM unnest(entities) AS e) = array(SELECT substr(body, (e).start_offset + 1, (e).end_offset - (e).start_offset) FROM unnest(entities) AS e)) AS slices FROM kept;
@@ -193,6 +194,8 @@ SELECT call AS leaks FROM unnest(ARRAY[
 	$q$mobilebert.choose('text ' || n, '{a,b}', 'choice')$q$,
 	$q$mobilebert.answer('Who?', 'text ' || n, 'qa', 3)$q$,
 	$q$mobilebert.logits('text ' || n, 'pre')$q$,
+	$q$mobilebert.chunk('A text. ' || n || '. A text.', 'pre', 9)$q$,
+	$q$mobilebert.embed_chunks('A text. ' || n || '. A text.', 'pre', 9)$q$,
 	$q$unnest(mobilebert.entities('text ' || n, 'ner'))$q$,
 	$q$unnest(ARRAY[mobilebert.label('text ' || n, 'yesno')])$q$,
 	$q$unnest(ARRAY[mobilebert.loss('text ' || n, 'yesno', 'yes')])$q$,

@@ -237,6 +237,39 @@ is( value(
 	'{"a b c"}',
 	'chunks have none');
 
+# chunks with their vectors: the prompt takes room, and stands in no chunk
+prompted(
+	'library',
+	{ prompts => { document => 'Text of it: ', other => 'a' } },
+	{ pooling_mode => ['mean'] });
+is( value(
+		$node, q{SELECT count(*) > 5, bool_and(embedding = mobilebert.embed_document(chunk, 'library', 14)),
+			bool_and(embedding = mobilebert.embed('Text of it: ' || chunk, 'bare', 'mean', overflow => 'error')),
+			bool_and(mobilebert.count_tokens('Text of it: ' || chunk, 'library') <= 14),
+			max(mobilebert.count_tokens('Text of it: ' || chunk, 'library')) > 10,
+			bool_and(chunk = substr(t, start_offset + 1, end_offset - start_offset)),
+			string_agg(chunk, ' ' ORDER BY chunk_no) = max(t)
+		FROM (VALUES (repeat('a b. c d e. ', 20) || 'end')) AS v(t), mobilebert.embed_chunks(t, 'library', 14) AS c}),
+	't|t|t|t|t|t|t',
+	'embed_chunks has the prompt for documents');
+is( value(
+		$node, q{SELECT bool_and(c.embedding = mobilebert.embed(c.chunk, 'library', prompt => 'other'))
+		FROM mobilebert.embed_chunks(repeat('a b. c d e. ', 20), 'library', 14, prompt => 'other') AS c}),
+	't',
+	'or another one');
+fails_like(
+	$node,
+	q{SELECT mobilebert.embed_chunks('t', 'library', (SELECT count(*)::int FROM mobilebert.tokens('Text of it: ', 'library')))},
+	'22023',
+	'"max_tokens".*the template and prompt.s',
+	'a window that the prompt fills');
+fails_like(
+	$node,
+	q{SELECT mobilebert.embed_chunks('t', 'library', prompt => 'none')},
+	'22023',
+	'has no prompt "none"',
+	'a prompt that is not there');
+
 # what is not pooled, however the text is read
 prompted(
 	'excluding',

@@ -232,15 +232,15 @@ embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo)
 
 void
 embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo, int n,
-					  const char *prompt_name)
+					  const char *prompt_name, int max_length, int dimensions)
 {
 	embed_plan_init(plan, fcinfo);
 	plan->model = mobilebert_model_argument(fcinfo, n, MB_TASK_EMBED);
 	plan->options.overflow = OVERFLOW_TRUNCATE;
 	plan->options.normalize = plan->model->image.settings.normalize != 0;
 	plan->options.layers = plan->model->image.config.layers;
-	plan->options.limit = window_tokens(fcinfo, n + 1, plan->model);
-	mobilebert_size_option(fcinfo, n + 2, "dimensions", 1,
+	plan->options.limit = window_tokens(fcinfo, max_length, plan->model);
+	mobilebert_size_option(fcinfo, dimensions, "dimensions", 1,
 						   &plan->options.asked);
 	embed_options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(plan->model, prompt_name));

@@ -75,12 +75,13 @@ extern void embed_options_model(EmbedPlan *plan, int dimensions);
 extern void embed_options_read(EmbedPlan *plan, FunctionCallInfo fcinfo);
 
 /*
- * Those of a form that has argument n, the model, and after it max_length and
- * dimensions or nothing, and takes the prompt of that name, or with NULL the
- * model's default.
+ * Those of a form that has the model as argument n, and takes the prompt of
+ * that name, or with NULL the model's default.  Where it has no max_length or
+ * dimensions, these are arguments that it does not have either.
  */
 extern void embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo,
-								  int n, const char *prompt_name);
+								  int n, const char *prompt_name,
+								  int max_length, int dimensions);
 
 /*
  * Those of the vector that a classifier was fitted on: its layer and pooling,

@@ -80,7 +80,7 @@ embed_named_begin(FunctionCallInfo fcinfo, const char *prompt_name)
 		return NULL;
 	plan = palloc(sizeof(EmbedPlan));
 	job = palloc(sizeof(EmbedJob));
-	embed_options_default(plan, fcinfo, 1, prompt_name);
+	embed_options_default(plan, fcinfo, 1, prompt_name, 2, 3);
 	embed_job_init(job, plan, PG_GETARG_TEXT_PP(0));
 	embed_job_begin(job);
 	return &job->call;
@@ -298,7 +298,7 @@ mobilebert_similarity_begin(FunctionCallInfo fcinfo)
 		return NULL;
 	pair = palloc0(sizeof(SimilarityCall));
 	plan = &pair->plan;
-	embed_options_default(plan, fcinfo, 2, NULL);
+	embed_options_default(plan, fcinfo, 2, NULL, PG_NARGS(), PG_NARGS());
 	plan->options.overflow = OVERFLOW_ERROR;
 
 	a = PG_GETARG_TEXT_PP(0);

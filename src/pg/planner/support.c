@@ -294,7 +294,8 @@ mobilebert_support(PG_FUNCTION_ARGS)
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);
 	tokens = tokens_of_call(cost->root, call, function, number, &constant);
-	if (tokens > model->max_tokens)
+	if (tokens > model->max_tokens &&
+		(function == NULL || strcmp(function, "embed_chunks") != 0))
 		tokens = model->max_tokens;
 	pass = cpu_operator_cost * tokens *
 		(double) model->multiply_adds / MULTIPLY_ADDS_PER_OPERATOR;
