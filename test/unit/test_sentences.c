@@ -103,7 +103,7 @@ static const char *const abbreviations[] = {
 	"See Fig. 3, p. 12 and Vol. IV of it.| Next.",
 	"Apple Inc. Chairman Levinson spoke.| It was bought by Apple Inc.| The price rose.",
 	"He lives in the U.S. Army base.| She left the U.S.| They stayed.",
-	"It begins at 5 p.m. sharp.| It ends at 6 p.m.| Everybody leaves.",
+	"It begins at 5 p.m. sharp.| It ends at 6 p.m.| Everybody leaves.| It was 3 a.m. EST (2 a.m. CST) there.| On Tues. Sept. 3 he came.",
 	"She has a Ph.D. in physics.| Roe v. Wade was decided on Jan. 22 of 1973.",
 	"Smith et al. found it.| Approx. five of them, incl. Peter.",
 	"Das kostet ca. 5 Euro, z. B. Berlin oder z.B. Bonn, d. h. viel.| Am 3. Oktober war es so.| Hr. Maier kam.",
@@ -128,6 +128,7 @@ static const char *const numbers[] = {
 	"1. Open the box.| 2. Take it out.| 10. Close it.",
 	"IV. The fourth part.| It is long.",
 	"1.2. Scope of it.| 1.2.3. Terms.| The end.",
+	"My comments: 1. This one.| 2. That one.",
 	"a. first thing.| A. First thing.| The end.",
 	"Items:|\n1. One|\n2. Two|\n3) Three|\n- four|\n* five|\n(a) six\nof it",
 	"in the year\n1999.| It ended.",
@@ -143,6 +144,7 @@ static const char *const quotes[] = {
 	"It (really!) works.| It is known.[12]| It is so.[1][2a]| The end.",
 	"She asked: \"Who?\"| \"Me.\"| \xC2\xBFQui\xC3\xA9n?| \xC2\xA1Yo!| Bien.",
 	"Yes.).| No.",
+	"It is so. [1]| It was. [2] [3][4]| [It] will be.| The end. [5]",
 	NULL
 };
 

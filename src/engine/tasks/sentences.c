@@ -12,16 +12,19 @@
  * Characters are classed by tables that come with the engine, not by a library
  * of which another version may class otherwise: chunks are stored.
  *
- * Start at mb_sentences_next(); whether a stop ends its sentence is stop_ends().
+ * Start at mb_sentences_next(); whether a stop ends its sentence is stop_ends();
+ * the lists of words are abbreviations.c.
  *
  * Source: the classes Sentence_Terminal, Ps, Pi, Pe and Pf of Unicode 14.
- * Depends on base/status.h, base/utf8.h, tokenizer/unicode_tables.h.
+ * Depends on base/status.h, base/utf8.h, tokenizer/unicode_tables.h,
+ * tasks/abbreviations.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "base/status.h"
 #include "base/utf8.h"
 #include "tokenizer/unicode_tables.h"
+#include "tasks/abbreviations.h"
 #include "tasks/sentences.h"
 
 #include <string.h>
@@ -243,93 +246,6 @@ mb_sentences_begin(mb_sentences *s, const char *text, size_t length,
 }
 
 /*
- * Abbreviations
- *
- * Without their last stop, in ASCII.  One that is written here with a capital
- * is none without: "St." and "st.".
- */
-
-typedef enum Abbreviation
-{
-	NOT_ONE,
-	GOES_ON,					/* never ends a sentence: Mr. */
-	BEFORE_NUMBER,				/* goes on before a number: No. 5 */
-	IN_NAME,					/* ends before The, It, ...: Inc. */
-	ENDS_BEFORE_CAPITAL			/* ends before a capital: etc. */
-} Abbreviation;
-
-static const struct
-{
-	Abbreviation kind;
-	const char *words;			/* each between blanks */
-}			abbreviations[] = {
-	{GOES_ON, " mr mrs dr prof messrs mme mlle mgr rev sgt cpl cmdr capt supt "
-		"insp Ms St Mt Ft Hon Fr Gen Col Lt Maj Adm Gov Sen Rep Pres Sr Sra "
-		"Srta Sig Dott Hr Ing Dipl Ud Uds Dhr Mevr Mag "
-		"e.g i.e eg cf v vs viz op.cit approx esp incl excl resp "
-		"z.b d.h bzw vgl evtl ggf inkl exkl zzgl ca sog bijv p.ex p.ej "},
-	{BEFORE_NUMBER, " no nos nr num fig figs p pp vol vols ch chap sec sect art "
-		"eq eqs ex pt par para tab ref refs ver app bd kap abs ziff lit tel ext "
-		"fax apt ste bldg op jan feb mar apr jun jul aug sep sept oct okt nov "
-		"dec dez dic "},
-	{IN_NAME, " inc ltd co corp llc plc bros jr dept univ assn Ave Blvd Rd Hwy "
-		"Sq Str gmbh "},
-	{ENDS_BEFORE_CAPITAL, " etc usw usf ecc al a.m p.m eds lb lbs oz hrs yrs "
-		"avg misc govt intl natl mon tue tues wed thu thur thurs fri "}
-};
-
-/* Words that begin sentences, and hardly a name. */
-static const char starters[] =
-" the this that these those it they we she but and if when then there however "
-"after before because while although since what why how who our their its for "
-"in ";
-
-static const char months[] =
-" januar februar m\xC3\xA4rz april mai juni juli august september oktober "
-"november dezember jahrhundert ";
-
-static char
-ascii_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
-/* Is the word in the list, with no regard to case but where a capital is asked? */
-static bool
-in_list(const char *list, const char *word, size_t length)
-{
-	const char *at = list;
-
-	if (length == 0)
-		return false;
-	while ((at = strchr(at, ' ')) != NULL && *++at != '\0')
-	{
-		size_t		i = 0;
-
-		while (i < length && at[i] != '\0' && at[i] != ' ' &&
-			   (at[i] == word[i] || at[i] == ascii_lower(word[i])))
-			i++;
-		if (i == length && at[i] == ' ')
-			return true;
-	}
-	return false;
-}
-
-static Abbreviation
-abbreviation(const char *word, size_t length)
-{
-	char		first = length > 0 ? ascii_lower(word[0]) : 0;
-	size_t		i;
-
-	if (first < 'a' || first > 'z')
-		return NOT_ONE;
-	for (i = 0; i < sizeof(abbreviations) / sizeof(abbreviations[0]); i++)
-		if (in_list(abbreviations[i].words, word, length))
-			return abbreviations[i].kind;
-	return NOT_ONE;
-}
-
-/*
  * Around a stop
  */
 
@@ -433,6 +349,21 @@ is_list_number(const mb_sentences *s, size_t begin, size_t end)
 	return digits > 0;
 }
 
+/* Such as what follows a time: EST. */
+static bool
+all_capitals(const mb_sentences *s, size_t begin, size_t end)
+{
+	size_t		letters = 0;
+
+	while (begin < end)
+	{
+		if (!is_capital(peek(s, begin, &begin)))
+			return false;
+		letters++;
+	}
+	return letters > 1;
+}
+
 static bool
 all_digits(const mb_sentences *s, size_t begin, size_t end, size_t most)
 {
@@ -482,6 +413,18 @@ look_ahead(const mb_sentences *s, size_t at, Following *f)
 	f->small = is_small(f->code);
 }
 
+/* Can the number of a list stand here: first in a sentence or line, after ":"? */
+static bool
+begins_list(const mb_sentences *s, size_t begin)
+{
+	size_t		before;
+
+	if (begin == s->sentence || begin == s->line)
+		return true;
+	return is_space(peek_back(s, begin, &before)) &&
+		peek_back(s, before, &before) == ':';
+}
+
 /* Does one full stop after a word end the sentence? */
 static bool
 period_ends(const mb_sentences *s, const Following *f)
@@ -492,7 +435,7 @@ period_ends(const mb_sentences *s, const Following *f)
 	size_t		length = end - begin;
 	const char *after = s->text + f->begin;
 	size_t		after_length = f->end - f->begin;
-	bool		starter = in_list(starters, after, after_length);
+	bool		starter = mb_word_begins(after, after_length);
 	uint32_t	letter;
 	size_t		next;
 
@@ -501,24 +444,23 @@ period_ends(const mb_sentences *s, const Following *f)
 		return false;
 	if (length == 0)
 		return true;
-	if ((begin == s->sentence || begin == s->line) &&
-		is_list_number(s, begin, end))
+	if (begins_list(s, begin) && is_list_number(s, begin, end))
 		return false;
-	if (all_digits(s, begin, end, 2) && in_list(months, after, after_length))
+	if (all_digits(s, begin, end, 2) && mb_word_is_month(after, after_length))
 		return false;
-	switch (abbreviation(word, length))
+	switch (mb_abbreviation_kind(word, length))
 	{
-		case GOES_ON:
+		case MB_GOES_ON:
 			return false;
-		case BEFORE_NUMBER:
+		case MB_BEFORE_NUMBER:
 			if (is_digit(f->code) || is_numeral(s, f->begin, f->end))
 				return false;
 			break;
-		case IN_NAME:
+		case MB_IN_NAME:
 			return starter;
-		case ENDS_BEFORE_CAPITAL:
-			return is_capital(f->code);
-		case NOT_ONE:
+		case MB_ENDS_BEFORE_CAPITAL:
+			return is_capital(f->code) && !all_capitals(s, f->begin, f->end);
+		case MB_NO_ABBREVIATION:
 			break;
 	}
 	if (is_acronym(s, begin, end))
@@ -527,7 +469,7 @@ period_ends(const mb_sentences *s, const Following *f)
 	if (next == end && (is_capital(letter) || is_small(letter)))
 	{
 		/* the letter of a list, an initial, "z. B." */
-		if (begin == s->sentence || begin == s->line)
+		if (begins_list(s, begin))
 			return false;
 		if (is_capital(letter))
 			return starter;
@@ -645,6 +587,19 @@ note_end(const mb_sentences *s, size_t at)
 	return 0;
 }
 
+/* Is what comes after a stop and a blank still part of that sentence? */
+static bool
+goes_along(const mb_sentences *s)
+{
+	size_t		next = note_end(s, s->at);
+	uint32_t	code;
+
+	if (next == 0 && peek(s, s->at, &next) != 0x00BB)
+		return false;
+	code = peek(s, next, &next);
+	return code == 0 || code == '[' || is_space(code);
+}
+
 /*
  * Walking
  */
@@ -686,7 +641,6 @@ space(mb_sentences *s, const mb_cancel *cancel, mb_break *kind, mb_error *err)
 	bool		was_heading = s->heading;
 	bool		item = false;
 	int			lines;
-	size_t		next;
 
 	if (skip_space(s, cancel, &lines, err) != MB_OK)
 		return MB_ERR_CANCELLED;
@@ -706,10 +660,8 @@ space(mb_sentences *s, const mb_cancel *cancel, mb_break *kind, mb_error *err)
 	else
 		*kind = s->state == COMMA ? MB_BREAK_CLAUSE : MB_BREAK_NONE;
 
-	/* French quotes close after a blank */
-	if (lines == 0 && s->state != PLAIN &&
-		peek(s, s->at, &next) == 0x00BB &&
-		(next == s->length || is_space(peek(s, next, &next))))
+	/* French quotes, and numbers of notes, come after a blank, too */
+	if (lines == 0 && s->state != PLAIN && goes_along(s))
 	{
 		*kind = MB_BREAK_NONE;
 		return MB_OK;
