@@ -221,6 +221,56 @@ is( value(
 	'a folder of any name');
 
 # --------------------------------------------------------------------------
+# dimensions, and a classifier that was fitted on what is pooled
+# --------------------------------------------------------------------------
+
+is( value(
+		$node, qq{SELECT mobilebert.embed('a b', '$many', dimensions => 64, normalized => false) IS NOT NULL,
+			cardinality(mobilebert.embed('a b', '$many', dimensions => 64)), cardinality(mobilebert.embed_query('a b', '$many', dimensions => 3)),
+			mobilebert.embed('a b', '$many', dimensions => 7, normalized => false) = (mobilebert.embed('a b', '$many', normalized => false))[1:7],
+			(SELECT abs(mobilebert.inner_product(v, v) - 1) < 1e-6 FROM mobilebert.embed('a b', '$many', dimensions => 7) AS v)}),
+	't|64|3|t|t',
+	'dimensions of what the last Dense gives');
+fails_like(
+	$node,
+	"SELECT mobilebert.embed('a', '$many', dimensions => 65)",
+	'22023',
+	'Legal values are 1 to 64',
+	'and no more than that');
+
+# a Dense as wide as the states
+my $square = changed(
+	sub {
+		my ($copy) = @_;
+		my ($dense, $norm) = map { read_weights("$copy/$_") } qw(2_Dense 3_LayerNorm);
+
+		$dense->{'linear.weight'} = {
+			dtype => 'F32',
+			shape => [ 20, 20 ],
+			data => substr($dense->{'linear.weight'}{data}, 0, 1600)
+		};
+		$_ = { dtype => 'F32', shape => [20], data => substr($_->{data}, 0, 80) }
+		  for values %$norm;
+		write_weights("$copy/2_Dense/model.safetensors", $dense);
+		write_weights("$copy/3_LayerNorm/model.safetensors", $norm);
+		edit_json("$copy/2_Dense/config.json", sub { $_[0]{out_features} = 20 });
+		edit_json("$copy/3_LayerNorm/config.json", sub { $_[0]{dimension} = 20 });
+	});
+imports('square', $square);
+value(
+	$node, q{SELECT mobilebert.create_classifier('fitted', ROW('square', mobilebert.fingerprint('square'),
+		'single_label_classification', 2, '{cls}', '{a,b}', array_fill(0.1::real, '{2,20}'), '{0,1}',
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::mobilebert.classifier)});
+is(value($node, q{SELECT mobilebert.label('a text', 'fitted')}),
+	'b', 'a classifier on states goes with modules');
+fails_like(
+	$node,
+	q{SELECT mobilebert.label(mobilebert.embed('a text', 'square'), 'fitted')},
+	'42809',
+	'fitted on what is pooled, without the model\'s modules',
+	'but not on vectors that went through them');
+
+# --------------------------------------------------------------------------
 # Refusals
 # --------------------------------------------------------------------------
 

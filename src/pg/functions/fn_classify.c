@@ -547,6 +547,8 @@ check_vector_kind(const MobilebertModel *model, const MobilebertFitted *fitted)
 						model->image.config.layers);
 	else if (classifier->pooling != model->image.settings.pooling)
 		what = "another pooling than the model's own";
+	else if (model->image.config.module_count > 0)
+		what = "what is pooled, without the model's modules after that";
 	else if (classifier->width != mb_vector_width(&model->image.config,
 												  &model->image.settings))
 		what = "vectors of another length than the model's own";
