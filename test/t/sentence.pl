@@ -216,6 +216,7 @@ my $query = q{'Ask: ' ("query" of model "prompted")};
 my %shown = (
 	q{mobilebert.embed(t, 'prompted')} => $passage,
 	q{mobilebert.best_label(t, '{a,b}', 'prompted')} => $passage,
+	q{mobilebert.embed(t, 'prompted', max_length => 20)} => $passage,
 	q{mobilebert.embed(t, 'prompted', prompt_text => '')} => '',
 	q{mobilebert.embed(t, 'prompted', prompt => t)} => '',
 	q{mobilebert.embed(t, 'bare')} => '',
@@ -227,6 +228,13 @@ is(unnamed_prompts($_), $shown{$_}, "prompts of $_") for sort keys %shown;
 is( unnamed_prompts('mobilebert.embed(t)', q{SET mobilebert.default_model = 'prompted'; }),
 	$passage,
 	'the default prompt of the default model');
+value(
+	$node, q{SELECT mobilebert.create_classifier('sorted', ROW('prompted', mobilebert.fingerprint('prompted'),
+		'single_label_classification', 2, '{mean,cls}', '{a,b}', array_fill(0.1::real, '{2,40}'), '{0,1}',
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::mobilebert.classifier)});
+is( unnamed_prompts(q{mobilebert.label(t, 'sorted'), mobilebert.uncertainty(t, 'sorted')}),
+	q{'Text: ' ("passage" of model "sorted")},
+	'the default prompt of a fitted classifier');
 value($node, 'CREATE ROLE stranger');
 value($node, q{SELECT mobilebert.revoke_model('prompted', 'public')});
 is( unnamed_prompts(q{mobilebert.embed(t, 'prompted')}, 'SET ROLE stranger; '),

@@ -96,9 +96,9 @@ prompts_of(const MobilebertModel *model)
 	return prompts;
 }
 
-/* Do the files of a model that is not loaded say that it gives scores? */
+/* Does a model that is not loaded put prompts before texts for that? */
 static bool
-is_cross_encoder(const RegistryModel *row)
+has_prompts_for(const RegistryModel *row, MobilebertPrompted what)
 {
 	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
 	mb_sentence_files files = {0};
@@ -106,6 +106,11 @@ is_cross_encoder(const RegistryModel *row)
 	mb_arena	arena;
 	Documents	documents;
 
+	if (what == PROMPTED_VECTOR ||
+		registry_file(&row->id, document_names[DOC_CLASSIFIER], NULL) != NULL)
+		return true;
+	if (what == PROMPTED_LABEL)
+		return false;
 	mb_arena_init(&arena, &memory, SIZE_MAX);
 	documents_init(&documents, &arena);
 	documents_load(&documents, row, DOC_CONFIG, NULL);
@@ -157,13 +162,13 @@ prompt_text(const MobilebertPrompts *prompts, int number)
 }
 
 text *
-mobilebert_prompt_peek(const RegistryModel *row, const char **name,
-					   bool cross_encoder)
+mobilebert_prompt_peek(const RegistryModel *row, MobilebertPrompted what,
+					   const char **name)
 {
 	const MobilebertPrompts *prompts;
 	int			number;
 
-	if (cross_encoder && !is_cross_encoder(row))
+	if (!has_prompts_for(row, what))
 		return NULL;
 	prompts = prompts_read(row, true);
 	number = find_prompt(prompts, *name);

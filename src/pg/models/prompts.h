@@ -19,13 +19,21 @@
  */
 extern text *mobilebert_prompt(const MobilebertModel *model, const char *name);
 
+/* What is made of a text that may have a prompt before it. */
+typedef enum MobilebertPrompted
+{
+	PROMPTED_VECTOR,			/* always */
+	PROMPTED_LABEL,				/* by a fitted classifier */
+	PROMPTED_SCORE				/* by that, or a cross-encoder */
+} MobilebertPrompted;
+
 /*
  * For EXPLAIN, which loads no model: the same, NULL also where there is no such
- * prompt; *name becomes that of the default one.  cross_encoder: only if it is a
- * model of that kind.
+ * prompt or the model has none for that; *name becomes that of the default one.
  */
 extern text *mobilebert_prompt_peek(const RegistryModel *row,
-									const char **name, bool cross_encoder);
+									MobilebertPrompted what,
+									const char **name);
 
 /* prompt before value; prompt NULL: value itself. */
 extern text *mobilebert_prompt_apply(text *prompt, text *value);

@@ -191,14 +191,33 @@ model_of(FuncExpr *call, const char *function, int number)
 static const struct
 {
 	const char *function;
+	MobilebertPrompted what;
 	const char *prompt;
 }			prompting[] =
 {
-	{"embed", NULL}, {"similarity", NULL}, {"score", NULL}, {"best_label", NULL},
-	{"embed_query", "query"}, {"embed_document", "document"}
+	{"embed", PROMPTED_VECTOR, NULL}, {"similarity", PROMPTED_VECTOR, NULL},
+	{"best_label", PROMPTED_VECTOR, NULL},
+	{"embed_query", PROMPTED_VECTOR, "query"},
+	{"embed_document", PROMPTED_VECTOR, "document"},
+	{"label", PROMPTED_LABEL, NULL}, {"uncertainty", PROMPTED_LABEL, NULL},
+	{"score", PROMPTED_SCORE, NULL}
 };
 
-#define EMBED_PROMPT 7			/* the arguments prompt and prompt_text */
+/* Arguments of embed() */
+#define EMBED_PROMPT 7
+#define EMBED_PROMPT_TEXT 8
+
+/* Is the option left out? */
+static bool
+not_given(FuncExpr *call, int number)
+{
+	Node	   *argument;
+
+	if (number >= list_length(call->args))
+		return true;
+	argument = list_nth(call->args, number);
+	return IsA(argument, Const) && ((Const *) argument)->constisnull;
+}
 
 char *
 mobilebert_prompt_of_call(FuncExpr *call)
@@ -207,10 +226,10 @@ mobilebert_prompt_of_call(FuncExpr *call)
 	const RegistryModel *row;
 	const char *name;
 	text	   *prompt;
-	ListCell   *lc;
 	size_t		i = 0;
 
-	if (function == NULL)
+	if (function == NULL || call->args == NIL ||
+		exprType(linitial(call->args)) != TEXTOID)
 		return NULL;
 	while (i < lengthof(prompting) &&
 		   strcmp(function, prompting[i].function) != 0)
@@ -218,14 +237,8 @@ mobilebert_prompt_of_call(FuncExpr *call)
 	if (i == lengthof(prompting))
 		return NULL;
 	if (strcmp(function, "embed") == 0 &&
-		list_length(call->args) > EMBED_PROMPT)
-	{
-		for_each_from(lc, call->args, EMBED_PROMPT)
-		{
-			if (!IsA(lfirst(lc), Const) || !lfirst_node(Const, lc)->constisnull)
-				return NULL;
-		}
-	}
+		!(not_given(call, EMBED_PROMPT) && not_given(call, EMBED_PROMPT_TEXT)))
+		return NULL;
 	row = model_of(call, function, model_argument(call->funcid));
 	if (row == NULL)
 		return NULL;
@@ -235,8 +248,7 @@ mobilebert_prompt_of_call(FuncExpr *call)
 		(row->tasks & MB_TASK_CLASSIFY) != 0)
 		return NULL;
 	name = prompting[i].prompt;
-	prompt = mobilebert_prompt_peek(row, &name,
-									strcmp(function, "score") == 0);
+	prompt = mobilebert_prompt_peek(row, prompting[i].what, &name);
 	return prompt == NULL ? NULL :
 		psprintf("%s (\"%s\" of model \"%s\")",
 				 quote_literal_cstr(text_to_cstring(prompt)), name, row->name);
