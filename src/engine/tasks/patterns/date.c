@@ -102,12 +102,22 @@ year_at(mb_scan *s, size_t *at)
 	return year;
 }
 
+/* Is it a short form, which a full stop may follow? */
+static bool
+is_short(const char *name, size_t length)
+{
+	static const char others[] = " may mai mei ";
+
+	return length == 3 ? strstr(others, name) == NULL :
+		strcmp(name, "sept") == 0 || strcmp(name, "m\xC3\xA4r") == 0;
+}
+
 /*
- * The month whose name begins at *at, which moves over it and a full stop that
- * shortens it; 0: none does.
+ * The month whose name begins at *at, which moves over it; 0: none does.
+ * *after is behind a full stop that shortens it.
  */
 static unsigned
-month_at(mb_scan *s, size_t *at, bool *is_word)
+month_at(mb_scan *s, size_t *at, size_t *after, bool *is_word)
 {
 	char		name[NAME_MAX_BYTES + 1];
 	size_t		length = 0;
@@ -145,8 +155,9 @@ month_at(mb_scan *s, size_t *at, bool *is_word)
 		if (strcmp(months[i].name, name) == 0)
 		{
 			*at += length;
-			if (length <= 4 && mb_look(s, *at) == '.')
-				++*at;
+			*after = *at;
+			if (is_short(name, length) && mb_look(s, *at) == '.')
+				++*after;
 			*is_word = months[i].is_word && small;
 			return months[i].month;
 		}
@@ -254,15 +265,18 @@ time_end(mb_scan *s, size_t at)
 	return mb_joins_at(s, end) ? at : end;
 }
 
-/* ", 2004" or " de 2004" after day and month, or "at" without it. */
+/*
+ * ", 2004" or " de 2004" after day and month, or "at" without it.  "after" is
+ * behind a full stop at "at".
+ */
 static size_t
-year_end(mb_scan *s, size_t at, unsigned *year)
+year_end(mb_scan *s, size_t at, size_t after, unsigned *year)
 {
-	size_t		from = at;
+	size_t		from = after;
 
 	from += mb_look(s, from) == ',';
 	from = skip_of(s, from);
-	*year = from > at ? year_at(s, &from) : 0;
+	*year = from > after ? year_at(s, &from) : 0;
 	return *year > 0 ? from : at;
 }
 
@@ -334,12 +348,13 @@ numeric_end(mb_scan *s, size_t at, unsigned first, unsigned first_digits)
 	unsigned	digits;
 	unsigned	second;
 	unsigned	year;
+	size_t		after;
 	bool		is_word;
 
 	second = mb_number_at(s, &at, 2, &second_digits);
 	if (second_digits == 0)
 	{
-		second = month_at(s, &at, &is_word);
+		second = month_at(s, &at, &after, &is_word);
 		if (second == 0 || !is_day(first, second, 2000))
 			return 0;
 	}
@@ -371,6 +386,7 @@ day_first_end(mb_scan *s, size_t at, unsigned day)
 	unsigned	year;
 	size_t		end;
 	size_t		next;
+	size_t		after;
 	size_t		i;
 	bool		is_word;
 
@@ -388,10 +404,10 @@ day_first_end(mb_scan *s, size_t at, unsigned day)
 	next = skip_of(s, at);
 	if (next == at)
 		return 0;
-	month = month_at(s, &next, &is_word);
+	month = month_at(s, &next, &after, &is_word);
 	if (month == 0 || !is_day(day, month, 2000))
 		return 0;
-	end = year_end(s, next, &year);
+	end = year_end(s, next, after, &year);
 	return is_word && year == 0 ? 0 : end;
 }
 
@@ -424,7 +440,8 @@ static size_t
 month_first_end(mb_scan *s, size_t at)
 {
 	bool		is_word;
-	unsigned	month = month_at(s, &at, &is_word);
+	size_t		after = at;
+	unsigned	month = month_at(s, &at, &after, &is_word);
 	unsigned	year;
 	unsigned	digits;
 	unsigned	day;
@@ -434,11 +451,11 @@ month_first_end(mb_scan *s, size_t at)
 
 	if (month == 0)
 		return 0;
-	end = year_end(s, at, &year);
+	end = year_end(s, at, after, &year);
 	if (year > 0)				/* April 2004, but no march 1500 */
-		return !is_word || (year >= 1900 && year < 2100) ? end : 0;
-	next = at + mb_blank_at(s, at);
-	if (next == at)
+		return year >= (is_word ? 1900 : 1500) && year < 2100 ? end : 0;
+	next = after + mb_blank_at(s, after);
+	if (next == after)
 		return 0;
 	day = mb_number_at(s, &next, 2, &digits);
 	if (digits == 0 || !is_day(day, month, 2000))
@@ -452,7 +469,7 @@ month_first_end(mb_scan *s, size_t at)
 		((c == ':' || c == '.' || c == '/' || c == '%') &&
 		 mb_digit_at(s, next + 1)))
 		return 0;
-	end = year_end(s, next, &year);
+	end = year_end(s, next, next, &year);
 	if (year == 0)
 	{
 		if (is_word || (c == ',' && mb_digit_at(s, next + 1)))

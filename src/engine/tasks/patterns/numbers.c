@@ -41,7 +41,7 @@ static const struct
 	{3095, 3095, 4, LENGTHS(14, 19)},
 	{36, 36, 2, LENGTHS(14, 19)},
 	{38, 39, 2, LENGTHS(14, 19)},
-	{3528, 3589, 4, LENGTHS(16, 19)},	/* JCB */
+	{35, 35, 2, LENGTHS(16, 19)},	/* JCB */
 	{1800, 1800, 4, 1u << 15},
 	{2131, 2131, 4, 1u << 15},
 	{6011, 6011, 4, LENGTHS(16, 19)},	/* Discover, RuPay, Troy */

@@ -274,6 +274,16 @@ is_american(const phone *p, unsigned first, unsigned count)
 		(first == 0 || (p->groups[0].digits == 1 && p->digits[0] == '1'));
 }
 
+/* 3-2-4 digits, as social security numbers are written */
+static bool
+is_social(const phone *p, unsigned count)
+{
+	const group *g = p->groups;
+
+	return count == 3 && g[0].digits == 3 && g[1].digits == 2 &&
+		g[2].digits == 4 && g[2].separator == '-';
+}
+
 /* A number that needs a word to tell it from others */
 static bool
 is_plain(const phone *p, unsigned count, unsigned total)
@@ -282,14 +292,11 @@ is_plain(const phone *p, unsigned count, unsigned total)
 
 	if (total < DIGITS_MIN || total > 12 || count > 5 || !is_even(p, 0, count))
 		return false;
-	if (count == 3 && g[0].digits == 3 && g[1].digits == 2 &&
-		g[2].digits == 4)
-		return false;			/* as social security numbers are written */
 	if (count == 3 && ((g[0].digits == 4 && g[1].digits == 2 &&
 						g[2].digits == 2) ||
 					   (g[0].digits == 2 && g[1].digits == 2 &&
 						g[2].digits == 4)))
-		return false;			/* and dates */
+		return false;			/* as dates are */
 	return count == 1 || g[1].separator != '/';
 }
 
@@ -309,7 +316,7 @@ is_phone(mb_scan *s, const phone *p, cue before, unsigned count,
 			total >= DIGITS_MIN && total <= 12 && is_even(p, 1, count) &&
 			!(g[0].digits == 4 && (strncmp(p->digits, "19", 2) == 0 ||
 								   strncmp(p->digits, "20", 2) == 0));
-	if (before == CUE_OTHER)
+	if (before == CUE_OTHER || is_social(p, count))
 		return false;
 	if (strncmp(p->digits, "00", 2) == 0 && g[0].digits > 1)
 		return p->digits[2] >= '1' && total >= 11 && total <= 17 &&
