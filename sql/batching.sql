@@ -105,6 +105,15 @@ SELECT * FROM compare('SELECT mobilebert.embed(''none'' || body) FROM texts WHER
 SELECT * FROM compare('SELECT mobilebert.embed(body) FROM texts OFFSET 290');
 SELECT * FROM compare('SELECT * FROM (SELECT id, mobilebert.embed(body) FROM texts ORDER BY id LIMIT 20) AS s ORDER BY id DESC LIMIT 5');
 
+-- redact, with a model and, where that is NULL, without a pass
+\set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
+SELECT name FROM mobilebert.import_model('tagger', :'ner');
+EXPLAIN (COSTS OFF) SELECT id, mobilebert.redact(body, 'tagger', patterns => '{EMAIL}') FROM texts;
+SELECT explain_analyze('SELECT id, mobilebert.redact(other, ''tagger'') FROM texts WHERE id <= 30');
+SELECT * FROM compare('SELECT id, mobilebert.redact(body, ''tagger'', patterns => ''{DATE}''), mobilebert.redact(other, ''tagger'', replacement => ''<{#}>'') FROM texts');
+SELECT * FROM compare('SELECT id, mobilebert.redact(body || other, CASE WHEN id % 2 = 0 THEN ''tagger'' END, patterns => ''{PHONE}'') FROM texts ORDER BY id');
+SELECT mobilebert.drop_model('tagger');
+
 -- Only what is certainly evaluated is lifted
 EXPLAIN (COSTS OFF) SELECT CASE WHEN id > 5 THEN mobilebert.embed(body) END FROM texts;
 EXPLAIN (COSTS OFF) SELECT id FROM texts WHERE id < 5 OR mobilebert.similarity(body, other) > 0;

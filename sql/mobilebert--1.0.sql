@@ -2830,6 +2830,89 @@ COMMENT ON FUNCTION mobilebert.entities(text[], text, text, text[], integer, tex
 'What ner with the same arguments finds, as one value; NULL for NULL';
 
 --
+-- Masking and marking of entities
+--
+
+CREATE FUNCTION mobilebert.pattern_entities(
+	input text,
+	patterns text[] DEFAULT NULL
+)
+RETURNS mobilebert.entity[]
+AS 'MODULE_PATHNAME', 'mobilebert_pattern_entities'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.pattern_entities(text, text[]) IS
+'What patterns find in a text without a model, by start, with score 1; patterns: some of EMAIL, URL, IP, PHONE, CREDIT_CARD (Luhn), IBAN (modulo 97) and DATE, NULL for all; finds of different patterns may overlap; time is linear in the text; NULL for NULL';
+
+CREATE FUNCTION mobilebert.redact(input text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_redact'
+LANGUAGE C STABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.redact(text) IS
+'The text with the entities that the default model finds replaced by their label in brackets, as in [PER]; NULL for NULL';
+
+CREATE FUNCTION mobilebert.redact(
+	input text,
+	model text,
+	labels text[] DEFAULT NULL,
+	replacement text DEFAULT NULL,
+	min_score real DEFAULT NULL,
+	patterns text[] DEFAULT NULL,
+	aggregation_strategy text DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_redact'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 200000
+SUPPORT mobilebert.support;
+
+COMMENT ON FUNCTION mobilebert.redact(text, text, text[], text, real, text[], text) IS
+'The text with its entities replaced; model NULL: only what patterns find (an error without them); labels: those of the model''s to replace, without B- and I-, NULL for all; replacement: {} is the label, {#} a number from 1 that equal words of the text share (for each label by itself if {} is there as well), {{ and }} are braces, empty deletes, default [{}]; min_score: entities of the model below it stay, 0 to 1; patterns: some of EMAIL, URL, IP, PHONE, CREDIT_CARD, IBAN, DATE, which need no model; aggregation_strategy as for ner, but by default first, which takes whole words; of overlapping finds the longer gives the label (of equal ones the pattern), and all that was in one of them is replaced; long texts are read in windows as by ner; NULL for NULL';
+
+CREATE FUNCTION mobilebert.redact(
+	input text,
+	entities mobilebert.entity[],
+	labels text[] DEFAULT NULL,
+	replacement text DEFAULT NULL,
+	min_score real DEFAULT NULL,
+	patterns text[] DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_redact_entities'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.redact(text, mobilebert.entity[], text[], text, real, text[]) IS
+'The text with entities replaced that were found before, in any order; options as for a model; an entity outside the text, or whose word is not what stands there, is an error: they are those of another text; NULL when the text or the array is NULL';
+
+CREATE FUNCTION mobilebert.highlight(
+	input text,
+	entities mobilebert.entity[],
+	start_sel text DEFAULT NULL,
+	stop_sel text DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_highlight'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.highlight(text, mobilebert.entity[], text, text) IS
+'HTML of a text in which entities are marked, the text and labels escaped; start_sel and stop_sel stand before and after each as they are, save that {} in them is the label, {#} its number as for redact, {{ and }} braces; defaults <mark class="{}"> and </mark>; of overlapping entities the longer is marked; an entity outside the text, or whose word is not what stands there, is an error; NULL when the text or the array is NULL';
+
+CREATE FUNCTION mobilebert.highlight(
+	input text,
+	start_offset integer,
+	end_offset integer,
+	start_sel text DEFAULT NULL,
+	stop_sel text DEFAULT NULL
+)
+RETURNS text
+AS 'MODULE_PATHNAME', 'mobilebert_highlight_span'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION mobilebert.highlight(text, integer, integer, text, text) IS
+'HTML of a text in which the characters [start_offset, end_offset) are marked, those of an answer for instance, the text escaped; nothing is marked when an offset is NULL or they are equal; defaults of start_sel and stop_sel <mark> and </mark>; offsets outside the text are an error; NULL for NULL';
+
+--
 -- Losses: what the classes return when they are given labels
 --
 

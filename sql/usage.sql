@@ -25,6 +25,8 @@ CREATE TABLE kept (id int, body text,
 	like_label text GENERATED ALWAYS AS (mobilebert.best_label(body, '{post,music}', 'pre')) STORED,
 	entities mobilebert.entity[] GENERATED ALWAYS AS (mobilebert.entities(body, 'ner', 'none')) STORED,
 	word_entities mobilebert.entity[] GENERATED ALWAYS AS (mobilebert.entities(regexp_split_to_array(body, ' '), 'ner')) STORED,
+	redacted text GENERATED ALWAYS AS (mobilebert.redact(body, 'ner', '{PER}', '[{} {#}]', 0.1, '{EMAIL}', 'first')) STORED,
+	masked text GENERATED ALWAYS AS (mobilebert.redact(body, NULL, patterns => '{EMAIL}')) STORED,
 	token text GENERATED ALWAYS AS (mobilebert.best_token('[MASK] ' || body, 'pre')) STORED,
 	perplexity real GENERATED ALWAYS AS (mobilebert.pseudo_perplexity(body, 'pre')) STORED,
 	follows real GENERATED ALWAYS AS (mobilebert.next_sentence(body, 'It came.', 'pre')) STORED,
@@ -37,8 +39,9 @@ CREATE TABLE kept (id int, body text,
 	predictions real[] GENERATED ALWAYS AS ((mobilebert.pretraining(body, 'pre', positions => '{0}')).prediction_logits) STORED,
 	CHECK (mobilebert.label(body, 'yesno', overflow => 'error') IS NOT NULL OR body IS NULL));
 INSERT INTO kept SELECT id, body FROM letter;
-SELECT count(*), count(label), count(best_label), count(like_label), count(entities), count(word_entities), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(short), count(predictions) FROM kept;
+SELECT count(*), count(label), count(best_label), count(like_label), count(entities), count(word_entities), count(redacted), count(masked), count(token), count(perplexity), count(follows), count(choice), count(answer), count(loss), count(query), count(document), count(short), count(predictions) FROM kept;
 SELECT bool_and(label = mobilebert.label(body, 'yesno')) AS label, bool_and(answer = mobilebert.best_answer('Where?', body, 'qa')) AS answer, bool_and(entities = mobilebert.entities(body, 'ner', 'none')) AS entities,
+	bool_and(redacted = mobilebert.redact(body, 'ner', '{PER}', '[{} {#}]', 0.1, '{EMAIL}', 'first')) AS redacted, bool_and(masked = body) AS masked,
 	bool_and(follows = mobilebert.next_sentence(body, 'It came.', 'pre')) AS follows, bool_and(perplexity = mobilebert.pseudo_perplexity(body, 'pre')) AS perplexity FROM kept;
 SELECT bool_and(array(SELECT (e).word FROM unnest(entities) AS e) = array(SELECT substr(body, (e).start_offset + 1, (e).end_offset - (e).start_offset) FROM unnest(entities) AS e)) AS slices FROM kept;
 CREATE INDEX ON kept (mobilebert.next_sentence(body, 'b', 'pre')) WHERE mobilebert.label(body, 'yesno') = 'yes';
@@ -103,6 +106,7 @@ SET ROLE regress_even;
 SELECT mobilebert.classify('x', 'yesno');
 SELECT mobilebert.best_label('x', '{a}', 'yesno');
 SELECT mobilebert.entities('x', 'ner');
+SELECT mobilebert.redact('x', 'ner');
 SELECT mobilebert.best_token('[MASK]', 'pre');
 SELECT mobilebert.next_sentence('x', 'y', 'pre');
 SELECT mobilebert.choose('x', '{y}', 'choice');
@@ -197,6 +201,10 @@ SELECT call AS leaks FROM unnest(ARRAY[
 	$q$mobilebert.chunk('A text. ' || n || '. A text.', 'pre', 9)$q$,
 	$q$mobilebert.embed_chunks('A text. ' || n || '. A text.', 'pre', 9)$q$,
 	$q$unnest(mobilebert.entities('text ' || n, 'ner'))$q$,
+	$q$unnest(ARRAY[mobilebert.redact('text ' || n, 'ner', patterns => '{EMAIL}')])$q$,
+	$q$unnest(ARRAY[mobilebert.redact('text 10.0.0.1 ' || n, NULL, patterns => '{EMAIL,IP}', replacement => '{#}')])$q$,
+	$q$unnest(ARRAY[mobilebert.redact('text 10.0.0.1 ' || n, mobilebert.pattern_entities('text 10.0.0.1 ' || n))])$q$,
+	$q$unnest(ARRAY[mobilebert.highlight('text 10.0.0.1 ' || n, mobilebert.pattern_entities('text 10.0.0.1 ' || n))])$q$,
 	$q$unnest(ARRAY[mobilebert.label('text ' || n, 'yesno')])$q$,
 	$q$unnest(ARRAY[mobilebert.loss('text ' || n, 'yesno', 'yes')])$q$,
 	$q$unnest(ARRAY[mobilebert.best_answer('Who?', 'text ' || n, 'qa')])$q$,

@@ -54,6 +54,8 @@ my $chunks =
   q{SELECT count(*) FROM texts, mobilebert.chunk(repeat(body, 2000), 'deep', 20)};
 my $stops =
   q{SELECT count(*) FROM mobilebert.chunk(repeat('x. ', 3000000), 'deep', 20)};
+my $patterns = q{SELECT count(mobilebert.redact(repeat(body, 5000), NULL,
+	patterns => '{EMAIL,URL,IP,PHONE,CREDIT_CARD,IBAN,DATE}')) FROM texts};
 my $words = q{SELECT count(*) FROM texts, mobilebert.ner(
 	array_fill('word'::text, '{1000}'), 'ner', delimiter => repeat(' ', 100000))};
 my $states = q{SELECT count(*) FROM texts,
@@ -124,6 +126,7 @@ interrupts('tokenizer', $tokenize, 0.1, 0.3);
 interrupts('chunks of a text', $chunks, 0.1, 0.3);
 interrupts('chunks of stops', $stops, 0.1, 0.3, 0.7);
 interrupts('joined words', $words, 0.1, 0.3, 0.7);
+interrupts('patterns', $patterns, 0.1, 0.3, 0.7);
 interrupts('hidden states', $states, 0.3, 0.5);
 
 # imports and drops, one after another

@@ -48,8 +48,10 @@ my %texts = (
 	UTF8 => [ '🙂 emoji 中文 é', 'a' ]);
 
 my $qa = golden('tok-no-cjk');
+my $ner = golden('tok-only-vocab');
 my $import = "SELECT mobilebert.import_model('m', '$model');
-	SELECT mobilebert.import_model('qa', '$qa')";
+	SELECT mobilebert.import_model('qa', '$qa');
+	SELECT mobilebert.import_model('ner', '$ner')";
 
 value($node, $import);
 
@@ -72,6 +74,13 @@ my $answers = q{SELECT string_agg(concat_ws('/', answer, score, start_offset,
 		end_offset, answer = substr(%1$s, start_offset + 1,
 			end_offset - start_offset)), ';' ORDER BY rank)
 	FROM mobilebert.answer('who?', nullif(%1$s, ''), 'qa', 20, 2, 3, 16)};
+my $masks = q{SELECT concat_ws('/', mobilebert.redact(%1$s, 'ner'),
+		mobilebert.redact(%1$s || ' zoe@example.com ' || %1$s, NULL,
+			patterns => '{EMAIL}') = %1$s || ' [EMAIL] ' || %1$s,
+		mobilebert.redact(%1$s, mobilebert.entities(%1$s, 'ner', 'first')) =
+			mobilebert.redact(%1$s, 'ner'),
+		mobilebert.highlight(%1$s || ' 10.0.0.1',
+			mobilebert.pattern_entities(%1$s || ' 10.0.0.1')))};
 
 for my $encoding (sort keys %texts)
 {
@@ -87,13 +96,15 @@ for my $encoding (sort keys %texts)
 	{
 		my $queries = join(';',
 			map { sprintf($_, quoted($text)) } $tokens, $vector, $chunks,
-			$answers);
+			$answers, $masks);
 		my $here = value($node, $queries, $database);
 
 		is($here, value($node, $queries),
-			"$encoding: tokens, vector, chunks and answers of \"$text\"");
+			"$encoding: tokens, vector, chunks, answers and masks of \"$text\"");
 		unlike($here, qr/false|\/f(?:;|$)/m,
 			"$encoding: chunks and answers are slices");
+		like($here, qr{/t/t/.* <mark class="IP">10\.0\.0\.1</mark>$},
+			"$encoding: masks and marks stand in their place");
 	}
 	is( value(
 			$node,
@@ -155,6 +166,11 @@ is( value(
 	'SQL_ASCII: offsets count bytes');
 unlike(value($node, sprintf($chunks, $accents), 'ascii'),
 	qr/false/, 'SQL_ASCII: chunks are slices');
+is( value(
+		$node, qq{SELECT mobilebert.redact($accents || ' zoe\@example.com ' ||
+			$accents, NULL, patterns => '{EMAIL}')}, 'ascii'),
+	'é à b [EMAIL] é à b',
+	'SQL_ASCII: masks');
 for my $bytes ('\xff', 'a\xc3', '\xed\xa0\x80', '\xc0\x80')
 {
 	fails_like($node, "SELECT mobilebert.embed(E'$bytes', 'm')",

@@ -33,6 +33,7 @@
 	F(mobilebert_best_choice) \
 	F(mobilebert_entities) \
 	F(mobilebert_entities_words) \
+	F(mobilebert_redact) \
 	F(mobilebert_loss_label) \
 	F(mobilebert_loss_name) \
 	F(mobilebert_loss_target) \

@@ -80,7 +80,8 @@ mobilebert_run_add(MobilebertRun *run, MobilebertCall *call)
 	MobilebertSequence sequence;
 	size_t		n;
 
-	mobilebert_stats_add(call->model->stats, STAT_CALLS, 1);
+	if (call->model != NULL)
+		mobilebert_stats_add(call->model->stats, STAT_CALLS, 1);
 	call->done = call->sequences == 0;
 	if (call->done)
 		return;

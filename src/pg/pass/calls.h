@@ -23,7 +23,7 @@
 typedef struct MobilebertCall MobilebertCall;
 struct MobilebertCall
 {
-	const MobilebertModel *model;
+	const MobilebertModel *model;	/* NULL: there are no sequences */
 	size_t		layers;			/* of the encoder; all but embed need all */
 	bool		first_only;		/* take reads the first token's state alone */
 	size_t		sequences;		/* 0: the result is known already */

@@ -60,6 +60,9 @@ PG_FUNCTION_INFO_V1(mobilebert_support);
 /* A result found in the session's cache, in operators. */
 #define CACHED_OPERATORS 50.0
 
+/* redact() without a model, for each token */
+#define PATTERN_OPERATORS 5.0
+
 /* Bytes of English text to a token, tokens around it ([CLS] and [SEP]) ... */
 #define BYTES_PER_TOKEN 4.5
 #define TEMPLATE_TOKENS 2
@@ -141,7 +144,8 @@ task_of(const char *function)
 		{"score", MB_TASK_CLASSIFY}, {"uncertainty", MB_TASK_CLASSIFY},
 		{"zero_shot", MOBILEBERT_ZERO_SHOT}, {"best_label", MOBILEBERT_ZERO_SHOT},
 		{"ner", MB_TASK_NER},
-		{"entities", MB_TASK_NER}, {"answer", MB_TASK_ANSWER},
+		{"entities", MB_TASK_NER}, {"redact", MB_TASK_NER},
+		{"answer", MB_TASK_ANSWER},
 		{"best_answer", MB_TASK_ANSWER}, {"fill_mask", MB_TASK_FILL_MASK},
 		{"best_token", MB_TASK_FILL_MASK},
 		{"token_log_probability", MB_TASK_FILL_MASK},
@@ -254,6 +258,16 @@ mobilebert_prompt_of_call(FuncExpr *call)
 				 quote_literal_cstr(text_to_cstring(prompt)), name, row->name);
 }
 
+/* Is it known that a call has no model?  Only redact() can do without. */
+static bool
+has_no_model(FuncExpr *call, int number)
+{
+	Node	   *model = number < 0 || number >= list_length(call->args) ? NULL :
+		list_nth(call->args, number);
+
+	return model != NULL && IsA(model, Const) && ((Const *) model)->constisnull;
+}
+
 /*
  * Tokens of a call's texts, which stand before the model; whether all of them
  * are the same for each row.
@@ -302,6 +316,13 @@ mobilebert_support(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(NULL);
 	number = model_argument(call->funcid);
 	function = get_func_name(call->funcid);
+	if (has_no_model(call, number))
+	{
+		cost->startup = 0;
+		cost->per_tuple = cpu_operator_cost * PATTERN_OPERATORS *
+			tokens_of_call(cost->root, call, function, number, &constant);
+		PG_RETURN_POINTER(cost);
+	}
 	model = model_of(call, function, number);
 	if (model == NULL)
 		PG_RETURN_POINTER(NULL);

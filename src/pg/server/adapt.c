@@ -15,7 +15,7 @@
  * A text can have a gigabyte, so loops over one let a cancel in.  The server's
  * own conversion, where the encoding is not UTF-8, cannot be interrupted.
  *
- * Depends on server/pg.h, server/adapt.h, server/guc.h.
+ * Depends on server/pg.h, server/guc.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +38,9 @@ static ErrorData *interrupt = NULL;
 
 /* Did the server have no memory for the engine's last request? */
 static bool memory_refused = false;
+
+/* Characters between two entries of a table of places. */
+#define PLACE_STEP 64
 
 /* Bytes of simple work between two looks for a cancel. */
 #define POLL_BYTES ((size_t) 1024 * 1024)
@@ -452,6 +455,30 @@ mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 															 (int) (end - at)));
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+const uint32 *
+mobilebert_text_places(const MobilebertText *t)
+{
+	size_t		count = (size_t) mobilebert_text_length(t) / PLACE_STEP + 1;
+	uint32	   *places = mobilebert_allocate(count, sizeof(uint32));
+	size_t		at = 0;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+	{
+		places[i] = (uint32) at;
+		at = skip_characters(t, at, PLACE_STEP);
+	}
+	return places;
+}
+
+size_t
+mobilebert_text_place(const MobilebertText *t, const uint32 *places,
+					  int32 character)
+{
+	return skip_characters(t, places[character / PLACE_STEP],
+						   character % PLACE_STEP);
 }
 
 text *

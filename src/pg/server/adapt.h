@@ -102,6 +102,14 @@ mobilebert_text_end(const MobilebertText *t, int32 code_points)
 extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 								   const int32 *ends, int count, Datum *slices);
 
+/*
+ * Where characters of the original begin, for those who ask in any order: a
+ * table made once, and the byte of a character, or of the end.
+ */
+extern const uint32 *mobilebert_text_places(const MobilebertText *t);
+extern size_t mobilebert_text_place(const MobilebertText *t,
+									const uint32 *places, int32 character);
+
 /* memcpy of what may be large: it lets a cancel in. */
 extern void mobilebert_copy(char *to, const char *from, size_t length);
 
