@@ -52,7 +52,7 @@ for my $name (sort grep { /^ce-/ } keys %cases)
 				return "mobilebert.score($text, '$name', pair => $pair)";
 			});
 		compared(
-			$name, $cases, 'score',
+			$node, $place, $name, $cases, 'score',
 			sub {
 				my ($text, $pair) = map { quoted($_[0]{$_}) } qw(text text_pair);
 
