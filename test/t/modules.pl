@@ -63,6 +63,16 @@ is( value(
 	'50|50|50|50 50 50|50|40|20',
 	'the last Dense decides, unless a pooling is asked for');
 is( value(
+		$node, qq{SELECT bool_and(c.embedding = mobilebert.embed_document(c.chunk, '$many')), max(cardinality(c.embedding))
+			FROM mobilebert.embed_chunks('one two. three four. ' || repeat('a b c. ', 40), '$many') AS c}),
+	't|50',
+	'vectors of chunks');
+is( value(
+		$node, qq{SELECT bool_and(r.score = mobilebert.cosine_similarity(mobilebert.embed_query('a b', '$many'), mobilebert.embed_document((ARRAY['c', 'd e', 'a'])[r.document_no], '$many')))
+			FROM mobilebert.rank('a b', ARRAY['c', 'd e', 'a'], '$many') AS r}),
+	't',
+	'a ranking');
+is( value(
 		$node, qq{SELECT mobilebert.embed('a b', '$many', pooling => 'mean,max', normalized => false) = mobilebert.embed('a b', 'plain', pooling => 'mean,max'),
 			mobilebert.embed('a b', '$many', pooling => 'mean,max') = mobilebert.embed('a b', 'plain', pooling => 'mean,max', normalized => true)}),
 	't|t',
