@@ -19,20 +19,23 @@
 
 static const char vocabulary[] =
 "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\nan\nbe\nci\ndo\nef\nfo\ngo\nha\n##a\n##b\n##c\n"
-"##d\n.\n,\n!\n'\n-\n/\nmr\n\xE4\xB8\xAD\n\xE5\x9B\xBD\n\xE3\x80\x82\n"
+"##d\n##\xCC\x81\n.\n,\n!\n'\n-\n/\nmr\n\xE4\xB8\xAD\n\xE5\x9B\xBD\n\xE3\x80\x82\n"
 "\xE1\x84\x92\n##\xE1\x85\xA1\n##\xE1\x86\xAB\n";
 
 static mb_arena arena;
 static mb_tokenizer tokenizer;
 
+/* config: tokenizer_config.json */
 static void
-build(void)
+build(const char *config)
 {
 	mb_tokenizer_files files;
 	void	   *blob;
 	size_t		size;
 
 	memset(&files, 0, sizeof(files));
+	files.tokenizer_config.text = config;
+	files.tokenizer_config.length = strlen(config);
 	files.vocab_txt.text = vocabulary;
 	files.vocab_txt.length = strlen(vocabulary);
 	mb_arena_init(&arena, &mb_libc_memory, SIZE_MAX);
@@ -206,7 +209,7 @@ test_long(void)
 						 &chunks) != MB_ERR_CANCELLED;
 			free(text);
 			mb_arena_free(&arena);
-			build();
+			build("{}");
 		}
 	}
 	ok(wrong == 0, "long texts take their time, and hear a cancel");
@@ -226,15 +229,29 @@ test_refusals(void)
 	   "a word that fits in no chunk");
 }
 
+/* Tokens that begin with an accent: no chunk does. */
+static void
+test_accents(void)
+{
+	mb_arena_free(&arena);
+	build("{\"strip_accents\": false}");
+	gives("a\xCC\x81" "a\xCC\x81" "a b", MB_SPLIT_SENTENCE, 3, 0,
+		  "a\xCC\x81|a\xCC\x81" "a|b");
+	gives("a\xCC\x81 b", MB_SPLIT_SENTENCE, 1, 0, "refused");
+	mb_arena_free(&arena);
+	build("{}");
+}
+
 int
 main(void)
 {
-	build();
+	build("{}");
 	test_sentences();
 	test_paragraphs();
 	test_overlap();
 	test_parted();
 	test_words();
+	test_accents();
 	test_refusals();
 	test_long();
 	mb_arena_free(&arena);
