@@ -48,7 +48,7 @@ GROUP BY topic HAVING count(DISTINCT block) > 1;
 SELECT name AS long FROM mobilebert.help() WHERE length(description) > 70 OR length(example) > 120 OR description ~ '[^ -~]' OR example ~ '[^ -~]' OR example ~ ';';
 SELECT name AS without_itself FROM mobilebert.help() AS h WHERE position(CASE WHEN name LIKE '%.%' THEN name ELSE 'mobilebert.' || name END IN example) = 0;
 
--- examples run, on the shipped model, a table and models made for them (the
+-- examples run, on the shipped model, tables and models made for them (the
 -- statistics need the library preloaded, so that they are planned only)
 \set golden :abs_srcdir '/test/golden/checkpoint'
 \set nli :golden '/nli-3-entail-first'
@@ -64,9 +64,10 @@ SELECT name FROM mobilebert.import_model('chooser', pg_read_file(:'one_config'):
 	pg_read_file(:'one_tokenizer'), pg_read_binary_file(:'one_weights'));
 CREATE TABLE note (id int PRIMARY KEY, body text, label text, embedding real[]);
 INSERT INTO note (id, body) VALUES (1, 'The invoice of March has not been paid yet.'), (2, 'Our cat likes to sleep on the warm radiator.'), (3, 'Parliament passed the new budget last night.');
-CREATE VIEW fitted AS SELECT ROW('minilm', mobilebert.fingerprint('minilm'), 'single_label_classification', 6, '{mean}', '{bill,pet}', ARRAY[mobilebert.embed('bill', 'minilm'), mobilebert.embed('pet', 'minilm')],
-	'{0,0}', 1, 'none', 5, 20, '{10,10}', '{0.9,0.9}', 0.9, 0.9, 0.5, NULL)::mobilebert.classifier AS head;
-SET client_min_messages = warning;
+CREATE TABLE ticket (body text, label text);
+INSERT INTO ticket SELECT b, 'money' FROM unnest('{The bill is wrong.,I paid twice.,Send me the invoice.,Refund the payment.,What does it cost?,The price has changed.}'::text[]) AS b;
+INSERT INTO ticket SELECT b, 'device' FROM unnest('{The screen is black.,It does not switch on.,The battery is empty.,A key is broken.,The fan is loud.,The cable does not fit.}'::text[]) AS b;
+SET client_min_messages = error;
 \o /dev/null
 \set ECHO none
 SELECT CASE topic WHEN 'statistics' THEN 'EXPLAIN ' ELSE '' END || replace(example, '/srv/models/bge-small', :'one')
@@ -75,7 +76,6 @@ FROM mobilebert.help() \gexec
 \o
 RESET ALL;
 SELECT count(embedding) AS embedded, count(label) AS labelled FROM note;
-DROP VIEW fitted;
-DROP TABLE note;
+DROP TABLE note, ticket;
 SELECT mobilebert.drop_model('topic');
 SELECT count(mobilebert.drop_model(name)) FROM mobilebert.models;

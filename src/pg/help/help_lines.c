@@ -6,9 +6,9 @@
  * To add one, write its line below beside others of its topic; a new topic
  * needs no more than a line that has it.  sql/help.sql tells which public
  * function, view or setting has no line, and runs all examples in this order:
- * on the shipped model minilm, a table note (id, body, label, embedding), one of
- * fitted classifiers (head), and small models called nli, reranker, ner, qa, mlm
- * and chooser, which stand for one with such a head.
+ * on the shipped model minilm, the tables note (id, body, label, embedding) and
+ * ticket (body, label), and small models called nli, reranker, ner, qa, mlm and
+ * chooser, which stand for one with such a head.
  *
  * Depends on help/help_lines.h.
  *
@@ -94,8 +94,12 @@ const HelpLine help_lines[] = {
 	"SELECT * FROM mobilebert.zero_shot('Prices rose again.', '{economy,sport}', 'minilm')"},
 	{"classification", "uncertainty", "how unsure a classifier is of a text, 0 to 1",
 	"SELECT id FROM note ORDER BY mobilebert.uncertainty(body, 'nli') DESC LIMIT 20"},
-	{"classification", "create_classifier", "registers a fitted classifier as a model",
-	"SELECT c.* FROM fitted, LATERAL mobilebert.create_classifier('topic', head) AS c"},
+	{"classification", "fit", "learns a classifier from labelled rows (an aggregate)",
+	"SELECT (mobilebert.fit(body, label, 'minilm')).accuracy FROM ticket"},
+	{"classification", "create_classifier", "registers it as a model",
+	"SELECT * FROM mobilebert.create_classifier('topic', (SELECT mobilebert.fit(body, label, 'minilm') FROM ticket))"},
+	{"classification", "classification_report", "judges labels beside the true ones (an aggregate)",
+	"SELECT * FROM unnest((SELECT mobilebert.classification_report(label, mobilebert.label(body, 'topic')) FROM ticket))"},
 	{"classification", "score", "the one number of a regression or reranker",
 	"SELECT mobilebert.score('Who owes us money?', 'reranker', pair => body) FROM note"},
 
