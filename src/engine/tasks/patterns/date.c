@@ -4,7 +4,7 @@
  *	  The pattern DATE.
  *
  *	2004-04-16, 2004/4/16, 2004.04.16, each also with a time after it
- *	4/16/2004, 16.4.2004, 16-04-2004, 4/16/04, 16.04.04
+ *	4/16/2004, 16.4.2004, 16. 4. 2004, 16-04-2004, 4/16/04, 16.04.04
  *	16 April 2004, 16th of April, 16. April, 16-Apr-2004, 16/Apr/04, 16 de abril
  *	April 16, 2004, Apr 16th, April 2004
  *	2004年4月16日, 4月16日
@@ -195,6 +195,8 @@ skip_of(mb_scan *s, size_t at)
 	word = word_at(s, at, "of");
 	if (word == 0)
 		word = word_at(s, at, "de");
+	if (word == 0)
+		word = word_at(s, at, "del");
 	return at + word;
 }
 
@@ -344,6 +346,7 @@ static size_t
 numeric_end(mb_scan *s, size_t at, unsigned first, unsigned first_digits)
 {
 	char		separator = mb_look(s, at++);
+	size_t		blank = separator == '.' ? mb_blank_at(s, at) : 0;
 	unsigned	second_digits;
 	unsigned	digits;
 	unsigned	second;
@@ -351,6 +354,7 @@ numeric_end(mb_scan *s, size_t at, unsigned first, unsigned first_digits)
 	size_t		after;
 	bool		is_word;
 
+	at += blank;
 	second = mb_number_at(s, &at, 2, &second_digits);
 	if (second_digits == 0)
 	{
@@ -360,12 +364,15 @@ numeric_end(mb_scan *s, size_t at, unsigned first, unsigned first_digits)
 	}
 	if (mb_look(s, at++) != separator)
 		return 0;
+	if (blank > 0)
+		at += mb_blank_at(s, at);
 	year = mb_number_at(s, &at, 4, &digits);
 	if (digits == 2)
 	{
 		/* with points or dashes more often something else */
 		if (second_digits != 0 && separator != '/' &&
-			!(separator == '.' && first_digits == 2 && second_digits == 2))
+			!(separator == '.' && first_digits == 2 && second_digits == 2 &&
+			  blank == 0))
 			return 0;
 		year += 2000;
 	}

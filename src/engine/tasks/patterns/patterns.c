@@ -78,7 +78,8 @@ count_characters(mb_scan *s, size_t from, size_t to, int32_t *count)
 	s->poll = from + MB_SCAN_POLL;
 	while (from < to)
 	{
-		size_t		bytes = to - from < MB_SCAN_POLL ? to - from : MB_SCAN_POLL;
+		size_t		rest = to - from;
+		size_t		bytes = rest < MB_SCAN_POLL ? rest : MB_SCAN_POLL;
 		mb_status	status = mb_scan_poll(s, from);
 
 		if (status != MB_OK)

@@ -11,8 +11,8 @@
  *	URL			scheme://… and www.…; bare names of hosts are none
  *	IP			version 4 (four numbers up to 255) and 6 (also compressed)
  *	PHONE		international (+, 00), national (leading 0, area code in
- *				parentheses, 3-3-4); other groups of digits after or before a
- *				word such as "phone"
+ *				parentheses, 3-3-4, 3-4-4); other groups of digits after or before
+ *				a word such as "phone"
  *	CREDIT_CARD	12 to 19 digits of an issuer's range and length whose Luhn sum
  *				is right, solid or in the groups of cards
  *	IBAN		length and form of its country, checked modulo 97

@@ -11,6 +11,7 @@
  *	(08) 8747 6301				an area code in parentheses
  *	0341 8387176				a leading 0: 9 to 12 digits
  *	201-948-1927				3-3-4, as in North America, also after a 1
+ *	138 0013 8000				3-4-4, as in China
  *	450 0840, 5403926876		anything else of 7 to 12 digits, if a word near
  *								by says that it is a telephone's (cues)
  *
@@ -244,18 +245,23 @@ cue_after(mb_scan *s, size_t at)
 
 /*
  * Have all groups from first on two digits, and those after it the same before
- * them?
+ * them?  After blanks the last one may be an extension: 123 45 67-89.
  */
 static bool
 is_even(const phone *p, unsigned first, unsigned count)
 {
+	const group *g = p->groups;
 	unsigned	i;
 
 	for (i = first; i < count; i++)
 	{
-		if (p->groups[i].digits < 2 || p->groups[i].round ||
-			(i > first && p->groups[i].separator !=
-			 p->groups[first + 1].separator))
+		bool		extension = i > first + 1 && i + 1 == count &&
+			g[i].separator == '-' && g[i].digits <= 4 &&
+			g[i - 1].separator == ' ';
+
+		if (g[i].round || (g[i].digits < 2 && !extension) ||
+			(i > first && g[i].separator != g[first + 1].separator &&
+			 !extension))
 			return false;
 	}
 	return true;
@@ -272,6 +278,17 @@ is_american(const phone *p, unsigned first, unsigned count)
 		(g[0].round || g[1].separator == g[2].separator) &&
 		p->digits[first] != '0' &&
 		(first == 0 || (p->groups[0].digits == 1 && p->digits[0] == '1'));
+}
+
+/* 3-4-4 digits of a mobile */
+static bool
+is_chinese(const phone *p, unsigned count)
+{
+	const group *g = p->groups;
+
+	return count == 3 && g[0].digits == 3 && g[1].digits == 4 &&
+		g[2].digits == 4 && g[1].separator == g[2].separator &&
+		p->digits[0] == '1' && p->digits[1] >= '3';
 }
 
 /* 3-2-4 digits, as social security numbers are written */
@@ -324,9 +341,10 @@ is_phone(mb_scan *s, const phone *p, cue before, unsigned count,
 	if (p->digits[0] == '0' && p->digits[1] != '0' &&
 		(count == 1 ? total == 10 || total == 11 :
 		 total >= 9 && total <= 12 && g[0].digits >= 2 &&
-		 g[0].digits <= 5 && is_even(p, 1, count)))
+		 g[0].digits <= 6 && is_even(p, 1, count)))
 		return true;
-	if (is_american(p, 0, count) || is_american(p, 1, count))
+	if (is_american(p, 0, count) || is_american(p, 1, count) ||
+		is_chinese(p, count))
 		return true;
 	return is_plain(p, count, total) &&
 		(before == CUE_PHONE || cue_after(s, g[count - 1].end));
