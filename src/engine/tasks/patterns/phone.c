@@ -276,6 +276,7 @@ is_american(const phone *p, unsigned first, unsigned count)
 	return count == first + 3 && g[0].digits == 3 && g[1].digits == 3 &&
 		g[2].digits == 4 && !g[1].round && !g[2].round &&
 		(g[0].round || g[1].separator == g[2].separator) &&
+		g[2].separator != '/' &&
 		p->digits[first] != '0' &&
 		(first == 0 || (p->groups[0].digits == 1 && p->digits[0] == '1'));
 }
@@ -288,7 +289,7 @@ is_chinese(const phone *p, unsigned count)
 
 	return count == 3 && g[0].digits == 3 && g[1].digits == 4 &&
 		g[2].digits == 4 && g[1].separator == g[2].separator &&
-		p->digits[0] == '1' && p->digits[1] >= '3';
+		g[2].separator != '/' && p->digits[0] == '1' && p->digits[1] >= '3';
 }
 
 /* 3-2-4 digits, as social security numbers are written */
@@ -299,6 +300,13 @@ is_social(const phone *p, unsigned count)
 
 	return count == 3 && g[0].digits == 3 && g[1].digits == 2 &&
 		g[2].digits == 4 && g[2].separator == '-';
+}
+
+/* Four digits that may be a year's */
+static bool
+is_year(const char *digits)
+{
+	return strncmp(digits, "19", 2) == 0 || strncmp(digits, "20", 2) == 0;
 }
 
 /* A number that needs a word to tell it from others */
@@ -314,6 +322,9 @@ is_plain(const phone *p, unsigned count, unsigned total)
 					   (g[0].digits == 2 && g[1].digits == 2 &&
 						g[2].digits == 4)))
 		return false;			/* as dates are */
+	if (total == 8 && is_year(p->digits) &&
+		(count == 1 || (count == 2 && is_year(p->digits + 4))))
+		return false;			/* or 20041231, or years */
 	return count == 1 || g[1].separator != '/';
 }
 
@@ -331,8 +342,7 @@ is_phone(mb_scan *s, const phone *p, cue before, unsigned count,
 	if (g[0].round)
 		return count > 1 && g[0].digits >= 2 && g[0].digits <= 5 &&
 			total >= DIGITS_MIN && total <= 12 && is_even(p, 1, count) &&
-			!(g[0].digits == 4 && (strncmp(p->digits, "19", 2) == 0 ||
-								   strncmp(p->digits, "20", 2) == 0));
+			!(g[0].digits == 4 && is_year(p->digits));
 	if (before == CUE_OTHER || is_social(p, count))
 		return false;
 	if (strncmp(p->digits, "00", 2) == 0 && g[0].digits > 1)
