@@ -116,6 +116,7 @@ SELECT mobilebert.highlight('In 1529', 4, 3);
 -- errors
 SELECT mobilebert.redact('x', 'ner', '{PER,DOG}');
 SELECT mobilebert.redact('x', 'ner', '{B-PER}');
+SELECT mobilebert.redact('x', 'ner', '{PER,EMAIL}');
 SELECT mobilebert.redact('x', 'ner', '{O}');
 SELECT mobilebert.redact('x', 'ner', patterns => '{EMAIL,SSN}');
 SELECT mobilebert.pattern_entities('x', '{SSN}');
@@ -145,6 +146,20 @@ SELECT count(*), count(body) FROM masked;
 SELECT bool_and(mobilebert.redact(body, found) = mobilebert.redact(body, 'ner', aggregation_strategy => 'first')) AS same FROM mail;
 -- the model of a row
 SELECT id, mobilebert.redact(body, CASE WHEN id > 1 THEN 'ner' END, patterns => '{EMAIL}') FROM mail ORDER BY id;
+-- the planner knows that patterns are cheap
+CREATE FUNCTION cost(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN plan -> 0 -> 'Plan' ->> 'Total Cost';
+END $$;
+SELECT cost($$SELECT mobilebert.redact(body, NULL, patterns => '{EMAIL}') FROM mail$$) < 20 AS patterns, cost($$SELECT mobilebert.redact(body, found) FROM mail$$) < 20 AS stored,
+	(SELECT procost FROM pg_proc WHERE oid = 'mobilebert.redact(text)'::regprocedure) AS declared;
+DROP FUNCTION cost;
+-- arrays of very many entities, in each other and side by side
+SELECT length(mobilebert.redact(repeat('x', 100000), array_agg(e('A', n / 2, 100000 - n / 2)))) AS nested FROM generate_series(1, 99999) AS n;
+SELECT length(mobilebert.redact(repeat('xy', 50000), array_agg(e('A', 2 * n, 2 * n + 1)), replacement => '{#}')) AS beside, length(mobilebert.highlight(repeat('<', 100000), array_agg(e('A', 0, 2 * n)))) AS marked FROM generate_series(0, 49999) AS n;
 -- 10 MB of digits, and texts that end nowhere, in time
 SET statement_timeout = '60s';
 SELECT n, length(mobilebert.redact(repeat(p, 10000000 / length(p)), NULL, patterns => '{EMAIL,URL,IP,PHONE,CREDIT_CARD,IBAN,DATE}', replacement => '')) AS left

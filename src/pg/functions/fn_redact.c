@@ -105,6 +105,20 @@ label_of(text *value)
 	return label;
 }
 
+/* The pattern of that name; MB_PATTERN_KINDS: there is none. */
+static int
+pattern_named(const char *name)
+{
+	int			i;
+
+	for (i = 0; i < MB_PATTERN_KINDS; i++)
+	{
+		if (pg_strcasecmp(name, mb_pattern_name((mb_pattern) i)) == 0)
+			break;
+	}
+	return i;
+}
+
 /* The set of patterns in an argument; a NULL among them is none. */
 static unsigned
 patterns_read(FunctionCallInfo fcinfo, int argument)
@@ -126,11 +140,7 @@ patterns_read(FunctionCallInfo fcinfo, int argument)
 		CHECK_FOR_INTERRUPTS();
 		if (null)
 			continue;
-		for (i = 0; i < MB_PATTERN_KINDS; i++)
-		{
-			if (pg_strcasecmp(name, mb_pattern_name((mb_pattern) i)) == 0)
-				break;
-		}
+		i = pattern_named(name);
 		if (i < MB_PATTERN_KINDS)
 		{
 			set |= 1u << i;
@@ -197,6 +207,7 @@ is_outside(const mb_label *label)
 pg_noreturn static void
 unknown_label(const RedactCall *r, text *label)
 {
+	char	   *name = text_to_cstring(label);
 	StringInfoData known;
 	size_t		i;
 	size_t		j;
@@ -217,8 +228,10 @@ unknown_label(const RedactCall *r, text *label)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("model \"%s\" has no label \"%s\"",
-					r->ner.call.model->name, text_to_cstring(label)),
-			 errdetail("Its labels are %s.", known.data)));
+					r->ner.call.model->name, name),
+			 errdetail("Its labels are %s.", known.data),
+			 pattern_named(name) == MB_PATTERN_KINDS ? 0 :
+			 errhint("Patterns are named in option \"patterns\".")));
 }
 
 /* What the model's entities are called, and which of them are asked for. */
