@@ -129,6 +129,10 @@ interrupts('joined words', $words, 0.1, 0.3, 0.7);
 interrupts('patterns', $patterns, 0.1, 0.3, 0.7);
 interrupts('hidden states', $states, 0.3, 0.5);
 
+# passes of short texts, and then a fit of many labels that texts say nothing of
+interrupts('fit', q{SELECT mobilebert.fit('word ' || g, (g % 400)::text, 'ner')
+	FROM generate_series(1, 3000) g}, 0.1, 1, 3, 4);
+
 # imports and drops, one after another
 my $rows = registry_counts($node);
 interrupts('import', $import, map { 0.05 + 0.13 * $_ } 0 .. 9);
