@@ -68,6 +68,33 @@ SELECT (mobilebert.fit(body, 1e9 + id, 'minilm')).r2 < 1 AS large FROM ticket;
 -- options
 SELECT (f).layer, (f).pooling, (f).l2, (f).class_weight, (f).folds FROM (SELECT mobilebert.fit(body, label, 'minilm', '{"layer": -3, "pooling": "cls,max", "l2": 0.5, "class_weight": "balanced", "folds": 3}') AS f FROM ticket) AS s;
 SELECT mobilebert.fit(body, label, 'minilm', NULL) = c AS null_options, mobilebert.fit(body, label, 'minilm', '{"layer": null, "pooling": null, "l2": null, "class_weight": null, "folds": null}') = c AS nulls, mobilebert.fit(body, label, 'minilm', '{"pooling": "mean", "folds": 5}') = c AS defaults FROM ticket, fitted GROUP BY c;
+-- what is fitted on is what is read later: a number with next to no penalty goes through all points, whatever the layer, pooling, precision and prompt
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set one :abs_srcdir '/test/golden/checkpoint/sequence-1-plain'
+\set one_config :one '/config.json'
+\set one_tokenizer :one '/tokenizer.json'
+\set one_weights :one '/model.safetensors'
+SELECT count(mobilebert.import_model(n, pg_read_file(:'one_config')::jsonb, pg_read_file(:'one_tokenizer'), pg_read_binary_file(:'one_weights'), sentence_transformers => jsonb_build_object(
+	'modules', '[{"type": "sentence_transformers.models.Transformer", "path": ""}, {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]'::jsonb,
+	'pooling', jsonb_build_object('pooling_mode_mean_tokens', true, 'include_prompt', i),
+	'config_sentence_transformers', '{"prompts": {"q": "query and more: "}, "default_prompt_name": "q"}'::jsonb)))
+FROM (VALUES ('prompted', true), ('excluded', false)) AS v(n, i);
+SELECT name FROM mobilebert.create_variant('minilm8', 'minilm', 'int8');
+CREATE FUNCTION goes_through(model text, options jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	result boolean;
+BEGIN
+	PERFORM mobilebert.create_classifier('through', (SELECT mobilebert.fit(body || repeat(' and so on', id), id % 7, model, '{"l2": 1e-7}'::jsonb || options) FROM ticket WHERE id % 9 = 0 OR id = 71));
+	SELECT bool_and(abs(mobilebert.score(body || repeat(' and so on', id), 'through') - id % 7) < 0.05) INTO result FROM ticket WHERE id % 9 = 0 OR id = 71;
+	PERFORM mobilebert.drop_model('through');
+	RETURN result;
+END $$;
+SET client_min_messages = error;
+SELECT m, o FROM unnest('{minilm,minilm8,prompted,excluded}'::text[]) AS m, unnest(ARRAY['{}', '{"layer": 0}', '{"layer": 1}', '{"layer": -1}', '{"pooling": "cls", "layer": -1}', '{"pooling": "max", "layer": 1}', '{"pooling": "lasttoken,weightedmean"}', '{"pooling": "pooler"}']) AS o
+WHERE NOT goes_through(m, o::jsonb);
+SET client_min_messages = warning;
+SELECT (mobilebert.fit(body, label, 'minilm', jsonb_build_object('layer', (c).layer, 'l2', (c).l2))).weights = (c).weights AS alone FROM ticket, fitted GROUP BY c;
+
 CREATE FUNCTION tried(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	detail text;
@@ -121,6 +148,6 @@ SELECT mobilebert.classification_report(a, a) FROM (VALUES (NULL::text)) AS v(a)
 
 DROP TABLE ticket, shared_ticket, fitted;
 DROP TYPE mood;
-DROP FUNCTION tried;
-SELECT count(mobilebert.drop_model(name)) FROM (SELECT name FROM mobilebert.models WHERE base IS NOT NULL) AS s;
-SELECT mobilebert.drop_model('minilm');
+DROP FUNCTION tried, goes_through;
+SELECT count(mobilebert.drop_model(name)) FROM (SELECT name FROM mobilebert.models WHERE base IS NOT NULL ORDER BY name) AS s;
+SELECT count(mobilebert.drop_model(n)) FROM unnest('{minilm,prompted,excluded}'::text[]) AS n;
