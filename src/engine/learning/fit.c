@@ -21,17 +21,33 @@
 
 /* The penalties that are tried, the strongest first */
 static const double grid[] = {
-	1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00003, 0.00001
+	3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00003, 0.00001
 };
 
 #define GRID (sizeof(grid) / sizeof(grid[0]))
 
-/* What stands where nothing can be judged */
-#define MIDDLE 1.0
+/* Where of the grid to begin, and what stands where nothing can be judged */
+#define MIDDLE 5
+
+/* Standard errors by which an earlier layer has to be better */
+#define SURE 1.0
+
+/*
+ * Rows times weights of a candidate that are tried, and rows that are tried
+ * however many weights there are
+ */
+#define PILOT_WORK 0x1p25
+#define PILOT_ROWS 1000
+#define MOST_STEP 1000
+
+/* Where half of that work is at hand, candidates are tried on so many folds. */
+#define PILOT_FOLDS 2
+
+#define VERDICTS 3
 
 /* To choose by, and to keep; of the rows' weights (logistic.h) */
 #define CANDIDATE_TOLERANCE 1e-5
-#define FINAL_TOLERANCE 1e-7
+#define FINAL_TOLERANCE 1e-8
 #define CANDIDATE_STEPS 100
 #define FINAL_STEPS 1000
 
@@ -55,20 +71,22 @@ typedef struct fitting
 	size_t		outputs;		/* of the solver: 1 for two classes */
 	size_t		size;			/* of its weights */
 	mb_folds	folds;
+	mb_folds	pilot;			/* step times as many */
 	uint32_t   *index;			/* [count] all rows */
 	uint32_t   *inside;			/* [count] by fold, one after the other */
 	uint32_t   *outside;		/* [count] those of all folds but one */
+	unsigned	step;			/* candidates are judged on one row of so many */
 	mb_fit_part *parts;			/* [folds, or 1] of inside */
 	mb_logistic logistic;
 	mb_ridge	ridge;
-	double	   *gram;			/* [width, width], logistic: of the layer */
 	double	   *warm;			/* [folds, size]: weights of the last penalty */
 	double	   *weights;		/* [size] */
 	mb_verdict	current;
+	mb_verdict	layer_best;
 	mb_verdict	best;
+	unsigned	tried;			/* folds that candidates are judged by */
+	size_t		judged;			/* rows in those */
 	bool		converged;		/* all fits of the current candidate */
-	bool		best_converged;
-	double		best_loss;		/* HUGE_VAL before the first candidate */
 	double		squares;		/* of all numbers, by their mean */
 	mb_fit_result *result;
 } fitting;
@@ -172,7 +190,8 @@ solver_memory(const mb_fit_task *task, size_t rows, size_t *bytes)
 		!mb_fit_pad(task->kind == MB_FIT_NUMBER ? 1 : outputs_of(task),
 					&padded) ||
 		!mb_size_multiply(width, padded, &weights) ||
-		!mb_folds_memory(task->kind, rows, task->labels, &folds))
+		!mb_folds_memory(task->kind, rows, task->labels, &folds) ||
+		!mb_size_multiply(folds, 2, &folds))
 		return false;
 	if (task->kind == MB_FIT_NUMBER)
 		return mb_ridge_memory(task->features, task->folds, bytes) &&
@@ -180,8 +199,6 @@ solver_memory(const mb_fit_task *task, size_t rows, size_t *bytes)
 			mb_size_add(*bytes, weights, bytes) &&
 			mb_size_add(*bytes, folds, bytes);
 	return mb_size_multiply(weights, task->folds + 1, &weights) &&
-		mb_size_multiply(width, width, &width) &&
-		mb_size_add(weights, width, &weights) &&
 		mb_size_multiply(weights, sizeof(double), &weights) &&
 		mb_logistic_memory(task->features, outputs_of(task), bytes) &&
 		mb_size_add(*bytes, weights, bytes) &&
@@ -203,7 +220,7 @@ mb_fit_memory(const mb_fit_task *task, size_t rows, size_t *bytes,
 		each += 4 * sizeof(size_t);
 	if (!solver_memory(task, rows, bytes) ||
 		!mb_verdict_memory(task, rows, &verdict) ||
-		!mb_size_multiply(verdict, 2, &verdict) ||
+		!mb_size_multiply(verdict, VERDICTS, &verdict) ||
 		!mb_size_add(*bytes, verdict, bytes) ||
 		!mb_size_multiply(rows, each, &each) ||
 		!mb_size_add(*bytes, each, bytes) ||
@@ -219,24 +236,26 @@ mb_fit_memory(const mb_fit_task *task, size_t rows, size_t *bytes,
 	return MB_OK;
 }
 
+/* The fold of a row, or MB_FIT_MAX_FOLDS for one that takes no part */
+static unsigned
+fold_of(const fitting *f, size_t row)
+{
+	if (f->step == 1)
+		return f->folds.of_row[row];
+	return f->pilot.of_row[row] % f->step != 0 ? MB_FIT_MAX_FOLDS :
+		f->pilot.of_row[row] / f->step;
+}
+
 /* The rows by fold, and where each fold's begin */
-static mb_status
-part_rows(fitting *f, mb_arena *arena)
+static void
+part_rows(fitting *f)
 {
 	unsigned	parts = f->folds.count > 0 ? f->folds.count : 1;
 	size_t		filled = 0;
 	unsigned	fold;
 	size_t		r;
 
-	f->index = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
-	f->inside = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
-	f->outside = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
-	f->parts = mb_arena_alloc(arena, parts, sizeof(mb_fit_part));
-	if (f->index == NULL || f->inside == NULL || f->outside == NULL ||
-		f->parts == NULL)
-		return mb_fail_memory(f->err);
-	for (r = 0; r < f->count; r++)
-		f->index[r] = (uint32_t) r;
+	f->judged = 0;
 	for (fold = 0; fold < parts; fold++)
 	{
 		mb_fit_part *part = &f->parts[fold];
@@ -245,11 +264,42 @@ part_rows(fitting *f, mb_arena *arena)
 		part->index = f->inside + filled;
 		part->offset = 0;
 		for (r = 0; r < f->count; r++)
-			if (f->folds.of_row[r] == fold)
+			if (fold_of(f, r) == fold)
 				f->inside[filled++] = (uint32_t) r;
 		part->count = (size_t) (f->inside + filled - part->index);
+		if (fold < f->tried)
+			f->judged += part->count;
 	}
-	return MB_OK;
+}
+
+/*
+ * Of so many rows that to try all candidates on them would take long, only each
+ * so many-th text of a label is tried, dealt to folds as the whole is.
+ */
+static mb_status
+begin_pilot(fitting *f, mb_arena *arena)
+{
+	const mb_fit_task *task = f->task;
+	double		work = (double) f->count * (double) f->size;
+
+	f->step = 1;
+	f->tried = f->folds.count;
+	if (task->kind == MB_FIT_NUMBER || f->folds.count == 0 ||
+		(task->layer != MB_FIT_CHOOSE_LAYER && task->l2 != MB_FIT_CHOOSE_L2))
+		return MB_OK;
+	if (work > PILOT_WORK / 2)
+		f->tried = PILOT_FOLDS;
+	if (work > PILOT_WORK)
+		f->step = work / PILOT_WORK < MOST_STEP ?
+			(unsigned) (work / PILOT_WORK) + 1 : MOST_STEP;
+	if (f->step > f->count / PILOT_ROWS)
+		f->step = f->count >= PILOT_ROWS ?
+			(unsigned) (f->count / PILOT_ROWS) : 1;
+	if (f->step == 1)
+		return MB_OK;
+	return mb_folds_deal(f->rows, f->count, task->kind, task->labels,
+						 f->step * f->folds.count, &f->pilot, arena,
+						 f->cancel, f->err);
 }
 
 static mb_status
@@ -257,19 +307,27 @@ begin(fitting *f, mb_arena *arena)
 {
 	const mb_fit_task *task = f->task;
 	const mb_products *products = mb_products_choose();
+	mb_verdict *const verdicts[] = {&f->current, &f->layer_best, &f->best};
 	mb_status	status;
+	size_t		r;
+	int			i;
 
 	f->outputs = outputs_of(task);
 	status = mb_folds_deal(f->rows, f->count, task->kind, task->labels,
 						   task->folds, &f->folds, arena, f->cancel, f->err);
-	if (status == MB_OK)
-		status = part_rows(f, arena);
-	if (status == MB_OK)
-		status = mb_verdict_begin(&f->current, task, f->count, arena, f->err);
-	if (status == MB_OK)
-		status = mb_verdict_begin(&f->best, task, f->count, arena, f->err);
+	for (i = 0; i < VERDICTS && status == MB_OK; i++)
+		status = mb_verdict_begin(verdicts[i], task, f->count, arena, f->err);
 	if (status != MB_OK)
 		return status;
+	f->index = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
+	f->inside = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
+	f->outside = mb_arena_alloc(arena, f->count, sizeof(uint32_t));
+	f->parts = mb_arena_alloc(arena, MB_FIT_MAX_FOLDS, sizeof(mb_fit_part));
+	if (f->index == NULL || f->inside == NULL || f->outside == NULL ||
+		f->parts == NULL)
+		return mb_fail_memory(f->err);
+	for (r = 0; r < f->count; r++)
+		f->index[r] = (uint32_t) r;
 	if (task->kind == MB_FIT_NUMBER)
 	{
 		status = mb_ridge_begin(&f->ridge, task->features, f->folds.count,
@@ -285,16 +343,19 @@ begin(fitting *f, mb_arena *arena)
 		if (status != MB_OK)
 			return status;
 		f->size = f->logistic.size;
-		f->gram = mb_arena_alloc(arena, f->logistic.width,
-								 f->logistic.width * sizeof(double));
 		f->warm = mb_arena_alloc(arena, f->folds.count > 0 ?
 								 f->folds.count : 1,
 								 f->size * sizeof(double));
-		if (f->gram == NULL || f->warm == NULL)
+		if (f->warm == NULL)
 			return mb_fail_memory(f->err);
 	}
 	f->weights = mb_arena_zero(arena, f->size, sizeof(double));
-	return f->weights == NULL ? mb_fail_memory(f->err) : MB_OK;
+	if (f->weights == NULL)
+		return mb_fail_memory(f->err);
+	status = begin_pilot(f, arena);
+	if (status == MB_OK)
+		part_rows(f);
+	return status;
 }
 
 /* The rows outside of a fold, or all for fold = folds, of a layer. */
@@ -309,8 +370,12 @@ rows_without(fitting *f, unsigned fold, size_t layer)
 	if (fold == f->folds.count)
 		return part;
 	for (r = 0; r < f->count; r++)
-		if (f->folds.of_row[r] != fold)
+	{
+		unsigned	own = fold_of(f, r);
+
+		if (own != fold && own < f->folds.count)
 			f->outside[filled++] = (uint32_t) r;
+	}
 	part.index = f->outside;
 	part.count = filled;
 	return part;
@@ -339,21 +404,18 @@ count_part(mb_logistic *l, const mb_fit_part *part)
 }
 
 /*
- * Weights of the labels in a part, and the mean over outputs of weight *
- * probability * (1 - probability), where the probability is the label's share.
- * A label without rows there cannot be fitted: it is never predicted, and in
+ * Weights of the labels in a part.  A label without rows there cannot be fitted: it is never predicted, and in
  * the sum of losses its rows are left out.  Nor can an output that all rows or
  * none have: it keeps its share, with half a row added to both sides.  first:
  * [size] or NULL, becomes the weights to start from.
  */
-static double
+static void
 weigh_part(mb_logistic *l, const mb_fit_part *part, bool balanced,
 		   double *first)
 {
 	double		n = (double) part->count;
 	double	   *bias = first == NULL ? NULL :
 		first + l->features * l->padded;
-	double		curvature = 0;
 	size_t		present = 0;
 	size_t		i;
 
@@ -373,7 +435,6 @@ weigh_part(mb_logistic *l, const mb_fit_part *part, bool balanced,
 				balanced ? n / ((double) present * with) : 1;
 			if (with == 0 && bias != NULL)
 				bias[i] = MB_NEVER;
-			curvature += l->positive[i] * with / n * without / n;
 		}
 		else if (i >= l->outputs || with == 0 || without == 0)
 		{
@@ -385,30 +446,8 @@ weigh_part(mb_logistic *l, const mb_fit_part *part, bool balanced,
 		{
 			l->positive[i] = balanced ? n / (2 * with) : 1;
 			l->negative[i] = balanced ? n / (2 * without) : 1;
-			curvature += (l->positive[i] * without + l->negative[i] * with) /
-				n * with / n * without / n;
 		}
 	}
-	return curvature / (double) l->outputs;
-}
-
-/* Preconditions for the rows of a part and a penalty. */
-static mb_status
-precondition(fitting *f, double curvature, size_t part_rows, double l2)
-{
-	mb_logistic *l = &f->logistic;
-	double	   *matrix = l->factor.matrix;
-	double		scale = curvature * (double) part_rows / (double) f->count;
-	bool		weak;
-	size_t		i;
-
-	for (i = 0; i < l->width * l->width; i++)
-		matrix[i] = f->gram[i] * scale;
-	for (i = 0; i < l->features; i++)
-		matrix[i * l->width + i] += l2;
-	for (i = l->features + (curvature > 0); i < l->width; i++)
-		matrix[i * l->width + i] = 1;
-	return mb_factor_compute(&l->factor, &weak, f->cancel, f->err);
 }
 
 /* What all penalties of a layer have in common */
@@ -429,10 +468,7 @@ begin_layer(fitting *f, size_t layer)
 
 		weigh_part(&f->logistic, &part, false, f->warm + fold * f->size);
 	}
-	memset(f->gram, 0, f->logistic.width * f->logistic.width * sizeof(double));
-	return mb_fit_gram(&all, f->task->features, f->logistic.width,
-					   f->logistic.products, f->logistic.block, f->gram,
-					   f->cancel, f->err);
+	return MB_OK;
 }
 
 /* Adds what the head without a fold makes of that fold to current. */
@@ -441,33 +477,29 @@ judge_fold(fitting *f, unsigned fold, size_t layer, double l2)
 {
 	double	   *weights = f->warm + fold * f->size;
 	mb_fit_part part;
-	double		curvature;
 	unsigned	taken;
 	bool		converged;
 	mb_status	status;
 
 	if (f->task->kind == MB_FIT_NUMBER)
 	{
-		double		squares;
+		double		squares = 0;
 
 		status = mb_ridge_fit(&f->ridge, fold, l2, f->weights, &converged,
 							  f->cancel, f->err);
 		if (status == MB_OK)
 			status = mb_ridge_squares(&f->ridge, &f->parts[fold], f->weights,
-									  &squares, f->cancel, f->err);
+									  f->current.losses, &squares, f->cancel, f->err);
 		if (status == MB_OK)
 			f->current.loss += squares;
 	}
 	else
 	{
 		part = rows_without(f, fold, layer);
-		curvature = weigh_part(&f->logistic, &part, f->task->balanced, NULL);
-		status = precondition(f, curvature, part.count, l2);
-		if (status == MB_OK)
-			status = mb_logistic_fit(&f->logistic, &part, l2,
-									 CANDIDATE_TOLERANCE, CANDIDATE_STEPS,
-									 weights, &converged, &taken, f->cancel,
-									 f->err);
+		weigh_part(&f->logistic, &part, f->task->balanced, NULL);
+		status = mb_logistic_fit(&f->logistic, &part, l2, CANDIDATE_TOLERANCE,
+								 CANDIDATE_STEPS, weights, &converged, &taken,
+								 f->cancel, f->err);
 		if (status == MB_OK)
 			status = mb_verdict_add(&f->current, &f->logistic,
 									&f->parts[fold], weights, f->cancel,
@@ -477,7 +509,7 @@ judge_fold(fitting *f, unsigned fold, size_t layer, double l2)
 	return status;
 }
 
-/* Judges a layer and a penalty, and keeps them if they are the best so far. */
+/* Judges a layer and a penalty: current. */
 static mb_status
 judge(fitting *f, size_t layer, double l2)
 {
@@ -486,7 +518,7 @@ judge(fitting *f, size_t layer, double l2)
 
 	mb_verdict_clear(&f->current, f->task);
 	f->converged = true;
-	for (fold = 0; fold < f->folds.count; fold++)
+	for (fold = 0; fold < f->tried; fold++)
 	{
 		mb_status	status = judge_fold(f, fold, layer, l2);
 
@@ -496,46 +528,107 @@ judge(fitting *f, size_t layer, double l2)
 	candidate = &f->result->candidates[f->result->candidate_count++];
 	candidate->layer = layer;
 	candidate->l2 = l2;
-	candidate->loss = f->current.loss / (double) f->count;
+	candidate->loss = f->current.loss / (double) f->judged;
 	candidate->accuracy = f->task->kind != MB_FIT_NUMBER ?
-		(double) f->current.exact / (double) f->count :
+		(double) f->current.exact / (double) f->judged :
 		f->squares > 0 ? 1 - f->current.loss / f->squares : 0;
-	if (f->current.loss < f->best_loss)
-	{
-		mb_verdict	swap = f->best;
-
-		f->best = f->current;
-		f->current = swap;
-		f->best_loss = f->best.loss;
-		f->best_converged = f->converged;
-		f->result->layer = layer;
-		f->result->l2 = l2;
-		f->result->accuracy = candidate->accuracy;
-	}
 	return MB_OK;
 }
 
-/* All layers, the last one first, with all penalties, the strongest first. */
+static void
+swap(mb_verdict *a, mb_verdict *b)
+{
+	mb_verdict	c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/*
+ * The penalty of a layer: from *best of the grid on to weaker ones, and where
+ * there is no less loss that way to stronger ones, as long as there is less.
+ * layer_best and *best are what was found.
+ */
+static mb_status
+choose_penalty(fitting *f, size_t layer, size_t *best)
+{
+	size_t		start = *best;
+	mb_status	status = begin_layer(f, layer);
+	int			way;
+
+	if (status != MB_OK)
+		return status;
+	if (f->task->l2 != MB_FIT_CHOOSE_L2)
+	{
+		status = judge(f, layer, f->task->l2);
+		swap(&f->current, &f->layer_best);
+		return status;
+	}
+	status = judge(f, layer, grid[start]);
+	swap(&f->current, &f->layer_best);
+	for (way = 1; way >= -1 && *best == start; way -= 2)
+		while (status == MB_OK && (way > 0 ? *best + 1 < GRID : *best > 0))
+		{
+			status = judge(f, layer, grid[*best + way]);
+			if (!(f->current.loss < f->layer_best.loss))
+				break;
+			swap(&f->current, &f->layer_best);
+			*best += way;
+		}
+	return status;
+}
+
+/*
+ * The layer: from the last to earlier ones, which are taken when they have less
+ * loss by more than chance.
+ */
 static mb_status
 choose(fitting *f)
 {
 	const mb_fit_task *task = f->task;
 	bool		any_layer = task->layer == MB_FIT_CHOOSE_LAYER;
 	size_t		layers = any_layer ? task->layers : 1;
-	size_t		penalties = task->l2 == MB_FIT_CHOOSE_L2 ? GRID : 1;
+	size_t		best = MIDDLE;
 	size_t		i;
-	size_t		j;
 
 	for (i = 0; i < layers; i++)
 	{
 		size_t		layer = any_layer ? task->layers - 1 - i : task->layer;
-		mb_status	status = begin_layer(f, layer);
+		mb_status	status = choose_penalty(f, layer, &best);
 
-		for (j = 0; j < penalties && status == MB_OK; j++)
-			status = judge(f, layer, penalties == 1 ? task->l2 : grid[j]);
 		if (status != MB_OK)
 			return status;
+		if (i == 0 ||
+			mb_verdict_difference(&f->layer_best, &f->best, f->parts,
+								  f->tried) > SURE)
+		{
+			swap(&f->layer_best, &f->best);
+			f->result->layer = layer;
+			f->result->l2 = task->l2 == MB_FIT_CHOOSE_L2 ? grid[best] :
+				task->l2;
+		}
 	}
+	return MB_OK;
+}
+
+/* Cross-validation of what was chosen: best, and the result's accuracy. */
+static mb_status
+judge_choice(fitting *f)
+{
+	mb_fit_result *result = f->result;
+	mb_status	status;
+
+	f->step = 1;
+	f->tried = f->folds.count;
+	part_rows(f);
+	status = begin_layer(f, result->layer);
+	if (status == MB_OK)
+		status = judge(f, result->layer, result->l2);
+	if (status != MB_OK)
+		return status;
+	swap(&f->current, &f->best);
+	result->accuracy = result->candidates[result->candidate_count - 1].accuracy;
+	result->converged = f->converged;
 	return MB_OK;
 }
 
@@ -562,29 +655,53 @@ centre_numbers(fitting *f)
 	return MB_OK;
 }
 
+/*
+ * Weights to start from: the mean of what the folds ended with, but for biases
+ * of labels that a fold has not seen.
+ */
+static void
+start_near(fitting *f)
+{
+	unsigned	fold;
+	size_t		i;
+
+	for (i = 0; i < f->size; i++)
+	{
+		double		sum = 0;
+
+		for (fold = 0; fold < f->folds.count; fold++)
+			sum += f->warm[fold * f->size + i];
+		if (f->folds.count > 0 && f->weights[i] == 0 && sum > MB_NEVER / 1e3)
+			f->weights[i] = sum / f->folds.count;
+	}
+}
+
 /* All rows with the layer and the penalty that the result names */
 static mb_status
 fit_all(fitting *f)
 {
 	mb_fit_result *result = f->result;
 	mb_fit_part part;
-	double		curvature;
-	mb_status	status = begin_layer(f, result->layer);
+	bool		converged = true;
+	mb_status	status;
 
-	if (status != MB_OK)
-		return status;
 	if (f->task->kind == MB_FIT_NUMBER)
-		return mb_ridge_fit(&f->ridge, f->folds.count, result->l2, f->weights,
-							&result->converged, f->cancel, f->err);
-	part = rows_without(f, f->folds.count, result->layer);
-	curvature = weigh_part(&f->logistic, &part, f->task->balanced,
-						   f->weights);
-	status = precondition(f, curvature, f->count, result->l2);
-	if (status != MB_OK)
+	{
+		status = f->folds.count > 0 ? MB_OK : begin_layer(f, result->layer);
+		if (status == MB_OK)
+			status = mb_ridge_fit(&f->ridge, f->folds.count, result->l2,
+								  f->weights, &converged, f->cancel, f->err);
+		result->converged = result->converged && converged;
 		return status;
-	return mb_logistic_fit(&f->logistic, &part, result->l2, FINAL_TOLERANCE,
-						   FINAL_STEPS, f->weights, &result->converged,
-						   &result->iterations, f->cancel, f->err);
+	}
+	part = rows_without(f, f->folds.count, result->layer);
+	weigh_part(&f->logistic, &part, f->task->balanced, f->weights);
+	start_near(f);
+	status = mb_logistic_fit(&f->logistic, &part, result->l2, FINAL_TOLERANCE,
+							 FINAL_STEPS, f->weights, &converged,
+							 &result->iterations, f->cancel, f->err);
+	result->converged = result->converged && converged;
+	return status;
 }
 
 /* The solver's weights as the result has them */
@@ -647,7 +764,7 @@ give_figures(const fitting *f, mb_arena *arena)
 	result->rows = f->count;
 	if (f->task->kind == MB_FIT_NUMBER)
 	{
-		result->mean_squared_error = f->best_loss / (double) f->count;
+		result->mean_squared_error = f->best.loss / (double) f->count;
 		return MB_OK;
 	}
 	result->predicted = f->best.predicted;
@@ -692,8 +809,7 @@ mb_fit(const mb_fit_task *task, mb_fit_row *rows, size_t count,
 	f.cancel = cancel;
 	f.err = err;
 	f.result = result;
-	f.best_loss = HUGE_VAL;
-	f.best_converged = true;
+	f.step = 1;
 	status = check_task(task, err);
 	if (status == MB_OK)
 		status = check_rows(&f);
@@ -701,7 +817,7 @@ mb_fit(const mb_fit_task *task, mb_fit_row *rows, size_t count,
 		return status;
 
 	spare = mb_arena_alloc(arena, count, sizeof(mb_fit_row));
-	result->candidates = mb_arena_alloc(arena, MB_FIT_LAYERS * GRID,
+	result->candidates = mb_arena_alloc(arena, MB_FIT_LAYERS * GRID + 1,
 										sizeof(mb_fit_candidate));
 	if (spare == NULL || result->candidates == NULL)
 		return mb_fail_memory(err);
@@ -718,16 +834,19 @@ mb_fit(const mb_fit_task *task, mb_fit_row *rows, size_t count,
 
 	result->layer = task->layer == MB_FIT_CHOOSE_LAYER ? task->layers - 1 :
 		task->layer;
-	result->l2 = task->l2 == MB_FIT_CHOOSE_L2 ? MIDDLE : task->l2;
+	result->l2 = task->l2 == MB_FIT_CHOOSE_L2 ? grid[MIDDLE] :
+		task->l2;
 	give_scarce(&f);
+	result->converged = true;
 	if (f.folds.count > 0)
 		status = choose(&f);
+	if (status == MB_OK && f.folds.count > 0)
+		status = judge_choice(&f);
 	if (status == MB_OK)
 		status = fit_all(&f);
 	if (status == MB_OK)
 		status = give_weights(&f, arena);
 	if (status == MB_OK)
 		status = give_figures(&f, arena);
-	result->converged = result->converged && f.best_converged;
 	return status;
 }

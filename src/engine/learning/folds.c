@@ -20,7 +20,7 @@ same_text(const mb_fit_row *a, const mb_fit_row *b)
 bool
 mb_folds_memory(mb_fit_kind kind, size_t rows, size_t labels, size_t *bytes)
 {
-	size_t		each = sizeof(uint8_t);
+	size_t		each = sizeof(uint16_t);
 	size_t		counters;
 
 	if (kind == MB_FIT_NUMBER)
@@ -158,7 +158,7 @@ mb_folds_deal(const mb_fit_row *rows, size_t count, mb_fit_kind kind,
 	size_t		r;
 
 	memset(folds, 0, sizeof(*folds));
-	folds->of_row = mb_arena_zero(arena, count, sizeof(uint8_t));
+	folds->of_row = mb_arena_zero(arena, count, sizeof(uint16_t));
 	if (folds->of_row == NULL)
 		return mb_fail_memory(err);
 	for (r = 0; r < count; r++)

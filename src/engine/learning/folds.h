@@ -26,7 +26,7 @@ typedef struct mb_folds
 {
 	unsigned	count;			/* as asked for, or the number of different
 								 * texts; 0 when that is below 2 */
-	uint8_t    *of_row;			/* [rows] */
+	uint16_t   *of_row;			/* [rows] */
 	size_t	   *texts;			/* [labels]: different texts of each label; NULL
 								 * for MB_FIT_NUMBER */
 	size_t	   *label_rows;		/* [labels]; likewise */

@@ -26,6 +26,12 @@
 /* Of the decrease that the slope promises, what a step must give */
 #define SUFFICIENT 1e-4
 
+/* Steps after which the preconditioner is made anew */
+#define REFRESH 10
+
+/* Of the penalty, what the preconditioner adds for the bias */
+#define BIAS_SHARE 1e-3
+
 /* Of the loss, what is rounding alone */
 #define ROUNDING 1e-13
 
@@ -58,7 +64,7 @@ mb_logistic_memory(size_t features, size_t outputs, size_t *bytes)
 
 	return sizes(features, outputs, &width, &padded, &size) &&
 		mb_size_multiply(size, 4 + 2 * MB_LBFGS_PAIRS, &size) &&
-		mb_size_multiply(width, MB_FIT_BLOCK, &blocks) &&
+		mb_size_multiply(width, 2 * MB_FIT_BLOCK, &blocks) &&
 		mb_size_multiply(padded, MB_FIT_BLOCK + 4, &padded) &&
 		mb_size_add(blocks, padded, &blocks) &&
 		mb_size_add(size, blocks, &size) &&
@@ -97,13 +103,14 @@ mb_logistic_begin(mb_logistic *l, mb_fit_kind kind, size_t features,
 			return mb_fail_memory(err);
 	}
 	l->block = mb_arena_alloc(arena, l->width, MB_FIT_BLOCK * sizeof(double));
+	l->scaled = mb_arena_alloc(arena, l->width, MB_FIT_BLOCK * sizeof(double));
 	l->logits = mb_arena_alloc(arena, l->padded,
 							   MB_FIT_BLOCK * sizeof(double));
 	l->steps = mb_arena_alloc(arena, l->size, MB_LBFGS_PAIRS * sizeof(double));
 	l->changes = mb_arena_alloc(arena, l->size,
 								MB_LBFGS_PAIRS * sizeof(double));
-	if (l->block == NULL || l->logits == NULL || l->steps == NULL ||
-		l->changes == NULL)
+	if (l->block == NULL || l->scaled == NULL || l->logits == NULL ||
+		l->steps == NULL || l->changes == NULL)
 		return mb_fail_memory(err);
 	return MB_OK;
 }
@@ -130,30 +137,22 @@ mb_fit_load(const mb_fit_part *part, size_t start, size_t rows,
 }
 
 mb_status
-mb_fit_gram(const mb_fit_part *part, size_t features, size_t width,
-			const mb_products *products, double *block, double *gram,
+mb_fit_gram(const mb_products *products, const double *block,
+			const double *other, size_t rows, size_t width, double *gram,
 			const mb_cancel *cancel, mb_error *err)
 {
-	size_t		start;
 	size_t		i;
 
-	for (start = 0; start < part->count; start += MB_FIT_BLOCK)
+	for (i = 0; i < width; i += MB_FACTOR_BLOCK)
 	{
-		size_t		rows = part->count - start < MB_FIT_BLOCK ?
-			part->count - start : MB_FIT_BLOCK;
+		size_t		m = width - i < MB_FACTOR_BLOCK ?
+			width - i : MB_FACTOR_BLOCK;
+		mb_status	status = mb_poll_cancel(cancel, "fitting", err);
 
-		mb_fit_load(part, start, rows, features, width, block);
-		for (i = 0; i < width; i += MB_FACTOR_BLOCK)
-		{
-			size_t		m = width - i < MB_FACTOR_BLOCK ?
-				width - i : MB_FACTOR_BLOCK;
-			mb_status	status = mb_poll_cancel(cancel, "fitting", err);
-
-			if (status != MB_OK)
-				return status;
-			products->multiply(block + i, 1, width, block, width,
-							   gram + i * width, width, m, i + m, rows, 1);
-		}
+		if (status != MB_OK)
+			return status;
+		products->multiply(block + i, 1, width, other, width,
+						   gram + i * width, width, m, i + m, rows, 1);
 	}
 	return MB_OK;
 }
@@ -201,7 +200,6 @@ softmax_loss(mb_logistic *l, const mb_fit_part *part, size_t start,
 {
 	uint32_t	labels[MB_FIT_BLOCK] = {0};
 	double		weights[MB_FIT_BLOCK] = {0};
-	double		losses[MB_FIT_BLOCK];
 	double		loss = 0;
 	size_t		r;
 
@@ -210,9 +208,10 @@ softmax_loss(mb_logistic *l, const mb_fit_part *part, size_t start,
 		labels[r] = part->rows[part->index[start + r]].target.label;
 		weights[r] = l->positive[labels[r]];
 	}
-	l->products->softmax(l->logits, rows, l->padded, labels, weights, losses);
+	l->products->softmax(l->logits, rows, l->padded, labels, weights,
+						 l->losses);
 	for (r = 0; r < rows; r++)
-		loss += losses[r];
+		loss += l->losses[r];
 	return loss;
 }
 
@@ -251,8 +250,10 @@ sigmoid_loss(mb_logistic *l, const mb_fit_part *part, size_t start,
 		const mb_fit_row *row = &part->rows[part->index[start + r]];
 
 		set_targets(l, row, true);
-		loss += l->products->sigmoid(l->logits + r * l->padded, l->targets,
-									 l->row_weights, l->padded);
+		l->losses[r] = l->products->sigmoid(l->logits + r * l->padded,
+											l->targets, l->row_weights,
+											l->padded);
+		loss += l->losses[r];
 		set_targets(l, row, false);
 	}
 	return loss;
@@ -298,6 +299,84 @@ evaluate(mb_logistic *l, const mb_fit_part *part, double l2,
 		gradient[i] += l2 * weights[i];
 	*value = loss + l2 / 2 * l->products->dot(weights, weights, penalised);
 	return MB_OK;
+}
+
+/*
+ * The mean over outputs of weight * p * (1 - p) in a row, from its gradient by
+ * the logits, weight * (p - target).
+ */
+static double
+curvature_of(const mb_logistic *l, const mb_fit_row *row,
+			 const double *gradient)
+{
+	double		sum = 0;
+	size_t		k;
+
+	for (k = 0; k < l->outputs; k++)
+	{
+		double		weight = l->softmax ? l->positive[row->target.label] :
+			l->row_weights[k];
+		double		target = l->softmax ? k == row->target.label :
+			l->targets[k];
+		double		p = weight > 0 ? gradient[k] / weight + target : 0;
+
+		sum += weight * p * (1 - p);
+	}
+	return sum > 0 ? sum / (double) l->outputs : 0;
+}
+
+/*
+ * What stands for the Hessian of each output at these weights: the sum over
+ * rows of the mean curvature times x times its transpose, and the penalty.  With
+ * one output it is the Hessian.  The bias has a little of the penalty as well,
+ * for where all rows are so sure that nothing else is left.
+ */
+static mb_status
+precondition(mb_logistic *l, const mb_fit_part *part, double l2,
+			 const double *weights, const mb_cancel *cancel, mb_error *err)
+{
+	double	   *matrix = l->factor.matrix;
+	size_t		start;
+	size_t		i;
+	bool		weak;
+
+	memset(matrix, 0, l->width * l->width * sizeof(double));
+	for (start = 0; start < part->count; start += MB_FIT_BLOCK)
+	{
+		size_t		rows = part->count - start < MB_FIT_BLOCK ?
+			part->count - start : MB_FIT_BLOCK;
+		mb_status	status = mb_logistic_logits(l, part, start, rows, weights,
+												cancel, err);
+		size_t		r;
+
+		if (status != MB_OK)
+			return status;
+		mb_logistic_loss(l, part, start, rows);
+		for (r = 0; r < rows; r++)
+		{
+			const mb_fit_row *row = &part->rows[part->index[start + r]];
+			double		curvature;
+
+			if (!l->softmax)
+				set_targets(l, row, true);
+			curvature = curvature_of(l, row, l->logits + r * l->padded);
+			if (!l->softmax)
+				set_targets(l, row, false);
+			for (i = 0; i < l->width; i++)
+				l->scaled[r * l->width + i] =
+					curvature * l->block[r * l->width + i];
+		}
+		status = mb_fit_gram(l->products, l->block, l->scaled, rows, l->width,
+							 matrix, cancel, err);
+		if (status != MB_OK)
+			return status;
+	}
+	for (i = 0; i < l->features; i++)
+		matrix[i * l->width + i] += l2;
+	matrix[i * l->width + i] += BIAS_SHARE * l2;
+	for (i++; i < l->width; i++)
+		matrix[i * l->width + i] = 1;
+	return mb_factor_compute(&l->factor, &weak, cancel, err);
 }
 
 /* y += factor * x */
@@ -482,6 +561,7 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 {
 	double		enough = tolerance * sum_of_weights(l, part);
 	history		h = {0, 0, {0}};
+	unsigned	since = REFRESH;
 	double		value;
 	mb_status	status;
 
@@ -498,6 +578,15 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 		if (*converged || *taken >= iterations)
 			break;
 		++*taken;
+		if (since == REFRESH)
+		{
+			status = precondition(l, part, l2, weights, cancel, err);
+			if (status != MB_OK)
+				break;
+			h.count = 0;
+			since = 0;
+		}
+		since++;
 		status = find_direction(l, &h, cancel, err);
 		if (status != MB_OK)
 			break;
@@ -514,7 +603,7 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 			/* What is remembered misleads; without it there is no better. */
 			if (h.count == 0)
 				break;
-			h.count = 0;
+			since = REFRESH;
 			continue;
 		}
 		remember(l, &h, weights);

@@ -9,11 +9,11 @@
  * for two classes it fits one sigmoid there, and who calls does so too
  * (MB_FIT_CLASS with one output).  Several sigmoids are its OneVsRestClassifier.
  *
- * The method is L-BFGS, preconditioned: the inverse of
- * curvature * (sum over rows of x * transpose of x) + l2 stands for the first
- * guess of the inverse Hessian of each output, which takes the correlations of
- * the features out.  It has converged when no element of the gradient is larger
- * than tolerance times the sum of the rows' weights, as in scikit-learn.
+ * The method is L-BFGS, preconditioned: one matrix, the Hessian's mean over the
+ * outputs, stands for the Hessian of each, which takes the correlations of the
+ * features out; it is made anew every few steps.  It has converged when no element
+ * of the gradient is larger than tolerance times the sum of the rows' weights, as
+ * in scikit-learn.
  *
  * Weights lie as [width, outputs padded]: the features, the bias in row
  * "features", zeros to the next multiple of MB_LANES.
@@ -65,7 +65,9 @@ typedef struct mb_logistic
 	double	   *negative;		/* [padded] */
 
 	double	   *block;			/* [MB_FIT_BLOCK, width] */
+	double	   *scaled;			/* [MB_FIT_BLOCK, width] */
 	double	   *logits;			/* [MB_FIT_BLOCK, padded] */
+	double		losses[MB_FIT_BLOCK];	/* of each row, weighted */
 	double	   *targets;		/* [padded], zeros between rows */
 	double	   *row_weights;	/* [padded], negative between rows */
 	double	   *gradient;		/* each [size] */
@@ -88,10 +90,7 @@ extern mb_status mb_logistic_begin(mb_logistic *logistic, mb_fit_kind kind,
 								   const mb_products *products,
 								   mb_arena *arena, mb_error *err);
 
-/*
- * Fits weights [size], which are where it starts, with the preconditioner that
- * logistic->factor holds.
- */
+/* Fits weights [size], which are where it starts. */
 extern mb_status mb_logistic_fit(mb_logistic *logistic,
 								 const mb_fit_part *part, double l2,
 								 double tolerance, unsigned iterations,
@@ -110,7 +109,7 @@ extern mb_status mb_logistic_logits(mb_logistic *logistic,
 
 /*
  * The weighted loss of the same rows from these logits, which become the
- * gradient by them.
+ * gradient by them; logistic->losses has that of each row.
  */
 extern double mb_logistic_loss(mb_logistic *logistic, const mb_fit_part *part,
 							   size_t start, size_t rows);
@@ -119,10 +118,13 @@ extern double mb_logistic_loss(mb_logistic *logistic, const mb_fit_part *part,
 extern void mb_fit_load(const mb_fit_part *part, size_t start, size_t rows,
 						size_t features, size_t width, double *block);
 
-/* gram [width, width] += sum over rows of x * transpose of x, lower half. */
-extern mb_status mb_fit_gram(const mb_fit_part *part, size_t features,
-							 size_t width, const mb_products *products,
-							 double *block, double *gram,
-							 const mb_cancel *cancel, mb_error *err);
+/*
+ * gram [width, width] += transpose of block * other, both [rows, width]; lower
+ * half.
+ */
+extern mb_status mb_fit_gram(const mb_products *products, const double *block,
+							 const double *other, size_t rows, size_t width,
+							 double *gram, const mb_cancel *cancel,
+							 mb_error *err);
 
 #endif							/* MB_LOGISTIC_H */

@@ -62,7 +62,7 @@ mb_ridge_begin(mb_ridge *ridge, size_t features, unsigned folds,
 	return MB_OK;
 }
 
-/* The sums of one part, from nothing. */
+/* The sums of one part, from nothing */
 static mb_status
 gather_part(mb_ridge *ridge, const mb_fit_part *part, double *gram,
 			double *moment, const mb_cancel *cancel, mb_error *err)
@@ -76,10 +76,8 @@ gather_part(mb_ridge *ridge, const mb_fit_part *part, double *gram,
 	{
 		size_t		rows = part->count - start < MB_FIT_BLOCK ?
 			part->count - start : MB_FIT_BLOCK;
-		mb_status	status = mb_poll_cancel(cancel, "fitting", err);
+		mb_status	status;
 
-		if (status != MB_OK)
-			return status;
 		mb_fit_load(part, start, rows, ridge->features, ridge->width,
 					ridge->block);
 		for (r = 0; r < rows; r++)
@@ -89,9 +87,12 @@ gather_part(mb_ridge *ridge, const mb_fit_part *part, double *gram,
 		ridge->products->multiply(ridge->block, 1, ridge->width,
 								  ridge->numbers, MB_LANES, moment, MB_LANES,
 								  ridge->width, MB_LANES, rows, 1);
+		status = mb_fit_gram(ridge->products, ridge->block, ridge->block,
+							 rows, ridge->width, gram, cancel, err);
+		if (status != MB_OK)
+			return status;
 	}
-	return mb_fit_gram(part, ridge->features, ridge->width, ridge->products,
-					   ridge->block, gram, cancel, err);
+	return MB_OK;
 }
 
 /* to = total - to, or total += to */
@@ -180,7 +181,7 @@ mb_ridge_fit(mb_ridge *ridge, unsigned without, double l2, double *weights,
 
 mb_status
 mb_ridge_squares(mb_ridge *ridge, const mb_fit_part *part,
-				 const double *weights, double *squares,
+				 const double *weights, double *squares_of, double *squares,
 				 const mb_cancel *cancel, mb_error *err)
 {
 	double		predicted[MB_FIT_BLOCK * MB_LANES];
@@ -204,9 +205,11 @@ mb_ridge_squares(mb_ridge *ridge, const mb_fit_part *part,
 								  MB_LANES, ridge->width, 1);
 		for (r = 0; r < rows; r++)
 		{
+			uint32_t	row = part->index[start + r];
 			double		error = predicted[r * MB_LANES] -
-				part->rows[part->index[start + r]].target.number;
+				part->rows[row].target.number;
 
+			squares_of[row] = error * error;
 			*squares += error * error;
 		}
 	}

@@ -57,9 +57,13 @@ extern mb_status mb_ridge_fit(mb_ridge *ridge, unsigned without, double l2,
 							  double *weights, bool *exact,
 							  const mb_cancel *cancel, mb_error *err);
 
-/* Sum over the part of (number - prediction)^2. */
+/*
+ * Sum over the part of (number - prediction)^2, and each by the number of its
+ * row in squares_of.
+ */
 extern mb_status mb_ridge_squares(mb_ridge *ridge, const mb_fit_part *part,
-								  const double *weights, double *squares,
+								  const double *weights, double *squares_of,
+								  double *squares,
 								  const mb_cancel *cancel, mb_error *err);
 
 #endif							/* MB_RIDGE_H */

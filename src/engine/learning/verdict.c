@@ -9,6 +9,7 @@
  */
 #include "learning/verdict.h"
 
+#include <math.h>
 #include <string.h>
 
 bool
@@ -16,12 +17,15 @@ mb_verdict_memory(const mb_fit_task *task, size_t rows, size_t *bytes)
 {
 	size_t		counts = 0;
 	size_t		predicted = 0;
+	size_t		losses;
 
-	return (task->kind == MB_FIT_NUMBER ||
+	return mb_size_multiply(rows, sizeof(double), &losses) &&
+		(task->kind == MB_FIT_NUMBER ||
 			mb_size_multiply(task->labels, sizeof(mb_fit_count), &counts)) &&
 		(task->kind != MB_FIT_CLASS ||
 		 mb_size_multiply(rows, sizeof(uint32_t), &predicted)) &&
-		mb_size_add(counts, predicted, bytes);
+		mb_size_add(counts, predicted, bytes) &&
+		mb_size_add(*bytes, losses, bytes);
 }
 
 mb_status
@@ -29,6 +33,9 @@ mb_verdict_begin(mb_verdict *v, const mb_fit_task *task, size_t rows,
 				 mb_arena *arena, mb_error *err)
 {
 	memset(v, 0, sizeof(*v));
+	v->losses = mb_arena_zero(arena, rows, sizeof(double));
+	if (v->losses == NULL)
+		return mb_fail_memory(err);
 	if (task->kind == MB_FIT_NUMBER)
 		return MB_OK;
 	v->counts = mb_arena_zero(arena, task->labels, sizeof(mb_fit_count));
@@ -131,8 +138,35 @@ mb_verdict_add(mb_verdict *v, mb_logistic *l, const mb_fit_part *part,
 				add_labels(v, l, &part->rows[index], logits);
 		}
 		v->loss += mb_logistic_loss(l, part, start, rows);
+		for (r = 0; r < rows; r++)
+			v->losses[part->index[start + r]] = l->losses[r];
 	}
 	return MB_OK;
+}
+
+double
+mb_verdict_difference(const mb_verdict *a, const mb_verdict *b,
+					  const mb_fit_part *parts, unsigned count)
+{
+	double		n = 0;
+	double		sum = 0;
+	double		squares = 0;
+	unsigned	i;
+	size_t		r;
+
+	for (i = 0; i < count; i++)
+		for (r = 0; r < parts[i].count; r++)
+		{
+			uint32_t	row = parts[i].index[r];
+			double		difference = b->losses[row] - a->losses[row];
+
+			n++;
+			sum += difference;
+			squares += difference * difference;
+		}
+	squares -= sum * sum / n;
+	return squares > 0 ? sum / sqrt(squares * n / (n - 1)) :
+		sum > 0 ? HUGE_VAL : sum < 0 ? -HUGE_VAL : 0;
 }
 
 double

@@ -19,7 +19,8 @@
 
 typedef struct mb_verdict
 {
-	double		loss;			/* summed over rows */
+	double		loss;			/* summed over rows ... */
+	double	   *losses;			/* ... and of each row [rows] */
 	size_t		exact;			/* rows predicted as they are labelled */
 	mb_fit_count *counts;		/* [labels], or NULL (MB_FIT_NUMBER) */
 	uint32_t   *predicted;		/* [rows], or NULL */
@@ -33,6 +34,14 @@ extern mb_status mb_verdict_begin(mb_verdict *verdict,
 
 /* Nothing predicted yet */
 extern void mb_verdict_clear(mb_verdict *verdict, const mb_fit_task *task);
+
+/*
+ * By how much more than chance a has less loss than b: the mean over rows of
+ * the difference, over its standard error.  parts [count]: the rows judged.
+ */
+extern double mb_verdict_difference(const mb_verdict *a, const mb_verdict *b,
+									const mb_fit_part *parts,
+									unsigned count);
 
 /* Adds the rows of a part, scored by weights; changes logistic's block. */
 extern mb_status mb_verdict_add(mb_verdict *verdict, mb_logistic *logistic,
