@@ -38,7 +38,7 @@ $(ENGINE_OBJ)kernels/%.o $(ENGINE_OBJ)encoder/heads.o \
 	$(ENGINE_OBJ)encoder/pooling.o: override CFLAGS += -O3
 
 # Instruction sets: only these files, and they run only where base/cpu.c says
-# so.  Each set includes those before it.
+# so.  Each set includes those before it.  NEON needs no flags.
 ifneq ($(filter x86_64%,$(MACHINE)),)
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
@@ -48,4 +48,12 @@ $(ENGINE_OBJ)kernels/x86/%_avx2.o: override CFLAGS += $(AVX2)
 $(ENGINE_OBJ)kernels/x86/%_avx512.o: override CFLAGS += $(AVX512)
 $(ENGINE_OBJ)kernels/x86/%_vnni.o: override CFLAGS += $(VNNI)
 $(ENGINE_OBJ)kernels/x86/%_amx.o: override CFLAGS += $(AMX)
+endif
+ifneq ($(filter aarch64% arm64%,$(MACHINE)),)
+DOTPROD := -march=armv8.2-a+dotprod
+I8MM := $(DOTPROD)+i8mm
+BF16 := $(I8MM)+bf16
+$(ENGINE_OBJ)kernels/arm/%_dotprod.o: override CFLAGS += $(DOTPROD)
+$(ENGINE_OBJ)kernels/arm/%_i8mm.o: override CFLAGS += $(I8MM)
+$(ENGINE_OBJ)kernels/arm/%_bf16.o: override CFLAGS += $(BF16)
 endif

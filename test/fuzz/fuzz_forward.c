@@ -28,6 +28,7 @@
 #include "choices.h"
 #include "fixture.h"
 #include "fuzz.h"
+#include "sets.h"
 #include "kernels/choose.h"
 #include "kernels/panels.h"
 #include "encoder/forward.h"
@@ -605,7 +606,7 @@ check_heads(const mb_model *model, const text_batch *b, const float *states)
  */
 
 static const char *const tables[] = {
-	"ref/openblas", "avx2", "avx512", "vnni", "amx"
+	"ref/openblas", SET_NAMES
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

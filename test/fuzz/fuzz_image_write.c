@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "choices.h"
 #include "fuzz.h"
+#include "sets.h"
 #include "image_bytes.h"
 #include "kernels/choose.h"
 #include "kernels/panels.h"
@@ -368,7 +369,7 @@ check_writing(choices *c, const mb_image_content *content,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const tables[] = {"ref", "avx2", "avx512", "vnni", "amx"};
+	static const char *const tables[] = {"ref", SET_NAMES};
 	mb_kernels	tiles = mb_kernels_ref; /* with formats that others lack */
 	char		document[DOCUMENT_SIZE];
 	mb_tokenizer_files files;
@@ -387,7 +388,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start_choices(&c, data, size);
 	mb_arena_init(&arena, &mb_libc_memory, FUZZ_MEMORY);
 	memset(&content, 0, sizeof(content));
-	content.kernels = mb_kernels_find(tables[choose(&c, 5)]);
+	content.kernels = mb_kernels_find(tables[choose(&c, 1 + SETS)]);
 	if (content.kernels == NULL)
 		content.kernels = &tiles;
 	choose_document(&c, document);

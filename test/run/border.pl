@@ -115,10 +115,13 @@ sub engine_may
 	# Linux is asked for the right to use AMX tiles
 	return $file eq 'src/engine/base/cpu.c'
 	  if $header =~ m{^(?:sys/syscall|unistd)\.h$};
+	# and, on aarch64, for what the processor has
+	return $file eq 'src/engine/base/cpu.c' if $header eq 'sys/auxv.h';
 	# and for memory in large pages
 	return $file eq 'src/engine/base/pages.c' if $header eq 'sys/mman.h';
 	return $file eq 'src/engine/tokenizer/text.c' if $header eq 'utf8proc.h';
-	return $library{$header} || $own{$header} || $header =~ /^\w*intrin\.h$/;
+	return $library{$header} || $own{$header} ||
+	  $header =~ /^(?:\w*intrin|arm_neon)\.h$/;
 }
 
 sub adapter_may
@@ -136,6 +139,7 @@ my %below = (
 	'engine/base' => [],
 	'engine/kernels' => [qw(engine/base)],
 	'engine/kernels/x86' => [qw(engine/base engine/kernels)],
+	'engine/kernels/arm' => [qw(engine/base engine/kernels)],
 	'engine/tokenizer' => [qw(engine/base)],
 	'engine/model' => [qw(engine/base engine/kernels engine/tokenizer)],
 	'engine/encoder' => [

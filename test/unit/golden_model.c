@@ -608,7 +608,7 @@ int
 main(int argc, char **argv)
 {
 	static const char *const all[] = {
-		"ref", "avx2", "avx512", "vnni", "amx"
+		"ref", SET_NAMES
 	};
 	const char *full = NULL;	/* directory of the large checkpoint */
 	const char *root;

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * tables.h
- *	  Tables of kernels by name, with some that only tests and measurements
- *	  want: "avx2/openblas", "avx2/ref", "avx512/openblas" and "avx512/ref" have
- *	  the functions of an instruction set, but the products of floats of
- *	  OpenBLAS or of plain C.
+ *	  Tables of kernels by name: those of this kind of processor, and some that
+ *	  only tests and measurements want: "avx2/openblas", "avx2/ref" and their
+ *	  like have the functions of an instruction set, but the products of floats
+ *	  of OpenBLAS or of plain C.
  *
- * Depends on kernels/choose.h, kernels/gemm.h; functions are static, like
- * tap.h's.
+ * Depends on kernels/choose.h, kernels/gemm.h, sets.h; functions are static,
+ * like tap.h's.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,8 @@
 
 #include "kernels/choose.h"
 #include "kernels/gemm.h"
+
+#include "sets.h"
 
 #include <string.h>
 

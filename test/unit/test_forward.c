@@ -1372,8 +1372,7 @@ int
 main(void)
 {
 	static const char *const tables[] = {
-		"ref", "ref/openblas", "avx2", "avx2/openblas", "avx512",
-		"avx512/openblas", "vnni", "amx"
+		"ref", "ref/openblas", SET_NAMES, MIXED_NAMES
 	};
 	size_t		i;
 

@@ -12,6 +12,7 @@
 #include "encoder/forward.h"
 #include "encoder/heads.h"
 
+#include "sets.h"
 #include "tap.h"
 
 #include <math.h>
@@ -405,7 +406,7 @@ check_errors(void)
 int
 main(void)
 {
-	static const char *const tables[] = {"ref", "avx2", "avx512"};
+	static const char *const tables[] = {"ref", VECTOR_SET_NAMES};
 	size_t		i;
 
 	fill_all();

@@ -4,7 +4,9 @@
  *	  Each table of kernels against double arithmetic and against the plain
  *	  table, on every size from 1 to 70; and rows that keep their bits.
  *
- * Tables of instruction sets that this processor lacks are skipped by name.
+ * Tables of instruction sets that this processor lacks are skipped by name.  With
+ * names of tables on the command line these alone are tested, the first being
+ * what "auto" has to choose.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,8 +29,7 @@
 #define BLOCK MB_ROW_BLOCK
 
 static const char *const tables[] = {
-	"ref", "ref/openblas", "avx2", "avx2/openblas", "avx2/ref", "avx512",
-	"avx512/openblas", "avx512/ref"
+	"ref", "ref/openblas", VECTOR_SET_NAMES, MIXED_NAMES, MIXED_REF_NAMES
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -894,44 +895,92 @@ test_packing(void)
 	ok(wrong == 0, "numbers of 16 bits are packed exactly (%zu)", wrong);
 }
 
-/* The vector tables add up products in one order: same bits. */
+/*
+ * What the vector tables make of a row of x and the weights of an output, the
+ * latter at distance ldw: chunks of fused products, added up one after the other
+ * (linear_template.h).
+ */
+static float
+sum_in_chunks(const float *x, const float *w, size_t ldw, size_t k)
+{
+	size_t		chunk = k <= 48 ? 4 : k <= 160 ? 12 : 24;
+	float		total = 0.0f;
+	float		sum = 0.0f;
+	size_t		t;
+
+	for (t = 0; t < k; t++)
+	{
+		sum = fmaf(x[t], w[t * ldw], sum);
+		if ((t + 1) % chunk == 0 || t + 1 == k)
+		{
+			total = t < chunk ? sum : total + sum;
+			sum = 0.0f;
+		}
+	}
+	return total;
+}
+
+/* Products of k inputs: those of a layer, then those of attention */
+static bool
+same_products(const mb_kernels *kernels, const float *x, size_t k)
+{
+	static float y[2][(BLOCK + 4) * MOST];
+	size_t		n = 1 + k * 11 % MOST;
+	layer		m = make_layer(MB_FORMAT_FLOAT, x, k, n);
+	mb_product	p = {kernels, x, NULL, BLOCK, k, n, &m.linear, 0, n,
+	MB_ACT_RELU, NULL, NULL, y[0], NULL};
+	bool		same = true;
+	size_t		r;
+	size_t		c;
+
+	run_product(&p);
+	kernels->matrix(x, k, m.panels, 0.3f, y[1], n, BLOCK, n, k);
+	for (r = 0; r < BLOCK; r++)
+	{
+		for (c = 0; c < n; c++)
+		{
+			float		sum = sum_in_chunks(x + r * k, m.w + c * k, 1, k);
+			float		biased = sum + x[c];
+			float		expected[2] = {
+				biased < 0.0f ? 0.0f : biased, 0.3f * sum
+			};
+
+			same = same && memcmp(&y[0][r * n + c], &expected[0],
+								  sizeof(float)) == 0 &&
+				memcmp(&y[1][r * n + c], &expected[1], sizeof(float)) == 0;
+		}
+	}
+	free_layer(&m);
+	return same;
+}
+
+/* The vector tables add up products in one order: same bits in all of them. */
 static void
 test_same_products(void)
 {
-	static float x[(BLOCK + 4) * MOST];
-	static float y[2][2][(BLOCK + 4) * MOST];
-	const mb_kernels *both[] = {
-		mb_kernels_find("avx2"), mb_kernels_find("avx512")
-	};
-	bool		same = true;
+	static const char *const sets[] = {VECTOR_SET_NAMES};
+	static float x[BLOCK * 3 * MOST];
+	size_t		i;
 	size_t		k;
-	int			t;
 
-	if (both[0] == NULL || both[1] == NULL)
+	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
 	{
-		ok(true, "avx2 and avx512 # SKIP not on this processor");
-		return;
-	}
-	for (k = 1; k <= MOST && same; k++)
-	{
-		size_t		n = 1 + k * 11 % MOST;
-		layer		m = make_layer(MB_FORMAT_FLOAT, x, k, n);
-		mb_product	p = {NULL, x, NULL, BLOCK, k, n, &m.linear, 0, n,
-		MB_ACT_RELU, NULL, NULL, NULL, NULL};
+		const mb_kernels *kernels = mb_kernels_find(sets[i]);
+		bool		same = true;
 
-		fill(x, BLOCK * MOST, 1.0f);
-		memset(y, 0, sizeof(y));
-		for (t = 0; t < 2; t++)
+		if (kernels == NULL)
 		{
-			p.kernels = both[t];
-			p.y = y[t][0];
-			run_product(&p);
-			both[t]->matrix(x, k, m.panels, 0.3f, y[t][1], n, BLOCK, n, k);
+			ok(true, "%s # SKIP not on this processor", sets[i]);
+			continue;
 		}
-		same = memcmp(y[0], y[1], sizeof(y[0])) == 0;
-		free_layer(&m);
+		for (k = 1; k <= 3 * MOST && same; k += k < MOST ? 1 : 13)
+		{
+			fill(x, BLOCK * k, 1.0f);
+			same = same_products(kernels, x, k);
+		}
+		ok(same, "products of %s have the bits of all instruction sets",
+		   sets[i]);
 	}
-	ok(same, "products of avx2 and avx512 have the same bits");
 }
 
 /* Asking whether there is a table leaves the one in use where it is. */
@@ -951,8 +1000,34 @@ test_names(void)
 	   mb_kernels_current() == before, "an unknown name changes nothing");
 }
 
+static void
+test_table(const char *name)
+{
+	const mb_kernels *kernels = find_table(name);
+
+	if (kernels == NULL)
+	{
+		ok(true, "%s # SKIP not on this processor", name);
+		return;
+	}
+	if (kernels->begin != NULL)
+		kernels->begin();
+	test_rows(kernels, name);
+	test_small_weights(kernels, name);
+	test_reductions(kernels, name);
+	test_activations(kernels, name);
+	test_elementary(kernels, name);
+	test_extremes(kernels, name);
+	test_products(kernels, name);
+	test_places(kernels, name);
+	test_formats(kernels, name);
+	test_dense(kernels, name);
+	if (kernels->end != NULL)
+		kernels->end();
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	size_t		i;
 
@@ -960,30 +1035,13 @@ main(void)
 	ok(mb_kernels_choose("auto") &&
 	   mb_kernels_current() == mb_kernels_find("auto"), "auto is %s with %s",
 	   mb_kernels_current()->name, mb_kernels_current()->gemm_name);
-	for (i = 0; i < TABLES; i++)
-	{
-		const mb_kernels *kernels = find_table(tables[i]);
-
-		if (kernels == NULL)
-		{
-			ok(true, "%s # SKIP not on this processor", tables[i]);
-			continue;
-		}
-		if (kernels->begin != NULL)
-			kernels->begin();
-		test_rows(kernels, tables[i]);
-		test_small_weights(kernels, tables[i]);
-		test_reductions(kernels, tables[i]);
-		test_activations(kernels, tables[i]);
-		test_elementary(kernels, tables[i]);
-		test_extremes(kernels, tables[i]);
-		test_products(kernels, tables[i]);
-		test_places(kernels, tables[i]);
-		test_formats(kernels, tables[i]);
-		test_dense(kernels, tables[i]);
-		if (kernels->end != NULL)
-			kernels->end();
-	}
+	if (argc > 1)
+		ok(strcmp(mb_kernels_current()->name, argv[1]) == 0,
+		   "%s is what this processor has", argv[1]);
+	for (i = 0; argc <= 1 && i < TABLES; i++)
+		test_table(tables[i]);
+	for (i = 1; i < (size_t) argc; i++)
+		test_table(argv[i]);
 	test_packing();
 	test_same_products();
 	return done_testing();

@@ -247,7 +247,7 @@ int
 main(void)
 {
 	static const char *const tables[] = {
-		"ref", "ref/openblas", "avx2", "avx512", "vnni", "amx"
+		"ref", "ref/openblas", SET_NAMES
 	};
 	size_t		t;
 	int			precision;

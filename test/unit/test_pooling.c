@@ -12,6 +12,7 @@
 #include "encoder/pooling.h"
 
 #include "pool.h"
+#include "sets.h"
 #include "tap.h"
 
 #include <math.h>
@@ -373,8 +374,7 @@ int
 main(void)
 {
 	static const char *const tables[] = {
-		"ref", "ref/openblas", "avx2", "avx2/openblas", "avx512",
-		"avx512/openblas", "vnni", "amx"
+		"ref", "ref/openblas", SET_NAMES
 	};
 	size_t		i;
 

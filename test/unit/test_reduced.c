@@ -7,7 +7,8 @@
  *
  * Buffers have the size that kernels.h asks for and no more, so that the
  * sanitizers see a step too far.  Tables of instruction sets that this
- * processor lacks are skipped by name.
+ * processor lacks are skipped by name; TABLE or TABLE/FORM on the command line is
+ * what to test.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +19,7 @@
 #include "kernels/reduced.h"
 #include "kernels/reduced_layout.h"
 
+#include "sets.h"
 #include "tap.h"
 
 #include <float.h>
@@ -30,7 +32,7 @@
 /* Rows of a batch: one group, its neighbours, and more */
 #define ROWS 70
 
-static const char *const tables[] = {"ref", "avx2", "avx512", "vnni", "amx"};
+static const char *const tables[] = {"ref", SET_NAMES};
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -808,28 +810,41 @@ test_form(const form *f)
 	}
 }
 
+/* A table's forms, or with TABLE/FORM that one */
+static void
+test_table(const char *argument)
+{
+	const char *only = strchr(argument, '/');
+	char		name[32];
+	size_t		i;
+
+	snprintf(name, sizeof(name), "%.*s",
+			 only == NULL ? 31 : (int) (only - argument), argument);
+	kernels = mb_kernels_find(name);
+	if (kernels == NULL)
+	{
+		ok(true, "no table %s here # skip", name);
+		return;
+	}
+	if (kernels->begin != NULL)
+		kernels->begin();
+	for (i = 0; i < FORMS; i++)
+		if (only == NULL || strcmp(only + 1, forms[i].name) == 0)
+			test_form(&forms[i]);
+	if (kernels->end != NULL)
+		kernels->end();
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	size_t		i;
-	size_t		j;
 
 	for (i = 0; i < FORMS; i++)
 		test_limits(&forms[i]);
-	for (i = 0; i < TABLES; i++)
-	{
-		kernels = mb_kernels_find(tables[i]);
-		if (kernels == NULL)
-		{
-			ok(true, "no table %s here # skip", tables[i]);
-			continue;
-		}
-		if (kernels->begin != NULL)
-			kernels->begin();
-		for (j = 0; j < FORMS; j++)
-			test_form(&forms[j]);
-		if (kernels->end != NULL)
-			kernels->end();
-	}
+	for (i = 0; argc <= 1 && i < TABLES; i++)
+		test_table(tables[i]);
+	for (i = 1; i < (size_t) argc; i++)
+		test_table(argv[i]);
 	return done_testing();
 }

@@ -9,7 +9,10 @@
  * only to a process that requests them (it then saves 8 kB more for each
  * thread).
  *
- * Depends on base/cpu.h.
+ * On aarch64 the kernel says what a process may use, in the words that it gives
+ * to each program when it starts.
+ *
+ * Depends on libc only.
  *
  *-------------------------------------------------------------------------
  */
@@ -151,3 +154,104 @@ mb_cpu_has_amx(void)
 }
 
 #endif							/* __x86_64__ */
+
+#if defined(__aarch64__)
+
+#if defined(__linux__)
+
+#include <sys/auxv.h>
+
+/* As in the kernel's asm/hwcap.h; not all in older systems' headers */
+#define DOT_PRODUCT (1ul << 20) /* of AT_HWCAP */
+#define BYTE_MATRICES (1ul << 13)	/* of AT_HWCAP2 */
+#define BFLOAT_MATRICES (1ul << 14)
+
+bool
+mb_cpu_has_dotprod(void)
+{
+	return (getauxval(AT_HWCAP) & DOT_PRODUCT) != 0;
+}
+
+bool
+mb_cpu_has_i8mm(void)
+{
+	return mb_cpu_has_dotprod() &&
+		(getauxval(AT_HWCAP2) & BYTE_MATRICES) != 0;
+}
+
+bool
+mb_cpu_has_bf16(void)
+{
+	return mb_cpu_has_i8mm() &&
+		(getauxval(AT_HWCAP2) & BFLOAT_MATRICES) != 0;
+}
+
+#else
+
+/* Elsewhere what the compiler was told that every processor has */
+
+bool
+mb_cpu_has_dotprod(void)
+{
+#if defined(__ARM_FEATURE_DOTPROD)
+	return true;
+#else
+	return false;
+#endif
+}
+
+bool
+mb_cpu_has_i8mm(void)
+{
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+	return mb_cpu_has_dotprod();
+#else
+	return false;
+#endif
+}
+
+bool
+mb_cpu_has_bf16(void)
+{
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+	return mb_cpu_has_i8mm();
+#else
+	return false;
+#endif
+}
+
+#endif							/* __linux__ */
+
+bool
+mb_cpu_has_neon(void)
+{
+	return true;
+}
+
+#else
+
+bool
+mb_cpu_has_neon(void)
+{
+	return false;
+}
+
+bool
+mb_cpu_has_dotprod(void)
+{
+	return false;
+}
+
+bool
+mb_cpu_has_i8mm(void)
+{
+	return false;
+}
+
+bool
+mb_cpu_has_bf16(void)
+{
+	return false;
+}
+
+#endif							/* __aarch64__ */

@@ -27,4 +27,13 @@ extern bool mb_cpu_has_vnni(void);
  */
 extern bool mb_cpu_has_amx(void);
 
+/*
+ * aarch64: NEON, which all have; with products of bytes by fours (dot product);
+ * by matrices of bytes (I8MM) as well; and by matrices of bfloat16.
+ */
+extern bool mb_cpu_has_neon(void);
+extern bool mb_cpu_has_dotprod(void);
+extern bool mb_cpu_has_i8mm(void);
+extern bool mb_cpu_has_bf16(void);
+
 #endif							/* MB_CPU_H */

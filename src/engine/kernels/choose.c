@@ -8,7 +8,7 @@
  * the user changes mobilebert.instruction_set.  It is read by the functions of
  * vectors and where a model is opened.
  *
- * Depends on base/cpu.h, kernels/choose.h.
+ * Depends on base/cpu.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +43,12 @@ static const kernel_choice choices[] = {
 	{"vnni", &mb_kernels_vnni, mb_cpu_has_vnni},
 	{"avx512", &mb_kernels_avx512, mb_cpu_has_avx512},
 	{"avx2", &mb_kernels_avx2, mb_cpu_has_avx2},
+#endif
+#if defined(__aarch64__)
+	{"bf16", &mb_kernels_bf16, mb_cpu_has_bf16},
+	{"i8mm", &mb_kernels_i8mm, mb_cpu_has_i8mm},
+	{"dotprod", &mb_kernels_dotprod, mb_cpu_has_dotprod},
+	{"neon", &mb_kernels_neon, mb_cpu_has_neon},
 #endif
 	{"ref/openblas", &mb_kernels_ref_openblas, always},
 	{"ref", &mb_kernels_ref, always},

@@ -13,8 +13,8 @@
 #include "kernels/kernels.h"
 
 /*
- * "auto", "ref", "avx2", "avx512", "vnni" or "amx", or "ref/openblas", plain C
- * with the products of a library.  "auto" is the best of them; without vector
+ * "auto", the name of a table (kernels.h), or "ref/openblas", plain C with the
+ * products of a library.  "auto" is the best of them; without vector
  * instructions that is "ref/openblas".  NULL when this CPU (or build) has no
  * such table.
  */

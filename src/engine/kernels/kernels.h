@@ -153,8 +153,9 @@ typedef struct mb_attention_kernel
 
 typedef struct mb_kernels
 {
-	const char *name;			/* "ref", "avx2", "avx512", "vnni", "amx" */
-	const char *gemm_name;		/* "ref", "openblas", "avx2", "avx512", "amx" */
+	const char *name;			/* of the table, see below */
+	const char *gemm_name;		/* of what multiplies floats: "openblas", or the
+								 * table that does it */
 	bool		split;			/* float weights go into formats of split.h */
 
 	/*
@@ -212,8 +213,9 @@ typedef struct mb_kernels
 } mb_kernels;
 
 /*
- * The tables.  "vnni" and "amx" are AVX-512 with other products: for int8, and
- * for all precisions.
+ * The tables: "ref", and those named by instruction sets.  "vnni" and "amx" are
+ * AVX-512 with other products: for int8, and for all precisions.  So "dotprod",
+ * "i8mm" and "bf16" are NEON: the first two for int8, the last for bf16 as well.
  */
 extern const mb_kernels mb_kernels_ref;
 extern const mb_kernels mb_kernels_ref_openblas;
@@ -223,6 +225,13 @@ extern const mb_kernels mb_kernels_avx2;
 extern const mb_kernels mb_kernels_avx512;
 extern const mb_kernels mb_kernels_vnni;
 extern const mb_kernels mb_kernels_amx;
+#endif
+
+#if defined(__aarch64__)
+extern const mb_kernels mb_kernels_neon;
+extern const mb_kernels mb_kernels_dotprod;
+extern const mb_kernels mb_kernels_i8mm;
+extern const mb_kernels mb_kernels_bf16;
 #endif
 
 #endif							/* MB_KERNELS_H */

@@ -20,7 +20,7 @@
  * This is not for products with large k and many rows at once: nothing is
  * blocked for caches but by whoever calls (forward.c's sweeps).
  *
- * Depends on base/arena.h (sizes), kernels/kernels.h.
+ * Depends on base/arena.h, kernels/kernels.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -112,6 +112,55 @@ UNROLL
 	}
 }
 
+#if defined(MB_FMA_BY_LANE)
+/* The same of one of four inputs, those of each row in a vector: number i */
+#define LANE_STEP(i) \
+	do { \
+		size_t		from = (at + (i)) * MB_PANEL; \
+		vf			w0 = load_weights(format, o->panel, from); \
+		vf			w1 = load_weights(format, o->panel, from + MB_LANES); \
+		\
+		if (keep) \
+		{ \
+			v_store(o->wide + from, w0); \
+			v_store(o->wide + from + MB_LANES, w1); \
+		} \
+		UNROLL \
+		for (r = 0; r < rows; r++) \
+		{ \
+			low[r] = v_fma_lane(x[r], i, w0, low[r]); \
+			high[r] = v_fma_lane(x[r], i, w1, high[r]); \
+		} \
+	} while (0)
+#endif
+
+/*
+ * Inputs [at, at + 4), one after the other.  Where products take a lane of a
+ * vector, no instruction spreads the numbers of x.
+ */
+MB_INLINE void
+block_steps(const register_block *o, mb_format format, bool keep, int rows,
+			size_t at, vf *low, vf *high)
+{
+#if defined(MB_FMA_BY_LANE)
+	vf			x[BLOCK_ROWS];
+	int			r;
+
+UNROLL
+	for (r = 0; r < rows; r++)
+		x[r] = v_load(o->x + r * o->ldx + at);
+	LANE_STEP(0);
+	LANE_STEP(1);
+	LANE_STEP(2);
+	LANE_STEP(3);
+#else
+	block_step(o, format, keep, rows, at, low, high);
+	block_step(o, format, keep, rows, at + 1, low, high);
+	block_step(o, format, keep, rows, at + 2, low, high);
+	block_step(o, format, keep, rows, at + 3, low, high);
+#endif
+}
+
 /* One chunk of inputs [at, end) from zero. */
 MB_INLINE void
 block_chunk(const register_block *o, mb_format format, bool keep, int rows,
@@ -123,12 +172,7 @@ UNROLL
 	for (r = 0; r < rows; r++)
 		low[r] = high[r] = v_set1(0.0f);
 	for (; at + 4 <= end; at += 4)
-	{
-		block_step(o, format, keep, rows, at, low, high);
-		block_step(o, format, keep, rows, at + 1, low, high);
-		block_step(o, format, keep, rows, at + 2, low, high);
-		block_step(o, format, keep, rows, at + 3, low, high);
-	}
+		block_steps(o, format, keep, rows, at, low, high);
 	for (; at < end; at++)
 		block_step(o, format, keep, rows, at, low, high);
 }
@@ -563,6 +607,7 @@ matrix_simd(const float *a, size_t lda, const float *panels, float scale,
 	.linear[MB_FORMAT_BFLOAT] = &bfloat_simd, \
 	.matrix = matrix_simd
 
+#undef LANE_STEP
 #undef SUM_CHUNK
 #undef BLOCK_ROWS
 #undef BLOCK_COLUMNS

@@ -10,11 +10,12 @@
  *			that those would vanish, as MobileBERT's states of -2.5e7 beside
  *			values of 4, are left out of the integers: their products are added
  *			in float.
- *	BF16	Both operands rounded to bfloat16, sums in float.  Without AMX there
- *			is nothing to win by rounding activations: they stay float.
+ *	BF16	Both operands rounded to bfloat16, sums in float.  Without AMX, or
+ *			aarch64's BF16, there is nothing to win by rounding activations:
+ *			they stay float.
  *	BF16X3	Both operands as a sum of two bfloat16, 16 bits together; the
  *			products high * high, high * low and low * high are added up in
- *			float.  Without AMX activations stay float.
+ *			float.  Without AMX or BF16 activations stay float.
  *
  * A row's results depend on the row and the weights alone, never on the rows
  * beside it; bits are the same in any batch on one instruction set.
@@ -72,12 +73,27 @@ extern void mb_begin_amx(void);
 extern void mb_end_amx(void);
 #endif
 
+#if defined(__aarch64__)
+extern const mb_linear_kernel mb_int8_neon;
+extern const mb_linear_kernel mb_bf16_neon;
+extern const mb_linear_kernel mb_bf16x3_neon;
+
+extern const mb_linear_kernel mb_int8_dotprod;
+extern const mb_linear_kernel mb_int8_i8mm;
+extern const mb_linear_kernel mb_bf16_bf16;
+extern const mb_linear_kernel mb_bf16x3_bf16;
+#endif
+
 /* Parts that several of these are made of */
 extern size_t mb_operand_size_int8(size_t rows, size_t k);
 #if defined(__x86_64__)
 extern void mb_linear_int8_avx2(const mb_product *product);
 extern void mb_prepare_int8_avx512(const float *x, size_t rows, size_t k,
 								   void *operand);
+#endif
+#if defined(__aarch64__)
+extern void mb_prepare_int8_neon(const float *x, size_t rows, size_t k,
+								 void *operand);
 #endif
 
 #endif							/* MB_REDUCED_H */

@@ -32,7 +32,7 @@ check_instruction_set(char **newval, void **extra, GucSource source)
 	{
 		GUC_check_errdetail("This machine or build has no kernels \"%s\".",
 							*newval);
-		GUC_check_errhint("Legal values are auto, ref, avx2, avx512, vnni and amx.");
+		GUC_check_errhint("Legal values are auto and ref, on x86-64 avx2, avx512, vnni and amx, on aarch64 neon, dotprod, i8mm and bf16.");
 		return false;
 	}
 	return true;
