@@ -10,7 +10,7 @@
 #	make dist, make deb		the archive for PGXN; packages for Debian
 #	make quality			figures of the shipped models, from SQL
 #	make unit				a part of the tests: border, unit, sanitized, fuzz,
-#							regress, server, readme
+#							regress, server, readme, arm64
 #
 # PG_CONFIG names the server to build for.
 #
@@ -100,8 +100,8 @@ test:
 	MAKE='$(MAKE)' test/run/run.sh
 
 # Parts of the tests by themselves; see test/run/run.sh.
-.PHONY: border unit sanitized fuzz regress server readme
-border unit sanitized fuzz regress server readme:
+.PHONY: border unit sanitized fuzz regress server readme arm64
+border unit sanitized fuzz regress server readme arm64:
 	MAKE='$(MAKE)' test/run/run.sh $@
 
 # What others install: the archive for PGXN, and Debian's packages, in build/.

@@ -22,15 +22,9 @@
 # in C, in which sanitizers see what is read and written.  With SANITIZE or
 # without; one $(OUT) for each choice of options.
 #
-# Other processors have plain C.  The engine cross-compiles for aarch64 with
-# Debian's gcc-aarch64-linux-gnu, given libopenblas-serial-dev and
-# libutf8proc-dev of arm64, and what comes out runs under qemu-user:
-#
-#	make -f test/engine.mk CC=aarch64-linux-gnu-gcc OUT=build/arm64 unit
-#	qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm64/test_json
-#
-# test_forward and test_kernels take minutes.  For golden_model see
-# test/golden/model/README.md.
+# The engine cross-compiles for aarch64 with Debian's gcc-aarch64-linux-gnu,
+# given OpenBLAS and utf8proc of arm64, and what comes out runs under qemu-user:
+# test/run/arm64.sh does all of that.
 #
 #-------------------------------------------------------------------------
 OUT ?= build/unit

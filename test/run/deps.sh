@@ -4,12 +4,13 @@
 # deps.sh
 #		Installs the Debian packages that the build and the tests need.
 #
-#	test/run/deps.sh [build|test]
+#	test/run/deps.sh [build|test|arm64]
 #
 # "build" is what make and make demo need, "test" (the default) adds what
-# make test needs.  Nothing happens when all is there, which is tried without
-# apt; when apt is asked, "test" adds pgvector, pgbouncer and drivers as well if
-# apt has them.  Packages are installed as root or through sudo without a
+# make test needs; "arm64" is what builds and runs the engine for aarch64, no
+# more.  Nothing happens when all is there, which is tried without apt; when
+# apt is asked, "test" adds pgvector, pgbouncer and drivers as well if apt has
+# them.  Packages are installed as root or through sudo without a
 # password; where neither works, or where there is no apt, the script names what
 # is missing and fails.
 #
@@ -24,8 +25,8 @@ set -eu
 
 what=${1:-test}
 case $what in
-	build|test) ;;
-	*) echo "usage: deps.sh [build|test]" >&2; exit 2 ;;
+	build|test|arm64) ;;
+	*) echo "usage: deps.sh [build|test|arm64]" >&2; exit 2 ;;
 esac
 
 # installed PACKAGE: does dpkg have it, fully installed?
@@ -44,7 +45,9 @@ available()
 # pg_version: the major version to use, empty when not known before apt ran.
 pg_version()
 {
-	if [ -n "${PG_VERSION:-}" ]; then
+	if [ "$what" = arm64 ]; then
+		echo none
+	elif [ -n "${PG_VERSION:-}" ]; then
 		echo "$PG_VERSION"
 	elif [ -n "${PG_CONFIG:-}" ]; then
 		"$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
@@ -74,6 +77,10 @@ own_server()
 wanted()
 {
 	echo make gcc libc6-dev perl
+	if [ "$what" = arm64 ]; then
+		echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross 'qemu-user|qemu-user-static'
+		return
+	fi
 	own_server || echo "postgresql-$1" "postgresql-server-dev-$1"
 	echo 'libopenblas-serial-dev|libopenblas-dev' libutf8proc-dev
 	test "$what" = build || echo libipc-run-perl

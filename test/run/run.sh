@@ -18,6 +18,8 @@
 #	regress		pg_regress
 #	server		test/t, each with servers of its own
 #	readme		the examples of README.md
+#	arm64		the engine for aarch64 under qemu, where its packages can be had
+#				(arm64.sh); as one of several parts, some of it
 #
 # and without any, all of them.  Each test program becomes one small script in
 # build/suite, and one run of prove goes through them and counts; flags for
@@ -37,7 +39,7 @@ make=${MAKE:-make}
 engine="$make -s -j$(nproc) -f test/engine.mk"
 sanitized="$engine OUT=build/sanitized SANITIZE=address,undefined TILES=software"
 suite=build/suite
-parts=${*:-border unit sanitized fuzz regress server readme}
+parts=${*:-border unit sanitized fuzz regress server readme arm64}
 number=0
 
 # chosen NAME: does one of the patterns in TESTS match, if there are any?
@@ -140,6 +142,23 @@ add_server()
 	done
 }
 
+add_arm64()
+{
+	status=0
+	extent=
+	test "$parts" = arm64 || extent=short
+	test/run/arm64.sh build || status=$?
+	if [ $status = 77 ]; then
+		item arm64 "echo '1..0 # SKIP no cross compiler, qemu or libraries'"
+		return
+	fi
+	test $status = 0 || exit $status
+	test/run/arm64.sh list $extent >build/arm64/list
+	while read -r name command; do
+		item "arm64-$name" "exec test/run/arm64.sh run $command"
+	done <build/arm64/list
+}
+
 # copy_tree: continues in a copy that CLUSTER_USER can read and write.
 copy_tree()
 {
@@ -160,12 +179,12 @@ finish()
 
 for part in $parts; do
 	case $part in
-		border|unit|sanitized|fuzz|regress|server|readme) ;;
+		border|unit|sanitized|fuzz|regress|server|readme|arm64) ;;
 		*) echo "run.sh: there is no part \"$part\"" >&2; exit 2 ;;
 	esac
 done
 
-test/run/deps.sh test
+test "$parts" = arm64 || test/run/deps.sh test
 echo "== building"
 ! wanted border regress server readme || $make -s all
 rm -rf $suite
@@ -177,6 +196,7 @@ mkdir -p $suite
 ! wanted regress || item regress 'exec perl test/run/regress.pl'
 ! wanted server || add_server
 ! wanted readme || item readme 'exec perl test/run/readme.pl README.md'
+! wanted arm64 || add_arm64
 
 trap finish EXIT
 trap 'exit 130' INT TERM
