@@ -143,12 +143,13 @@ block_steps(const register_block *o, mb_format format, bool keep, int rows,
 			size_t at, vf *low, vf *high)
 {
 #if defined(MB_FMA_BY_LANE)
+	const float *row = o->x + at;
 	vf			x[BLOCK_ROWS];
 	int			r;
 
 UNROLL
-	for (r = 0; r < rows; r++)
-		x[r] = v_load(o->x + r * o->ldx + at);
+	for (r = 0; r < rows; r++, row += o->ldx)
+		x[r] = v_load(row);
 	LANE_STEP(0);
 	LANE_STEP(1);
 	LANE_STEP(2);
