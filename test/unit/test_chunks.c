@@ -240,6 +240,11 @@ test_accents(void)
 	gives("a\xCC\x81 b", MB_SPLIT_SENTENCE, 1, 0, "refused");
 	mb_arena_free(&arena);
 	build("{}");
+
+	/* those that are dropped stay with their letter */
+	gives("A ba. Ab a\xCC\x81 b a\xCC\x81", MB_SPLIT_SENTENCE, 3, 0,
+		  "A|ba.|Ab a\xCC\x81|b a\xCC\x81");
+	gives("aba\xCC\x81" "b", MB_SPLIT_SENTENCE, 3, 0, "aba\xCC\x81|b");
 }
 
 int

@@ -428,6 +428,19 @@ chunk_next(const Plan *plan, size_t from, size_t cut)
 	return next;
 }
 
+/*
+ * Where a chunk ends whose last token ends at "end", when the next token begins
+ * at "next": accents that the tokenizer drops stay with their letter.
+ */
+static int32_t
+whole_letter(Plan *plan, int32_t end, int32_t next)
+{
+	while (end < next &&
+		   (mb_char_flags(character_at(plan, end)) & MB_CHAR_MARK) != 0)
+		end++;
+	return end;
+}
+
 /* The slice between two characters, tokenised by itself. */
 static mb_status
 tokenise_slice(Plan *plan, int32_t start, int32_t end, mb_arena *arena,
@@ -488,7 +501,9 @@ part_word(Plan *plan, size_t from)
 			if (cut == 0 && n > 0)
 				status = refuse(plan, "character", start, n);
 			else if (cut < n)
-				status = put_chunk(plan, start, start + pieces.ends[cut - 1],
+				status = put_chunk(plan, start,
+								   whole_letter(plan, start + pieces.ends[cut - 1],
+												start + pieces.starts[cut]),
 								   cut);
 		}
 		plan->parted = true;
@@ -517,6 +532,7 @@ chunks_of_sentences(Plan *plan)
 	{
 		size_t		cut = chunk_end(plan, from, last);
 		int32_t		start;
+		int32_t		end;
 
 		if (poll(plan, turn += 64) != MB_OK)
 			return MB_ERR_CANCELLED;
@@ -529,7 +545,9 @@ chunks_of_sentences(Plan *plan)
 			MB_ASSERT(cut > from);
 		}
 		start = plan->parted ? plan->rest_start : word_start(plan, from);
-		if (put_chunk(plan, start, word_end(plan, cut - 1),
+		end = whole_letter(plan, word_end(plan, cut - 1),
+						   cut < plan->count ? word_start(plan, cut) : INT32_MAX);
+		if (put_chunk(plan, start, end,
 					  tokens_left(plan, from, cut)) != MB_OK)
 			return MB_ERR_MEMORY;
 		plan->parted = false;
