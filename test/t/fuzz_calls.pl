@@ -33,6 +33,7 @@ value(
 	CREATE TABLE argument (type regtype, value text);
 	INSERT INTO argument VALUES
 		('text', ''), ('text', 'm'), ('text', 'm'), ('text', 'm'),
+		('text', 'm'), ('text', 'm'), ('text', 'int8'),
 		('text', 'n'), ('text', 'q'), ('text', 'q'), ('text', 'some words'), ('text', 'cls'),
 		('text', 'window'), ('text', 'error'), ('text', 'max_length'),
 		('text', 'longest_first'), ('text', 'only_second'), ('text', 'left'),
@@ -54,7 +55,12 @@ value(
 		('integer[]', '[5:6]={1,2}'), ('integer[]', '{-1,2147483647}'),
 		('text[]', '{}'), ('text[]', '{a,b,a,"",NULL}'),
 		('text[]', '{{a,b},{c,d}}'), ('text[]', '[0:1]={x,y}'),
-		('text[]', '{new,"york city",""}'),
+		('text[]', '{new,"york city",""}'), ('text[]', '{EMAIL,PHONE,DATE}'),
+		('text', 'joe@example.com 10.0.0.1'), ('text', '<{} {#}>'),
+		('real', '0.5'), ('real', 'NaN'), ('mobilebert.entity[]', '{}'),
+		('mobilebert.entity[]', '{"(A,0.5,,0,4,,)","(B,NaN,,2,5,,)","(A,1,,1,1,,)"}'),
+		('mobilebert.entity[]', '{"(B-A,0.5,a,0,1,1,a)",NULL}'),
+		('mobilebert.entity[]', '{"(A,0.5,,-1,2147483647,,)"}'),
 		('real[]', '{}'), ('real[]', '{1,2,3}'), ('real[]', '{0,0,0}'),
 		('real[]', '{NaN,Infinity,-Infinity}'), ('real[]', '{1,NULL,2}'),
 		('real[]', '{{1,2},{3,4}}'), ('real[]', '{3e38,3e38,-3e38}'),
