@@ -11,8 +11,8 @@
 # MODEL is a registered token classifier, by default none: patterns alone.  Its
 # labels PER, LOC and ORG are compared with PERSON, places and addresses, and
 # ORGANIZATION; STRATEGY is its aggregation_strategy, first by default as in
-# redact.  The connection is taken from PGHOST and the like; the data goes to
-# temporary tables, and on its way there to one that is called redact_bench.
+# redact.  The connection is taken from PGHOST and the like; everything goes to
+# temporary tables.
 #
 # A span of the data is found when one find of its kind covers all of it, and
 # touched when one holds a part; it is masked when nothing of it is left,
@@ -38,7 +38,7 @@ contents()
 # The quotes and backslashes of JSON are none of COPY's in this form.
 contents | tr '\n\r' '  ' | psql -X -q -v ON_ERROR_STOP=1 -v model="$model" \
 	-v strategy="$strategy" -v show="$show" \
-	-c 'CREATE TABLE redact_bench (content text)' \
+	-c 'CREATE TEMP TABLE redact_bench (content text)' \
 	-c "COPY redact_bench FROM STDIN (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')" \
 	-f /dev/fd/3 3<<'EOF'
 \pset footer off
