@@ -16,7 +16,7 @@ FROM (VALUES (1, 'billing', ARRAY['I was charged twice for %s.', 'Please send me
 SELECT count(*) FROM ticket;
 
 -- a classifier, and what it says of rows that it has not seen
-SELECT * FROM mobilebert.create_classifier('triage', (SELECT mobilebert.fit(body, label, 'minilm') FROM ticket WHERE label IS NOT NULL));
+SELECT name, labels, "rows", layer > 2 AS layer, accuracy, macro_f1, majority, weakest FROM mobilebert.create_classifier('triage', (SELECT mobilebert.fit(body, label, 'minilm') FROM ticket WHERE label IS NOT NULL));
 SELECT mobilebert.label(t, 'triage') FROM unnest('{"My receipt has the wrong amount.",The postman never came.,The glass is cracked.}'::text[]) AS t;
 SELECT name, labels, tasks, base FROM mobilebert.models WHERE name = 'triage';
 SELECT label, round("precision"::numeric, 2) AS precision, round(recall::numeric, 2) AS recall, round(f1::numeric, 2) AS f1, support, predicted
