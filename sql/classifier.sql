@@ -143,6 +143,7 @@ SELECT mobilebert.create_classifier('nan', (SELECT ROW((c).base, (c).fingerprint
 -- rights: those of the classifier and those of all under it, at each use
 CREATE ROLE regress_reader;
 SET ROLE regress_reader;
+SELECT mobilebert.create_classifier('mine', by_hand('{a,b}'));
 SELECT mobilebert.label('bread', 'topic');
 RESET ROLE;
 SELECT mobilebert.grant_model('topic', 'regress_reader');

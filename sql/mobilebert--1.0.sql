@@ -1969,6 +1969,10 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.create_classifier(text, mobilebert.classifier) IS
 'Registers what fit returned as a model for label, classify, score and uncertainty; it stands on the model that it was fitted on, whose tensors are stored once, and whose right it takes at each use as well; it belongs to the current user, who alone may use it at first; returns what it was fitted on and how good it was in cross-validation: labels and rows (numbers), layer, accuracy and macro F1, the accuracy of the most frequent answer, and the label of the lowest F1 with its rows; an error when the model that it was fitted on is not here';
 
+-- a name is one for all of a database (see import_model)
+REVOKE ALL ON FUNCTION mobilebert.create_classifier(text, mobilebert.classifier) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mobilebert.create_classifier(text, mobilebert.classifier) TO pg_database_owner;
+
 CREATE TYPE mobilebert.report_line AS
 (
 	label text,

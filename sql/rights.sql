@@ -281,7 +281,7 @@ SET ROLE regress_mobilebert_member;
 SELECT count(has_function_privilege(p.oid, 'EXECUTE')) AS functions,
 	count(*) FILTER (WHERE NOT has_function_privilege(p.oid, 'EXECUTE')) AS without_right
 FROM pg_proc AS p WHERE pronamespace = 'mobilebert'::regnamespace
-AND proname IN ('import_model', 'create_variant', 'rename_model');
+AND proname IN ('import_model', 'create_variant', 'create_classifier', 'rename_model');
 \c :DBNAME_BEFORE
 DROP DATABASE regress_mobilebert_owned;
 

@@ -46,9 +46,10 @@ for my $part (qw(directory heads))
 }
 ok($classifier, 'the checkpoint has a classifier');
 
-my @models = qw(model variant directory heads);
+my @models = qw(model variant directory heads classifier);
 my %base =
-  (variant => 'model', directory => 'model', heads => 'model');
+  (variant => 'model', directory => 'model', heads => 'model',
+	classifier => 'model');
 my @roles = qw(owner grantee revoked stranger superuser);
 
 value(
@@ -59,27 +60,31 @@ value(
 	CREATE ROLE stranger LOGIN;
 	CREATE ROLE superuser LOGIN SUPERUSER;
 	GRANT pg_read_server_files TO owner, grantee, stranger;
-	GRANT EXECUTE ON FUNCTION mobilebert.create_variant(text, text, text)
+	GRANT EXECUTE ON FUNCTION mobilebert.create_variant(text, text, text),
+		mobilebert.create_classifier(text, mobilebert.classifier)
 		TO owner, grantee, stranger;
 	GRANT CREATE ON SCHEMA public TO PUBLIC;
 	SET ROLE owner;
 	SELECT mobilebert.import_model('model', '} . $whole . q{');
 	SELECT mobilebert.create_variant('variant', 'model', 'int8');
 	SELECT mobilebert.import_model('directory', '} . "$place/directory" . q{');
-	SELECT mobilebert.import_model('heads', '} . "$place/heads" . q{')});
+	SELECT mobilebert.import_model('heads', '} . "$place/heads" . q{');
+	SELECT mobilebert.create_classifier('classifier', (SELECT mobilebert.fit(
+		'text ' || g, CASE g % 3 WHEN 0 THEN 'third' ELSE 'other' END, 'model')
+		FROM generate_series(1, 20) g))});
 is( value($node, q{SELECT name, base FROM mobilebert.models ORDER BY name COLLATE "C"}),
-	"directory|model\nheads|model\nmodel|\nvariant|model",
+	"classifier|model\ndirectory|model\nheads|model\nmodel|\nvariant|model",
 	'the view shows what stands on what');
 is( value($node, q{SELECT count(*) FROM mobilebert.model_grant}),
 	1, 'a model that stands on another starts without grants');
 
-# The call of each model: heads are for classifying.
+# The call of each model: heads and classifiers are for classifying.
 sub call
 {
 	my ($model, $text, $name) = @_;
 
 	$name = "'$model'" unless defined $name;
-	return $model eq 'heads' ? "mobilebert.label($text, $name)"
+	return $model =~ /heads|classifier/ ? "mobilebert.label($text, $name)"
 	  : "mobilebert.embed($text, $name)";
 }
 
@@ -93,7 +98,7 @@ my %sql;
 value($node, 'CREATE TABLE texts AS SELECT $$some words$$ AS body; GRANT SELECT ON texts TO PUBLIC');
 for my $model (@models)
 {
-	my $type = $model eq 'heads' ? 'text' : 'real[]';
+	my $type = $model =~ /heads|classifier/ ? 'text' : 'real[]';
 
 	value(
 		$node,

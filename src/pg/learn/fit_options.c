@@ -80,8 +80,9 @@ l2_option(GivenOptions *given, const char *name, const JsonbValue *value)
 	double		l2 = 0;
 
 	if (value->type == jbvNumeric)
-		l2 = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-												NumericGetDatum(value->val.numeric)));
+		l2 = strtod(DatumGetCString(DirectFunctionCall1(numeric_out,
+														NumericGetDatum(value->val.numeric))),
+					NULL);
 	if (!(l2 > 0) || isinf(l2))
 		bad_option(name, value, "numbers greater than 0");
 	given->result->l2 = l2;
