@@ -347,7 +347,7 @@ COMMENT ON COLUMN mobilebert.models."precision" IS 'Arithmetic of the model: fp3
 COMMENT ON COLUMN mobilebert.models.labels IS 'Labels of the classifier by id, NULL where its id2label leaves one out; NULL without a classifier';
 COMMENT ON COLUMN mobilebert.models.sha256 IS 'Fingerprint: SHA-256 of weights, configuration, tokenizer and precision, hexadecimal';
 COMMENT ON COLUMN mobilebert.models.created_at IS 'When it was imported';
-COMMENT ON COLUMN mobilebert.models.base IS 'Model that it stands on: whose tensors it has by create_variant or "base" in config.json; NULL: none, or one that the current user may not use';
+COMMENT ON COLUMN mobilebert.models.base IS 'Model that it stands on: whose tensors it has by create_variant, create_classifier or "base" in config.json; NULL: none, or one that the current user may not use';
 GRANT SELECT ON mobilebert.models TO PUBLIC;
 
 CREATE TYPE mobilebert.model_info AS
