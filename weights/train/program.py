@@ -6,6 +6,8 @@ writes model.safetensors (the trained tensors, float32) and result.json.
 """
 import argparse
 import json
+import os
+import pickle
 import random
 import sys
 from pathlib import Path
@@ -96,8 +98,27 @@ def options(task, arguments=None):
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--evaluate-only", action="store_true",
                    help="evaluate the base with --start, train nothing")
+    p.add_argument("--prepare-only", action="store_true",
+                   help="write the examples to the output directory, where "
+                   "the training finds them")
     p.set_defaults(**task.defaults)
     return p.parse_args(arguments)
+
+
+def examples_of(task, folder):
+    """Returns what a task trains on, made once for a training.
+
+    Splitting some ten million tokens takes minutes, which one that is often
+    interrupted should not spend each time.
+    """
+    path = folder / "examples.pickle"
+    if path.exists():
+        return pickle.loads(path.read_bytes())
+    examples = task.training(random.Random(f"examples {task.options.seed}"))
+    new = path.with_suffix(".new")
+    new.write_bytes(pickle.dumps(examples, pickle.HIGHEST_PROTOCOL))
+    os.replace(new, path)
+    return examples
 
 
 def main(task_class):
@@ -108,10 +129,13 @@ def main(task_class):
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = transformers.AutoTokenizer.from_pretrained(opts.base)
     task = task_class(opts.data, tokenizer, opts)
+    if opts.prepare_only:
+        examples_of(task, out)
+        return
     network = Network(opts.base, task.model_class(), opts.layers,
                       task.labels, opts.start, opts.seed)
     if not opts.evaluate_only:
-        examples = task.training(random.Random(f"examples {opts.seed}"))
+        examples = examples_of(task, out)
         task.prepare(network, examples)
         trainer = Trainer(network, examples,
                           lambda rows: task.loss(network, rows), opts)
@@ -134,3 +158,4 @@ def main(task_class):
                     "sets": task.sets,
                     "options": settings, "figures": figures}, indent=2)
         + "\n")
+    (out / "examples.pickle").unlink(missing_ok=True)
