@@ -254,11 +254,12 @@ test_golden(void)
 		mb_arena	arena;
 		double		worst = 0;
 		size_t		other = 0;
+		mb_status	status = fit(&p, &arena, NULL, &result);
 		size_t		r;
 		size_t		k;
 
-		ok(fit(&p, &arena, NULL, &result) == MB_OK && result.converged,
-		   "%s: converged in %u steps", name, result.iterations);
+		ok(status == MB_OK && result.converged, "%s: converged in %u steps",
+		   name, result.iterations);
 		for (r = 0; r < p.rows; r++)
 		{
 			const double *expected = p.expected + p.task.labels *
@@ -621,12 +622,13 @@ test_layer(void)
 static void
 test_pilot(void)
 {
-	problem		p = make_classes(3300, 2, 24, 600, 0.15);
+	problem		p = make_classes(2000, 1, 24, 560, 0.1);
 	mb_fit_result result;
 	mb_arena	arena;
+	mb_status	status = fit(&p, &arena, NULL, &result);
 
-	ok(fit(&p, &arena, NULL, &result) == MB_OK && result.converged &&
-	   result.rows == p.rows && result.accuracy > 0.5,
+	ok(status == MB_OK && result.converged && result.rows == p.rows &&
+	   result.accuracy > 0.5 && result.candidates[0].accuracy > 0.5,
 	   "many rows and labels: accuracy %.3f", result.accuracy);
 	mb_arena_free(&arena);
 	free_rows(&p);
@@ -877,8 +879,10 @@ test_memory(void)
 			}
 			if (kind == MB_FIT_NUMBER)
 				p.task.labels = 1;
-			ok(mb_fit_memory(&p.task, p.rows, &bytes, &err) == MB_OK &&
-			   fit(&p, &arena, NULL, &result) == MB_OK,
+			status = mb_fit_memory(&p.task, p.rows, &bytes, &err);
+			if (status == MB_OK)
+				status = fit(&p, &arena, NULL, &result);
+			ok(status == MB_OK && arena.total <= bytes,
 			   "shape %zu, kind %d: fits in %zu of %zu bytes", s, kind,
 			   arena.total, bytes);
 			bytes = arena.total / 2;

@@ -547,10 +547,11 @@ swap(mb_verdict *a, mb_verdict *b)
 /*
  * The penalty of a layer: from *best of the grid on to weaker ones, and where
  * there is no less loss that way to stronger ones, as long as there is less.
- * layer_best and *best are what was found.
+ * layer_best and *best are what was found.  Where there is a best already, and
+ * this layer has not less loss with the penalty it begins with, that is all.
  */
 static mb_status
-choose_penalty(fitting *f, size_t layer, size_t *best)
+choose_penalty(fitting *f, size_t layer, bool first, size_t *best)
 {
 	size_t		start = *best;
 	mb_status	status = begin_layer(f, layer);
@@ -566,6 +567,8 @@ choose_penalty(fitting *f, size_t layer, size_t *best)
 	}
 	status = judge(f, layer, grid[start]);
 	swap(&f->current, &f->layer_best);
+	if (!first && !(f->layer_best.loss < f->best.loss))
+		return status;
 	for (way = 1; way >= -1 && *best == start; way -= 2)
 		while (status == MB_OK && (way > 0 ? *best + 1 < GRID : *best > 0))
 		{
@@ -594,7 +597,8 @@ choose(fitting *f)
 	for (i = 0; i < layers; i++)
 	{
 		size_t		layer = any_layer ? task->layers - 1 - i : task->layer;
-		mb_status	status = choose_penalty(f, layer, &best);
+		size_t		penalty = best;
+		mb_status	status = choose_penalty(f, layer, i == 0, &penalty);
 
 		if (status != MB_OK)
 			return status;
@@ -603,6 +607,7 @@ choose(fitting *f)
 								  f->tried) > SURE)
 		{
 			swap(&f->layer_best, &f->best);
+			best = penalty;
 			f->result->layer = layer;
 			f->result->l2 = task->l2 == MB_FIT_CHOOSE_L2 ? grid[best] :
 				task->l2;
