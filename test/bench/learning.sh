@@ -122,6 +122,6 @@ SELECT (mobilebert.fit(body, label, :'model', '{"layer": -1, "l2": 1}')).layer F
 SELECT cpu() AS c \gset
 SELECT (mobilebert.fit(body, label, :'model')).accuracy FROM timed \gset
 SELECT cpu() AS d \gset
-SELECT 'time', :texts, 'texts of', round(:tokens, 1), 'tokens,', :labels, 'labels: embed', :b - :a, 's, fit', :d - :c, 's, ratio', round((:d - :c)::numeric / (:b - :a), 2), 'with layer and l2', round((:c - :b)::numeric / (:b - :a), 2);
+SELECT 'time', :texts, 'texts of', round(:tokens, 1), 'tokens,', :labels, 'labels: embed', round(:b - :a, 1), 's, fit', round(:d - :c, 1), 's, ratio', round((:d - :c)::numeric / (:b - :a), 2), 'with layer and l2', round((:c - :b)::numeric / (:b - :a), 2);
 SQL
 fi
