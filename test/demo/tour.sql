@@ -72,7 +72,8 @@ FROM mobilebert.fill_mask('Ask not what your country can do for you; ask what yo
 \if :order
 \echo :heading'== which sentence comes next'
 \echo -n :plain:statement
-SELECT round(mobilebert.next_sentence(split_part(a.body, '. ', 1) || '.', b.next)::numeric, 2) AS probability, b.next
+SELECT round(mobilebert.next_sentence(split_part(a.body, '. ', 1) || '.', b.next)::numeric, 2) AS probability,
+	left(b.next, 68) AS next
 FROM news AS a, (SELECT id, split_part(body, '. ', 2) AS next FROM news) AS b
 WHERE a.id = 4 AND b.next <> '' ORDER BY probability DESC
 \p
