@@ -88,6 +88,7 @@ endif
 unit: $(UNIT)
 fuzz: $(FUZZ)
 bench: $(OUT)/bench
+count: $(OUT)/count
 
 $(OUT)/%.o: src/engine/%.c | $(OUT)
 	@mkdir -p $(@D)
@@ -108,6 +109,10 @@ $(OUT)/%.o: test/bench/%.c | $(OUT)
 $(OUT)/bench: $(OUT)/bench.o $(OUT)/libengine.a
 	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDLIBS) -o $@
 
+$(OUT)/count.o: CPPFLAGS += $(BLAS_INCLUDE:%=-isystem %)
+$(OUT)/count: $(OUT)/count.o $(OUT)/libengine.a
+	$(CC) $(CFLAGS) $< $(OUT)/libengine.a $(LDLIBS) -o $@
+
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libengine.a \
 		$(filter-out -%,$(FUZZ_MAIN))
 	$(CC) $(CFLAGS) $< $(FUZZ_MAIN) $(OUT)/libengine.a $(LDLIBS) \
@@ -120,6 +125,6 @@ $(OUT)/libengine.a: $(ENGINE)
 $(OUT):
 	mkdir -p $@
 
-.PHONY: unit fuzz bench
+.PHONY: unit fuzz bench count
 .SECONDARY:
 -include $(wildcard $(OUT)/*.d $(OUT)/*/*.d $(OUT)/*/*/*.d)
