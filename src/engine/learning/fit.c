@@ -49,6 +49,10 @@ static const double grid[] = {
 #define CANDIDATE_TOLERANCE 1e-5
 #define FINAL_TOLERANCE 1e-8
 #define CANDIDATE_STEPS 100
+
+/* The same for the choice and for the last fit where rows are many (pilot) */
+#define MANY_CHOICE_TOLERANCE 3e-5
+#define MANY_FINAL_TOLERANCE 1e-6
 #define FINAL_STEPS 1000
 
 /*
@@ -76,6 +80,8 @@ typedef struct fitting
 	uint32_t   *inside;			/* [count] by fold, one after the other */
 	uint32_t   *outside;		/* [count] those of all folds but one */
 	unsigned	step;			/* candidates are judged on one row of so many */
+	bool		many;			/* rows, so that step was not 1 */
+	double		tolerance;		/* of the fits that judge */
 	mb_fit_part *parts;			/* [folds, or 1] of inside */
 	mb_logistic logistic;
 	mb_ridge	ridge;
@@ -497,7 +503,7 @@ judge_fold(fitting *f, unsigned fold, size_t layer, double l2)
 	{
 		part = rows_without(f, fold, layer);
 		weigh_part(&f->logistic, &part, f->task->balanced, NULL);
-		status = mb_logistic_fit(&f->logistic, &part, l2, CANDIDATE_TOLERANCE,
+		status = mb_logistic_fit(&f->logistic, &part, l2, f->tolerance,
 								 CANDIDATE_STEPS, weights, &converged, &taken,
 								 f->cancel, f->err);
 		if (status == MB_OK)
@@ -623,6 +629,9 @@ judge_choice(fitting *f)
 	mb_fit_result *result = f->result;
 	mb_status	status;
 
+	f->many = f->step > 1;
+	if (f->many)
+		f->tolerance = MANY_CHOICE_TOLERANCE;
 	f->step = 1;
 	f->tried = f->folds.count;
 	part_rows(f);
@@ -702,7 +711,8 @@ fit_all(fitting *f)
 	part = rows_without(f, f->folds.count, result->layer);
 	weigh_part(&f->logistic, &part, f->task->balanced, f->weights);
 	start_near(f);
-	status = mb_logistic_fit(&f->logistic, &part, result->l2, FINAL_TOLERANCE,
+	status = mb_logistic_fit(&f->logistic, &part, result->l2,
+							 f->many ? MANY_FINAL_TOLERANCE : FINAL_TOLERANCE,
 							 FINAL_STEPS, f->weights, &converged,
 							 &result->iterations, f->cancel, f->err);
 	result->converged = result->converged && converged;
@@ -815,6 +825,7 @@ mb_fit(const mb_fit_task *task, mb_fit_row *rows, size_t count,
 	f.err = err;
 	f.result = result;
 	f.step = 1;
+	f.tolerance = CANDIDATE_TOLERANCE;
 	status = check_task(task, err);
 	if (status == MB_OK)
 		status = check_rows(&f);
