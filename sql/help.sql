@@ -4,6 +4,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 SELECT * FROM mobilebert.help('rank');
 SELECT topic, name, example FROM mobilebert.help('Cache_Size');
+SELECT wanted, array_agg(name) AS names FROM unnest('{mobilebert.chunk,chunk(),"Chunk(text, model)",mobilebert.chunk(text)}'::text[]) WITH ORDINALITY AS w(wanted, n), mobilebert.help(wanted) GROUP BY n, wanted ORDER BY n;
 SELECT h = n AS named FROM (SELECT array_agg(h) AS h FROM mobilebert.help('mobilebert.cache_size') AS h) AS h, (SELECT array_agg(h) AS n FROM mobilebert.help('cache_size') AS h) AS n;
 SELECT count(*) > 50 AS everything, count(*) = (SELECT count(*) FROM mobilebert.help(NULL)) AS same FROM mobilebert.help();
 -- an unknown topic: an error that lists those there are

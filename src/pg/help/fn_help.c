@@ -27,6 +27,15 @@ is_asked_for(const HelpLine *line, const char *wanted)
 		(last != NULL && pg_strcasecmp(last + 1, wanted) == 0);
 }
 
+/* A name as \df and error messages have it: mobilebert.embed, embed(text). */
+static char *
+plain_name(char *wanted)
+{
+	if (pg_strncasecmp(wanted, "mobilebert.", 11) == 0)
+		wanted += 11;
+	return pnstrdup(wanted, strcspn(wanted, "("));
+}
+
 pg_noreturn static void
 no_such_topic(const char *wanted)
 {
@@ -54,19 +63,23 @@ mobilebert_help(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *wanted = NULL;
+	char	   *plain = NULL;
 	bool		found = false;
 	size_t		i;
 
 	mobilebert_srf_begin(fcinfo);
 	if (ARG_IS_GIVEN(0))
+	{
 		wanted = text_to_cstring(PG_GETARG_TEXT_PP(0));
+		plain = plain_name(wanted);
+	}
 	for (i = 0; i < help_lines_count; i++)
 	{
 		const HelpLine *line = &help_lines[i];
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
-		if (wanted != NULL && !is_asked_for(line, wanted))
+		if (wanted != NULL && !is_asked_for(line, plain))
 			continue;
 		found = true;
 		values[0] = CStringGetTextDatum(line->topic);
