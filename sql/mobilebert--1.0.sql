@@ -454,7 +454,7 @@ CREATE FUNCTION mobilebert.set_default_model(task text, name text) RETURNS void
 AS 'MODULE_PATHNAME', 'mobilebert_set_default_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mobilebert.set_default_model(text, text) IS
-'Stores the default model of a task (embed, classify, zero_shot, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it, and zero_shot has that of classify then; needs the rights of the database''s owner';
+'Stores the default model of a task (embed, classify, zero_shot, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it, and zero_shot has that of classify then, else that of embed; needs the rights of the database''s owner';
 
 CREATE FUNCTION mobilebert.default_model(task text) RETURNS text
 AS 'MODULE_PATHNAME', 'mobilebert_default_model_name'
@@ -1540,7 +1540,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300000 ROWS 5
 SUPPORT mobilebert.support;
 
 COMMENT ON FUNCTION mobilebert.zero_shot(text, text[], text, text, boolean, integer, text, integer, text[]) IS
-'Labels of one''s own for a text, the best first, of equals the later one first; a model with a classifier, of natural language inference, is asked what the text entails (transformers'' zero-shot-classification pipeline), one without scores by the cosine between the embeddings of text and label; hypothesis_template: {} or {0} stands for the label, by default This example is {}. for a classifier, else {}; descriptions: what stands in the template for each label, of as many elements, NULL for the label itself; the scores add up to 1 (of a model without a classifier: softmax of 20 times the cosines), or with multi_label, and for a single label, each label has its own: from 0 to 1, or the cosine; a NULL label comes last with a NULL score; overflow: truncate (default; the text alone is cut, or as embed() does it), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for, or as embed() does it), error; max_length: tokens of a pair, or of a text as embed() has it, the template''s included; an empty text and an empty array are errors';
+'Labels of one''s own for a text, the best first, of equals the later one first; a model with a classifier, of natural language inference, is asked what the text entails (transformers'' zero-shot-classification pipeline), a model without one scores by the cosine between the embeddings of text and label; hypothesis_template: {} or {0} stands for the label, by default This example is {}. for a classifier, else {}; descriptions: what stands in the template for each label, of as many elements, NULL for the label itself; the scores add up to 1 (of a model without a classifier: softmax of 20 times the cosines), or with multi_label, and for a single label, each label has its own: from 0 to 1, or the cosine; a NULL label comes last with a NULL score; overflow: truncate (default; the text alone is cut, or as embed() does it), window (stride tokens of overlap; the mean of the windows'' scores, weighted by the tokens each stands for, or as embed() does it), error; max_length: tokens of a pair, or of a text as embed() has it, the template''s included; an empty text and an empty array are errors';
 
 CREATE FUNCTION mobilebert.best_label(input text, labels text[])
 RETURNS text

@@ -26,6 +26,12 @@ SELECT mobilebert.set_default_model('classify', 'nli');
 SELECT z = n AS entailment FROM (SELECT array_agg(z) AS z FROM mobilebert.zero_shot('Prices rose.', '{economy,sport}') AS z) AS z, (SELECT array_agg(z) AS n FROM mobilebert.zero_shot('Prices rose.', '{economy,sport}', 'nli') AS z) AS n;
 SELECT mobilebert.set_default_model('classify', NULL);
 SELECT mobilebert.best_label('x', '{a}', NULL);
+SELECT mobilebert.default_model('zero_shot') AS of_embed;
+SELECT mobilebert.set_default_model('zero_shot', 'tiny');
+SELECT mobilebert.default_model('zero_shot') AS zero_shot, mobilebert.default_model('embed') AS embed;
+SELECT mobilebert.best_label('Prices rose.', '{economy,sport}') = mobilebert.best_label('Prices rose.', '{economy,sport}', 'tiny') AS named;
+SELECT z = n AS vectors FROM (SELECT array_agg(z) AS z FROM mobilebert.zero_shot('Prices rose.', '{economy,sport}') AS z) AS z, (SELECT array_agg(z) AS n FROM mobilebert.zero_shot('Prices rose.', '{economy,sport}', 'tiny') AS z) AS n;
+SELECT mobilebert.set_default_model('zero_shot', NULL);
 
 -- descriptions stand in the template, by both kinds of models
 SELECT rank, label, round(score::numeric, 3) AS score FROM mobilebert.zero_shot('The invoice is overdue.', '{A,B}', 'minilm', descriptions => '{a bill that somebody has to pay,animals and pets}');

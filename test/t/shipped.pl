@@ -181,15 +181,22 @@ is(value($node, q{SELECT mobilebert.default_model('fill_mask'),
 		mobilebert.default_model('ner') IS NULL}),
 	'mine|t', 'neither is changed');
 
-# zero_shot's default is that of classifiers where it has none
+# zero_shot's default is that of classifiers where it has none, else of embed
+is(value($node, q{SELECT mobilebert.set_default_model('zero_shot', NULL);
+	SELECT mobilebert.set_default_model('classify', NULL);
+	SELECT mobilebert.default_model('zero_shot') = mobilebert.default_model('embed')}),
+	"\n\nt", 'zero_shot falls back to the default embedder');
 value(
 	$node, q{
 	SELECT mobilebert.set_default_model('zero_shot', NULL);
 	SELECT mobilebert.set_default_model('classify', 'b-judge')});
 is(value($node, q{SELECT mobilebert.default_model('zero_shot')}),
 	'b-judge', 'zero_shot falls back to the default classifier');
-fails_like($node, q{SELECT mobilebert.set_default_model('zero_shot', 'minilm')},
-	'42809', 'no sequence-classification head', 'and needs a classifier');
+value($node, q{SELECT mobilebert.set_default_model('zero_shot', 'minilm')});
+is(value($node, q{SELECT mobilebert.default_model('zero_shot'),
+		mobilebert.best_label('A cat.', '{pets,money}') =
+		mobilebert.best_label('A cat.', '{pets,money}', 'minilm')}),
+	'minilm|t', 'and may be a model that compares vectors');
 value($node, q{SELECT mobilebert.set_default_model('zero_shot', 'b-judge')});
 value($node, q{SELECT mobilebert.set_default_model('classify', 'c-labels')});
 is(value($node, q{SELECT mobilebert.default_model('zero_shot'), mobilebert.label('x')}),

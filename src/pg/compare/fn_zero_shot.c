@@ -275,6 +275,8 @@ entail_begin(FunctionCallInfo fcinfo)
 
 	model = mobilebert_model_argument(fcinfo, ZERO_SHOT_MODEL,
 									  MOBILEBERT_ZERO_SHOT);
+	if ((model->registry->tasks & MB_TASK_CLASSIFY) == 0)
+		mobilebert_no_head(model->registry, MB_TASK_CLASSIFY);
 	z->base.call.model = model;
 	max_length = mobilebert_max_length(fcinfo, ZERO_SHOT_MAX_LENGTH, model, 0);
 	overflow = mobilebert_overflow(ARG_TEXT(ZERO_SHOT_OVERFLOW),
@@ -308,18 +310,17 @@ entail_begin(FunctionCallInfo fcinfo)
 
 /*
  * Does the model that is asked for compare vectors, because it has no
- * classifier?  That is the default model of embeddings where there is none of
- * zero-shot.
+ * classifier?
  */
 static bool
 has_vectors_only(FunctionCallInfo fcinfo)
 {
 	text	   *name = ARG_TEXT(ZERO_SHOT_MODEL);
 
-	if (PG_NARGS() <= ZERO_SHOT_MODEL)
-		return mobilebert_default_name(MOBILEBERT_ZERO_SHOT) == NULL;
-	return name != NULL &&
-		(mobilebert_model_row(name, 0)->tasks & MB_TASK_CLASSIFY) == 0;
+	if (name == NULL && PG_NARGS() > ZERO_SHOT_MODEL)
+		return false;			/* an error follows */
+	return (mobilebert_model_row(name, MOBILEBERT_ZERO_SHOT)->tasks &
+			MB_TASK_CLASSIFY) == 0;
 }
 
 /*

@@ -108,7 +108,8 @@ zero_shot_labels_read(ZeroShotCall *z, FunctionCallInfo fcinfo,
 	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(ZERO_SHOT_INPUT)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("text to classify must not be empty")));
+				 errmsg("text to classify must not be empty"),
+				 errhint("Where texts may be empty write nullif(text, ''), which gives NULL.")));
 	labels = PG_GETARG_ARRAYTYPE_P_COPY(ZERO_SHOT_LABELS);
 	labels_read(z, labels);
 	z->descriptions = z->labels;

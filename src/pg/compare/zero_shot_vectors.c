@@ -302,7 +302,7 @@ zero_shot_vectors_begin(FunctionCallInfo fcinfo)
 	ZeroShotCall *z = &call->base;
 
 	z->call.model = mobilebert_model_argument(fcinfo, ZERO_SHOT_MODEL,
-											  MB_TASK_EMBED);
+											  MOBILEBERT_ZERO_SHOT);
 	zero_shot_labels_read(z, fcinfo, DEFAULT_TEMPLATE);
 	if (z->count == 0)
 		return z;

@@ -98,7 +98,7 @@ listed_task(const Import *import, const RegistryModel *row, bool imported,
 	task = mobilebert_task(text_to_cstring(mobilebert_text_make(item->text,
 																item->length)));
 	*name = CStringGetTextDatum(mobilebert_task_name(task));
-	if ((row->tasks & mobilebert_task_head(task)) != 0)
+	if ((row->tasks & mobilebert_task_heads(task)) != 0)
 		return true;
 	if (imported)
 		mobilebert_no_head(row, mobilebert_task_head(task));

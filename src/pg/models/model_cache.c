@@ -233,6 +233,13 @@ mobilebert_task_head(mb_task task)
 	return task == MOBILEBERT_ZERO_SHOT ? MB_TASK_CLASSIFY : task;
 }
 
+uint32
+mobilebert_task_heads(mb_task task)
+{
+	return task == MOBILEBERT_ZERO_SHOT ? MB_TASK_CLASSIFY | MB_TASK_EMBED :
+		task;
+}
+
 /* The stored default of a task by name, cached for one generation. */
 static const char *
 stored_default(mb_task task)
@@ -272,8 +279,9 @@ stored_default(mb_task task)
 		stored_default(mobilebert_task_head(task));
 }
 
-char *
-mobilebert_default_name(mb_task task)
+/* The default model of a head; without errors for the planner. */
+static const char *
+default_of_head(mb_task task, bool missing_ok)
 {
 	const char *name = mobilebert_default_model;
 
@@ -281,15 +289,34 @@ mobilebert_default_name(mb_task task)
 	{
 		Entry	   *entry = find_entry(name);
 
+		if (entry == NULL && missing_ok)
+			return NULL;
 		if (entry == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("model \"%s\" does not exist", name),
 					 errdetail("It is named by the setting mobilebert.default_model.")));
 		if ((entry->row->tasks & mobilebert_task_head(task)) != 0)
-			return pstrdup(name);
+			return name;
 	}
-	name = stored_default(task);
+	return stored_default(task);
+}
+
+static const char *
+default_name(mb_task task, bool missing_ok)
+{
+	const char *name = default_of_head(task, missing_ok);
+
+	if (name == NULL && task == MOBILEBERT_ZERO_SHOT)
+		name = default_of_head(MB_TASK_EMBED, missing_ok);
+	return name;
+}
+
+char *
+mobilebert_default_name(mb_task task)
+{
+	const char *name = default_name(task, false);
+
 	return name != NULL ? pstrdup(name) : NULL;
 }
 
@@ -348,12 +375,12 @@ what_to_import(mb_task task)
 static const char *
 without_default(mb_task task)
 {
-	mb_task		head = mobilebert_task_head(task);
-	char	   *names = rights_names_with_task(head);
+	char	   *names = rights_names_with_task(mobilebert_task_heads(task));
 
 	if (names[0] == '\0')
 		return psprintf("No registered model can do it. %s",
-						what_to_import(head));
+						what_to_import(task == MOBILEBERT_ZERO_SHOT ?
+									   MB_TASK_EMBED : task));
 	return psprintf("Models that can do it: %s. Name one in the call, or make it the default with mobilebert.set_default_model('%s', name) or the setting mobilebert.default_model.",
 					names, mobilebert_task_name(task));
 }
@@ -440,9 +467,8 @@ usable_entry(text *name, mb_task task)
 				 errhint("See mobilebert.models; mobilebert.import_model registers a model.")));
 	if (!rights_may_use(entry->row))
 		rights_denied(entry->row);
-	task = mobilebert_task_head(task);
-	if ((entry->row->tasks & task) == 0)
-		mobilebert_no_head(entry->row, task);
+	if ((entry->row->tasks & mobilebert_task_heads(task)) == 0)
+		mobilebert_no_head(entry->row, mobilebert_task_head(task));
 	pfree(wanted);
 	return entry;
 }
@@ -458,11 +484,8 @@ mobilebert_model_peek(const char *name, mb_task task)
 {
 	Entry	   *entry;
 
-	if (name == NULL && mobilebert_default_model != NULL &&
-		mobilebert_default_model[0] != '\0')
-		name = mobilebert_default_model;
 	if (name == NULL)
-		name = stored_default(task);
+		name = default_name(task, true);
 	if (name == NULL)
 		return NULL;
 	entry = find_entry(name);

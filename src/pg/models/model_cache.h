@@ -30,10 +30,10 @@ typedef struct MobilebertModel
 } MobilebertModel;
 
 /*
- * A task in all places here that take one: zero_shot() asks a classifier, but
- * has a default model of its own, for label()'s says nothing of entailment.
- * Where there is none it is that of classifiers.  (What zero_shot() does with
- * a model that has no classifier is another task, embed.)
+ * A task in all places here that take one: zero_shot() asks a classifier, or
+ * compares vectors where a model has none, and has a default model of its own,
+ * for label()'s says nothing of entailment.  Where there is none it is that of
+ * classifiers, else that of embed.
  */
 #define MOBILEBERT_ZERO_SHOT ((mb_task) (1U << MB_TASK_COUNT))
 
@@ -67,9 +67,13 @@ extern char *mobilebert_default_name(mb_task task);
 /* The task of a name such as "embed"; error when there is none. */
 extern mb_task mobilebert_task(const char *name);
 
-/* The name of a task, and the head that it needs. */
+/*
+ * The name of a task, the head that it is named after in messages, and all
+ * heads of which one is enough for it.
+ */
 extern const char *mobilebert_task_name(mb_task task);
 extern mb_task mobilebert_task_head(mb_task task);
+extern uint32 mobilebert_task_heads(mb_task task);
 
 extern void mobilebert_model_cache_init(void);
 

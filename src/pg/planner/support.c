@@ -174,13 +174,7 @@ model_of(FuncExpr *call, const char *function, int number)
 		return NULL;
 	if (number < 0)
 	{
-		const RegistryModel *row = mobilebert_model_peek(NULL,
-														 task_of(function));
-
-		/* zero-shot falls back on vectors */
-		return row == NULL && (strcmp(function, "zero_shot") == 0 ||
-							   strcmp(function, "best_label") == 0) ?
-			mobilebert_model_peek(NULL, MB_TASK_EMBED) : row;
+		return mobilebert_model_peek(NULL, task_of(function));
 	}
 	if (number >= list_length(call->args))
 		return NULL;
