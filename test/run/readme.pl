@@ -16,7 +16,9 @@
 #
 #	<!-- not run: REASON -->
 #
-# above an example leaves it out.  The variable checkpoints of psql is the path
+# above an example leaves it out.  Links within the file have to lead to a
+# heading, and its contents, if it has any, to each part and to each long part
+# of a part.  The variable checkpoints of psql is the path
 # of test/golden/checkpoint.  The connection is taken from PGHOST and its kin.
 #
 #-------------------------------------------------------------------------
@@ -108,6 +110,47 @@ sub same_output
 	return !grep { !same_part($got[$_], $expected[$_]) } 0 .. $#got;
 }
 
+# The parts of a text as hashes: level, anchor, lines.
+sub headings
+{
+	my ($text) = @_;
+	my ($code, @found) = (0);
+
+	foreach my $line (split /\n/, $text)
+	{
+		$code = !$code if $line =~ /^```/;
+		if (!$code && $line =~ /^(##+) (.*)/)
+		{
+			my ($level, $anchor) = (length $1, lc $2);
+
+			$anchor =~ s/[^\w\- ]//g;
+			$anchor =~ tr/ /-/;
+			push @found, { level => $level, anchor => $anchor, lines => 0 };
+		}
+		$found[-1]{lines}++ if @found;
+	}
+	return @found;
+}
+
+sub dangling_links
+{
+	my ($text) = @_;
+	my %is_heading = map { $_->{anchor} => 1 } headings($text);
+
+	return grep { !$is_heading{$_} } $text =~ /\]\(#([^)]+)\)/g;
+}
+
+# Parts that the line of contents, where there is one, leaves out.
+sub parts_not_listed
+{
+	my ($text) = @_;
+	my ($contents) = $text =~ /^(\*\*Contents\*\*.*)/m or return ();
+	my %listed = map { $_ => 1 } $contents =~ /\(#([^)]+)\)/g;
+
+	return grep { !$listed{$_} } map { $_->{anchor} }
+	  grep { $_->{level} == 2 || $_->{lines} > 60 } headings($text);
+}
+
 sub run
 {
 	my (@command) = @_;
@@ -118,8 +161,11 @@ sub run
 
 my $file = shift @ARGV or die "usage: readme.pl FILE\n";
 open my $fh, '<', $file or die "cannot read $file: $!\n";
-my @examples = examples(do { local $/; <$fh> });
+my $text = do { local $/; <$fh> };
+my @examples = examples($text);
 
+is_deeply([ dangling_links($text) ], [], 'all links lead to a heading');
+is_deeply([ parts_not_listed($text) ], [], 'the contents list all long parts');
 ok(@examples > 0, "$file has examples");
 
 # One session for all: each example is followed by a line that marks its end.
