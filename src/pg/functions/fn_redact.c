@@ -569,7 +569,8 @@ redact_patterns(RedactCall *r, FunctionCallInfo fcinfo, text *input)
 	if (ARG_IS_GIVEN(REDACT_LABELS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"labels\" needs a model")));
+				 errmsg("option \"labels\" needs a model"),
+				 errhint("These are labels of a model; what is found without one is named by patterns => '{EMAIL}'.")));
 	if (r->patterns == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
