@@ -152,5 +152,5 @@ SELECT mobilebert.centroid('{1,NULL}'::real[]);
 SELECT mobilebert.centroid('{{1},{2}}'::real[]);
 SELECT mobilebert.centroid('{1e60}'::float8[]);
 SELECT mobilebert.centroid('{a}'::text[]);
-SELECT mobilebert.centroid_final(NULL);
-SELECT mobilebert.centroid_step(NULL, '{1}'::real[]);
+SELECT mobilebert.centroid_final(NULL::bytea);
+SELECT mobilebert.centroid_step(NULL::bytea, '{1}'::real[]);
