@@ -52,7 +52,7 @@ SELECT mobilebert.label('bread') AS label, mobilebert.uncertainty('bread') = mob
 RESET mobilebert.default_model;
 
 -- min_score, uncertainty
-SELECT mobilebert.label(t, 'topic', min_score => m) FROM (VALUES ('bread', NULL::real), ('bread', 0), ('bread', 0.3), ('bread', 1.1), (NULL, 0)) AS v(t, m);
+SELECT mobilebert.label(t, 'topic', min_score => m) FROM (VALUES ('bread', NULL::real), ('bread', 0), ('bread', 0.3), ('bread', 1.1), ('bread', 'NaN'), (NULL, 0)) AS v(t, m);
 SELECT mobilebert.label('x', 'yesno', min_score => 0) = mobilebert.label('x', 'yesno') AS low, mobilebert.label('x', 'yesno', min_score => 1) AS high;
 SELECT m, bool_and(mobilebert.uncertainty(t, m)::real = (SELECT 1 - (max(score) - min(score)) FROM (SELECT score FROM mobilebert.classify(t, m) LIMIT 2) AS best)::real) AS two_best
 FROM unnest('{a,Prices rose again last month.,""}'::text[]) AS t, unnest('{topic,yesno,nli}'::text[]) AS m GROUP BY m ORDER BY m;
@@ -80,6 +80,7 @@ SELECT mobilebert.label(mobilebert.embed('bread', 'minilm'), 'middle');
 SELECT mobilebert.label(mobilebert.embed('bread', 'minilm'), 'yesno');
 SELECT mobilebert.label('{1,2}'::real[], 'topic');
 SELECT mobilebert.label(array_fill(NULL::real, '{384}'), 'topic');
+SELECT mobilebert.label(array_fill('NaN'::real, '{384}'), 'topic');
 SELECT mobilebert.classify('{{1},{2}}'::real[], 'topic');
 SELECT name FROM mobilebert.create_classifier('cls', by_hand('{a,b}', pooling => 'cls'));
 SELECT mobilebert.label(mobilebert.embed('bread', 'minilm'), 'cls');

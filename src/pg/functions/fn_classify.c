@@ -388,7 +388,7 @@ best_label(const ClassifyCall *c, const float *scores, bool *null)
 	if (*null)
 		return (Datum) 0;
 	best = mb_argmax(scores, c->labels->outputs);
-	*null = scores[best] < c->min_score;
+	*null = !(scores[best] >= c->min_score);
 	if (*null)
 		return (Datum) 0;
 	return datumCopy(mobilebert_label_name(c->job.call.model, c->labels, best),
@@ -570,6 +570,7 @@ read_vector(FunctionCallInfo fcinfo, const MobilebertFitted *fitted)
 	size_t		count = mobilebert_array_length(array, "embedding");
 	size_t		width = fitted->classifier.width;
 	float	   *vector;
+	size_t		i;
 
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
 		mobilebert_array_null("embedding");
@@ -580,6 +581,11 @@ read_vector(FunctionCallInfo fcinfo, const MobilebertFitted *fitted)
 						count, width)));
 	vector = palloc(width * sizeof(float));
 	memcpy(vector, ARR_DATA_PTR(array), width * sizeof(float));
+	for (i = 0; i < width; i++)
+		if (!isfinite(vector[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("embedding has an element that is not finite")));
 	mb_normalize(vector, width);
 	return vector;
 }
