@@ -122,6 +122,7 @@ SELECT mobilebert.fit(body, ARRAY[label, NULL], 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, ARRAY[[label]], 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, 'NaN'::float8, 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, '-Infinity'::float8, 'minilm') FROM ticket;
+SELECT mobilebert.fit(body, ARRAY(SELECT n::text FROM generate_series(1, 65537) AS n), 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, label, NULL) FROM ticket;
 SELECT mobilebert.fit(body, label, 'nowhere') FROM ticket;
 SELECT mobilebert.fit(body, label, 'triage') FROM ticket;

@@ -80,6 +80,23 @@ refused(const char *settings, const char *why)
 	   status == MB_OK ? "" : err.message);
 }
 
+/* Of one label more than a head may have */
+static void
+test_many_labels(void)
+{
+	static char settings[32 * (MB_MOST_LABELS + 1) + 256];
+	char	   *at = settings;
+	int			i;
+
+	at += sprintf(at, "{" SINGLE ", " INPUT ", \"id2label\": {");
+	for (i = 0; i <= MB_MOST_LABELS; i++)
+		at += sprintf(at, "%s\"%d\": \"%d\"", i > 0 ? ", " : "", i, i);
+	sprintf(at, "}}");
+	ok(read_settings(settings) == MB_ERR_LIMIT &&
+	   strstr(err.message, "over 65536 labels") != NULL, "refused: %s",
+	   err.message);
+}
+
 static void
 test_settings(void)
 {
@@ -183,6 +200,7 @@ main(void)
 	mb_classifier_weights_write(weight, bias, K, H, weights);
 	test_read();
 	test_settings();
+	test_many_labels();
 	test_weights();
 	test_cancel();
 	mb_arena_free(&arena);

@@ -169,6 +169,9 @@ extern mb_status mb_config_check(const mb_config *config, mb_error *err);
 extern mb_status mb_config_write(const mb_config *config, mb_arena *arena,
 								 char **text, mb_error *err);
 
+/* Labels of one head */
+#define MB_MOST_LABELS 65536
+
 /* The number that a key of id2label stands for; false when it is none. */
 extern bool mb_label_id(const mb_json *member, uint32_t *id);
 

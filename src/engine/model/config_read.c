@@ -30,8 +30,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define MAX_LABELS 65536
-
 /* ----------
  * Sizes, flags and numbers
  * ----------
@@ -523,7 +521,7 @@ mb_label_id(const mb_json *member, uint32_t *id)
 			return false;
 		digit = true;
 		value = value * 10 + (uint32_t) (*at - '0');
-		if (value >= MAX_LABELS)
+		if (value >= MB_MOST_LABELS)
 			return false;
 	}
 	*id = value;
@@ -559,7 +557,7 @@ mb_label_text(const mb_json *member, const char **text, size_t *length)
 uint32_t
 mb_label_count(const mb_json *labels)
 {
-	uint8_t		seen[MAX_LABELS / 8] = {0};
+	uint8_t		seen[MB_MOST_LABELS / 8] = {0};
 	uint32_t	count = 0;
 	const mb_json *member;
 
@@ -587,13 +585,13 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 
 	if (mb_json_is_null(labels))
 		return mb_json_is_null(mb_json_get(root, "num_labels")) ? MB_OK :
-			mb_read_size(root, "num_labels", 0, MAX_LABELS,
+			mb_read_size(root, "num_labels", 0, MB_MOST_LABELS,
 						 &config->num_labels, err);
 	if (labels->type != MB_JSON_OBJECT)
 		return mb_fail_type("id2label", "an object or null", err);
-	if (labels->length > MAX_LABELS)
+	if (labels->length > MB_MOST_LABELS)
 		return mb_fail(err, MB_ERR_LIMIT, "\"id2label\" has over %d entries",
-					   MAX_LABELS);
+					   MB_MOST_LABELS);
 	for (member = labels->child; member != NULL; member = member->next)
 	{
 		const char *text;
@@ -603,7 +601,7 @@ read_labels(const mb_json *root, mb_config *config, mb_error *err)
 		if (!mb_label_id(member, &id))
 			return mb_fail(err, MB_ERR_DATA,
 						   "key \"%.100s\" of \"id2label\" is not an integer "
-						   "between 0 and %d", member->key, MAX_LABELS - 1);
+						   "between 0 and %d", member->key, MB_MOST_LABELS - 1);
 		if (!mb_label_text(member, &text, &length))
 			return mb_fail(err, MB_ERR_DATA,
 						   "label %u of \"id2label\" has no text", id);
@@ -685,9 +683,9 @@ check_ranges(const mb_config *config, mb_error *err)
 		 family->parts[config->architecture] == 0))
 		return mb_fail(err, MB_ERR_DATA, "a name in the configuration is "
 					   "out of range");
-	if (config->num_labels > MAX_LABELS)
+	if (config->num_labels > MB_MOST_LABELS)
 		return mb_fail(err, MB_ERR_LIMIT, "\"num_labels\" is over %d",
-					   MAX_LABELS);
+					   MB_MOST_LABELS);
 	if (config->pad_token_id < -1 ||
 		config->pad_token_id >= (int64_t) config->vocab_size)
 		return mb_fail(err, MB_ERR_LIMIT,

@@ -73,6 +73,9 @@ read_labels(const mb_json *root, mb_arena *arena, mb_labels *labels,
 
 	if (names == NULL || names->type != MB_JSON_OBJECT || names->length == 0)
 		return fail_member("id2label", "an object with labels", err);
+	if (names->length > MB_MOST_LABELS)
+		return mb_fail(err, MB_ERR_LIMIT, "\"id2label\" in \"%s\" has over %d "
+					   "labels", SETTINGS_NAME, MB_MOST_LABELS);
 	status = mb_labels_read(root, NULL, names->length, arena, labels, err);
 	if (status != MB_OK)
 		return status;

@@ -110,6 +110,12 @@ fit_state_label(FitState *state, const text *label)
 	entry = hash_search(state->numbers, &label, HASH_FIND, NULL);
 	if (entry != NULL)
 		return entry->number;
+	if (state->label_count == MB_MOST_LABELS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("there are more than %d different labels",
+						MB_MOST_LABELS),
+				 errdetail("A model has no more than so many.")));
 	if (state->label_count == state->label_room)
 	{
 		state->label_room *= 2;
