@@ -108,6 +108,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT o, tried(o::jsonb) FROM unnest(ARRAY['{"layers": 3}', '[]', '3', '{"layer": 7}', '{"layer": -8}', '{"layer": 1.5}', '{"layer": "last"}', '{"layer": 1e9}', '{"pooling": 1}', '{"pooling": "nothing"}', '{"layer": 2, "pooling": "pooler"}',
 	'{"l2": 0}', '{"l2": -1}', '{"l2": "NaN"}', '{"class_weight": "heavy"}', '{"class_weight": true}', '{"folds": 1}', '{"folds": 21}', '{"folds": 2.5}']) AS o;
+SELECT left(tried('{"folds": 1e400}'), 37) AS tried;
 SELECT mobilebert.fit(body, id::float8, 'minilm', '{"class_weight": "balanced"}') FROM ticket;
 SELECT mobilebert.fit(body, label, CASE WHEN id > 50 THEN 'triage' ELSE 'minilm' END) FROM ticket;
 SELECT mobilebert.fit(body, label, 'minilm', CASE WHEN id > 50 THEN '{}'::jsonb END) FROM ticket;
@@ -122,6 +123,8 @@ SELECT mobilebert.fit(body, ARRAY[label, NULL], 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, ARRAY[[label]], 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, 'NaN'::float8, 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, '-Infinity'::float8, 'minilm') FROM ticket;
+SELECT mobilebert.fit(body, id * 1e38, 'minilm', '{"layer": 6}') FROM ticket;
+SELECT mobilebert.fit(body, id::float8, 'minilm', '{"layer": 6, "l2": 1e-300}') FROM ticket;
 SELECT mobilebert.fit(body, ARRAY(SELECT n::text FROM generate_series(1, 65537) AS n), 'minilm') FROM ticket;
 SELECT mobilebert.fit(body, label, NULL) FROM ticket;
 SELECT mobilebert.fit(body, label, 'nowhere') FROM ticket;

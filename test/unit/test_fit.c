@@ -717,6 +717,9 @@ test_refusals(void)
 	refused(&p, MB_ERR_ARGUMENT, "an infinite number");
 	p.row[4].target.number = 1e200;
 	refused(&p, MB_ERR_ARGUMENT, "a number whose square is none");
+	for (i = 0; i < 20; i++)
+		p.row[i].target.number = 1e38 * (double) (i + 5);
+	refused(&p, MB_ERR_ARGUMENT, "numbers whose weights are no floats");
 	free_rows(&p);
 }
 

@@ -113,7 +113,7 @@ check_task(const mb_fit_task *task, mb_error *err)
 	if (task->l2 != MB_FIT_CHOOSE_L2 &&
 		!(task->l2 > 0 && task->l2 <= 1e300))
 		return mb_fail(err, MB_ERR_ARGUMENT,
-					   "the penalty must be a number above 0");
+					   "the penalty must be a number above 0, 1e300 at most");
 	if (task->kind == MB_FIT_CLASS && task->labels < 2)
 		return mb_fail(err, MB_ERR_ARGUMENT,
 					   "at least two labels are needed, but all rows have the same");
@@ -719,6 +719,27 @@ fit_all(fitting *f)
 	return status;
 }
 
+/* A classifier's weights are floats, and some doubles are beyond these. */
+static mb_status
+check_weights(const mb_fit_task *task, const mb_fit_result *result,
+			  mb_error *err)
+{
+	size_t		count = task->labels * task->features;
+	bool		finite = true;
+	size_t		i;
+
+	for (i = 0; i < count && finite; i++)
+		finite = isfinite((float) result->weights[i]);
+	for (i = 0; i < task->labels && finite; i++)
+		finite = isfinite((float) result->bias[i]);
+	if (finite && isfinite(result->accuracy))
+		return MB_OK;
+	if (task->kind == MB_FIT_NUMBER)
+		return mb_fail(err, MB_ERR_ARGUMENT, "numbers to be predicted are too "
+					   "large, or the penalty is too small");
+	return mb_fail(err, MB_ERR_ARGUMENT, "the penalty is too small");
+}
+
 /* The solver's weights as the result has them */
 static mb_status
 give_weights(const fitting *f, mb_arena *arena)
@@ -746,7 +767,7 @@ give_weights(const fitting *f, mb_arena *arena)
 				scale * f->weights[i * padded + output];
 		result->bias[k] = scale * f->weights[task->features * padded + output];
 	}
-	return MB_OK;
+	return check_weights(task, result, f->err);
 }
 
 static void

@@ -41,6 +41,15 @@ bad_option(const char *name, const JsonbValue *value, const char *legal)
 			 errdetail("Legal values are %s.", legal)));
 }
 
+/* Infinite where it is beyond the doubles. */
+static double
+number_of(const JsonbValue *value)
+{
+	return strtod(DatumGetCString(DirectFunctionCall1(numeric_out,
+													  NumericGetDatum(value->val.numeric))),
+				  NULL);
+}
+
 /* A whole number of a range. */
 static int
 int_option(const char *name, const JsonbValue *value, int low, int high,
@@ -50,8 +59,7 @@ int_option(const char *name, const JsonbValue *value, int low, int high,
 
 	if (value->type != jbvNumeric)
 		bad_option(name, value, legal);
-	number = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
-												NumericGetDatum(value->val.numeric)));
+	number = number_of(value);
 	if (number != floor(number) || number < low || number > high)
 		bad_option(name, value, legal);
 	return (int) number;
@@ -80,11 +88,9 @@ l2_option(GivenOptions *given, const char *name, const JsonbValue *value)
 	double		l2 = 0;
 
 	if (value->type == jbvNumeric)
-		l2 = strtod(DatumGetCString(DirectFunctionCall1(numeric_out,
-														NumericGetDatum(value->val.numeric))),
-					NULL);
-	if (!(l2 > 0) || isinf(l2))
-		bad_option(name, value, "numbers greater than 0");
+		l2 = number_of(value);
+	if (!(l2 > 0 && l2 <= 1e300))
+		bad_option(name, value, "numbers greater than 0, up to 1e300");
 	given->result->l2 = l2;
 }
 
