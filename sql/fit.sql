@@ -149,6 +149,10 @@ RESET client_min_messages;
 SELECT label, round("precision"::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support, predicted
 FROM unnest((SELECT mobilebert.classification_report(a, p) FROM (VALUES ('a', 'a'), ('a', 'b'), ('b', 'b'), ('b', NULL), ('c', 'a'), (NULL, 'a'), ('a', 'd')) AS v(a, p)));
 SELECT mobilebert.classification_report(a, a) FROM (VALUES (NULL::text)) AS v(a);
+-- a window asks for each of its rows, and nothing of that stays
+SET mobilebert.memory_limit = '4MB';
+SELECT count(*), max(array_length(r, 1)) FROM (SELECT mobilebert.classification_report((n % 100)::text, (n % 101)::text) OVER (ORDER BY n) AS r FROM generate_series(1, 3000) AS n) AS s;
+RESET mobilebert.memory_limit;
 
 DROP TABLE ticket, shared_ticket, fitted;
 DROP TYPE mood;

@@ -205,7 +205,10 @@ PG_FUNCTION_INFO_V1(mobilebert_classification_report_final);
 Datum
 mobilebert_classification_report_final(PG_FUNCTION_ARGS)
 {
-	ReportState *state;
+	const ReportState *state;
+	mb_report	report;
+	mb_memory	memory = mobilebert_memory(CurrentMemoryContext);
+	mb_arena	arena;
 	mb_report_line *lines;
 	size_t		count;
 	size_t		labels;
@@ -218,8 +221,13 @@ mobilebert_classification_report_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	(void) aggregate_context(fcinfo);
-	state = (ReportState *) PG_GETARG_POINTER(0);
-	ENGINE_CALL(mb_report_lines, &state->report, &lines, &count,
+	state = (const ReportState *) PG_GETARG_POINTER(0);
+
+	/* A window asks for each of its rows: nothing of that stays in the state. */
+	mobilebert_arena_init(&arena, &memory);
+	report = state->report;
+	report.arena = &arena;
+	ENGINE_CALL(mb_report_lines, &report, &lines, &count,
 				&mobilebert_cancel);
 	if (count == 0)
 		PG_RETURN_NULL();
