@@ -89,7 +89,8 @@ test_multiply(void)
 					double		sum = 0;
 
 					for (p = 0; p < k; p++)
-						sum += a[i * row + p * column] * b[p * MOST + j];
+						sum = fma(a[i * row + p * column], b[p * MOST + j],
+								  sum);
 					sum = start[i * MOST + j] +
 						(i < m && j < n ? sign * sum : 0);
 					worst = fmax(worst, fabs(sum - c[0][i * MOST + j]));

@@ -3,11 +3,15 @@
  * products.c
  *	  Arithmetic of fitting for any processor, and the choice of the fastest.
  *
+ * fma() is one instruction on aarch64; where a processor has none it is slow.
+ *
  * Depends on base/cpu.h, kernels/products.h, kernels/products_template.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "kernels/products.h"
+
+#include <math.h>
 
 #include "base/cpu.h"
 
@@ -15,6 +19,10 @@
 #define PRODUCTS_NAME "plain"
 #define PRODUCTS_ROWS 2
 #define PRODUCTS_VECTORS 1
+#define PRODUCTS_WIDTH 2
+#define PRODUCTS_FUSED(sum, x, y) \
+	((sum) = (part) {fma((x)[0], (y)[0], (sum)[0]), \
+					 fma((x)[1], (y)[1], (sum)[1])})
 #include "kernels/products_template.h"
 
 const mb_products *

@@ -6,9 +6,9 @@
  *
  * Apart from kernels.h, whose tables differ in their last bits: what is fitted
  * on labelled rows is to be the same on every machine.  So each sum has one
- * order, multiplications and additions are never fused, exponentials and
- * logarithms are our own, and all tables give the same bits; a better one is
- * only faster.  They are one template, products_template.h.
+ * order, multiply() always fuses multiplications with additions and nothing else
+ * does, exponentials and logarithms are our own, and all tables give the same
+ * bits; a better one is only faster.  They are one template, products_template.h.
  *
  * Widths are multiples of MB_LANES; who calls pads with zeros.
  *
@@ -32,7 +32,8 @@ typedef struct mb_products
 	const char *name;
 
 	/*
-	 * c[i][j] += sign * (sum over p, from the first, of a(i, p) * b[p][j]),
+	 * c[i][j] += sign * (sum over p, from the first, of a(i, p) * b[p][j], each
+	 * product added without being rounded before),
 	 * where a(i, p) is a[i * row + p * column]; i < m, j < n, p < k.  n is a
 	 * multiple of MB_LANES, sign 1 or -1.
 	 */

@@ -4,11 +4,14 @@
  *	  The functions of an mb_products, once for all instruction sets.
  *
  * The file that includes this, after products.h, defines PRODUCTS_ROWS and
- * PRODUCTS_VECTORS, the tile of results that multiply() keeps in registers, and
- * the table, PRODUCTS_TABLE with its PRODUCTS_NAME.  A vector is MB_LANES doubles
- * whatever the registers are; the compiler splits it.
- * The tile decides only which sums go on side by side, not the order of any, and
- * flags.mk has -ffp-contract=off: that is why bits are the same.
+ * PRODUCTS_VECTORS, the tile of results that multiply() keeps in registers,
+ * the registers' PRODUCTS_WIDTH in doubles, PRODUCTS_FUSED(sum, x, y), which adds
+ * x * y to such a register, rounded once, and the table, PRODUCTS_TABLE with its
+ * PRODUCTS_NAME.  A vector is MB_LANES doubles whatever the registers are; the
+ * compiler splits it elsewhere.
+ * The tile decides only which sums go on side by side, not the order of any; a
+ * fused operation is exact wherever it is done; and flags.mk has
+ * -ffp-contract=off for all others: that is why bits are the same.
  *
  * Depends on libc only.
  *
@@ -17,6 +20,7 @@
 #include <string.h>
 
 typedef double lanes __attribute__((vector_size(MB_LANES * 8)));
+typedef double part __attribute__((vector_size(PRODUCTS_WIDTH * 8)));
 typedef int64_t bits __attribute__((vector_size(MB_LANES * 8)));
 
 #define LOAD(v, from) memcpy(&(v), (from), sizeof(v))
@@ -37,7 +41,8 @@ multiply_tile(const double *a, size_t row, size_t column,
 			  const double *b, size_t ldb, double *c, size_t ldc,
 			  size_t k, double sign, size_t rows, size_t vectors)
 {
-	lanes		sum[PRODUCTS_ROWS][PRODUCTS_VECTORS];
+	const size_t parts = vectors * (MB_LANES / PRODUCTS_WIDTH);
+	part		sum[PRODUCTS_ROWS][PRODUCTS_VECTORS * MB_LANES / PRODUCTS_WIDTH];
 	size_t		i;
 	size_t		j;
 	size_t		p;
@@ -45,36 +50,35 @@ multiply_tile(const double *a, size_t row, size_t column,
 #pragma GCC unroll 16
 	for (i = 0; i < rows; i++)
 #pragma GCC unroll 16
-		for (j = 0; j < vectors; j++)
-			sum[i][j] = SAME(0.0);
+		for (j = 0; j < parts; j++)
+			sum[i][j] = (part) {0};
 	for (p = 0; p < k; p++)
 	{
-		lanes		right[PRODUCTS_VECTORS];
+		part		right[PRODUCTS_VECTORS * MB_LANES / PRODUCTS_WIDTH];
 
 #pragma GCC unroll 16
-		for (j = 0; j < vectors; j++)
-			LOAD(right[j], b + p * ldb + j * MB_LANES);
+		for (j = 0; j < parts; j++)
+			LOAD(right[j], b + p * ldb + j * PRODUCTS_WIDTH);
 #pragma GCC unroll 16
 		for (i = 0; i < rows; i++)
 		{
-			double		x = a[i * row + p * column];
-			lanes		left = SAME(x);
+			part		left = a[i * row + p * column] - (part) {0};
 
 #pragma GCC unroll 16
-			for (j = 0; j < vectors; j++)
-				sum[i][j] += left * right[j];
+			for (j = 0; j < parts; j++)
+				PRODUCTS_FUSED(sum[i][j], left, right[j]);
 		}
 	}
 #pragma GCC unroll 16
 	for (i = 0; i < rows; i++)
 #pragma GCC unroll 16
-		for (j = 0; j < vectors; j++)
+		for (j = 0; j < parts; j++)
 		{
-			lanes		before;
+			part		before;
 
-			LOAD(before, c + i * ldc + j * MB_LANES);
-			before += SAME(sign) * sum[i][j];
-			STORE(c + i * ldc + j * MB_LANES, before);
+			LOAD(before, c + i * ldc + j * PRODUCTS_WIDTH);
+			before += sign * sum[i][j];
+			STORE(c + i * ldc + j * PRODUCTS_WIDTH, before);
 		}
 }
 

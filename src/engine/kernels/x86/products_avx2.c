@@ -13,10 +13,14 @@
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
 #define PRODUCTS_TABLE mb_products_avx2
 #define PRODUCTS_NAME "avx2"
 #define PRODUCTS_ROWS 4
 #define PRODUCTS_VECTORS 1
+#define PRODUCTS_WIDTH 4
+#define PRODUCTS_FUSED(sum, x, y) ((sum) = _mm256_fmadd_pd(x, y, sum))
 #include "kernels/products_template.h"
 
 #endif							/* __x86_64__ */
