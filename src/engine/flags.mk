@@ -35,7 +35,8 @@ $(ENGINE): override CPPFLAGS += -Isrc/engine $(BLAS_INCLUDE:%=-isystem %)
 
 # Loops over whole vectors
 $(ENGINE_OBJ)kernels/%.o $(ENGINE_OBJ)encoder/heads.o \
-	$(ENGINE_OBJ)encoder/pooling.o: override CFLAGS += -O3
+	$(ENGINE_OBJ)encoder/pooling.o \
+	$(ENGINE_OBJ)learning/%.o: override CFLAGS += -O3
 
 # Instruction sets: only these files, and they run only where base/cpu.c says
 # so.  Each set includes those before it.  NEON needs no flags.

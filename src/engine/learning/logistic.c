@@ -26,8 +26,13 @@
 /* Of the decrease that the slope promises, what a step must give */
 #define SUFFICIENT 1e-4
 
-/* Steps after which the preconditioner is made anew */
+/*
+ * Steps after which the preconditioner is made anew, and the most outputs where
+ * it is: of more, the mean curvature says little more at the end than at the
+ * start, and what the steps have taught is worth more.
+ */
 #define REFRESH 10
+#define REFRESHED_OUTPUTS 32
 
 /* Of the penalty, what the preconditioner adds for the bias */
 #define BIAS_SHARE 1e-3
@@ -561,7 +566,8 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 {
 	double		enough = tolerance * sum_of_weights(l, part);
 	history		h = {0, 0, {0}};
-	unsigned	since = REFRESH;
+	bool		refresh = true;
+	unsigned	since = 0;
 	double		value;
 	mb_status	status;
 
@@ -578,13 +584,15 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 		if (*converged || *taken >= iterations)
 			break;
 		++*taken;
-		if (since == REFRESH)
+		if (refresh ||
+			(since == REFRESH && l->outputs <= REFRESHED_OUTPUTS))
 		{
 			status = precondition(l, part, l2, weights, cancel, err);
 			if (status != MB_OK)
 				break;
 			h.count = 0;
 			since = 0;
+			refresh = false;
 		}
 		since++;
 		status = find_direction(l, &h, cancel, err);
@@ -603,7 +611,7 @@ mb_logistic_fit(mb_logistic *l, const mb_fit_part *part, double l2,
 			/* What is remembered misleads; without it there is no better. */
 			if (h.count == 0)
 				break;
-			since = REFRESH;
+			refresh = true;
 			continue;
 		}
 		remember(l, &h, weights);
