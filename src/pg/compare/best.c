@@ -32,16 +32,6 @@
 /* Columns of a result at most. */
 #define COLUMNS 6
 
-MemoryContext
-best_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 BestList *
 best_make(MemoryContext context, size_t size, size_t top_k)
 {
@@ -85,12 +75,6 @@ text_order(const text *a, const text *b)
 	y = VARSIZE_ANY_EXHDR(b);
 	order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(x, y));
 	return order != 0 ? order : (x > y) - (x < y);
-}
-
-bool
-best_same_text(const text *a, const text *b)
-{
-	return text_order(a, b) == 0;
 }
 
 /* The greatest first; what is no number comes last. */
@@ -205,7 +189,7 @@ best_result(FunctionCallInfo fcinfo,
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	(void) best_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	list = (BestList *) PG_GETARG_POINTER(0);
 	best_finish(list);
 	if (list->count == 0)
@@ -243,7 +227,7 @@ PG_FUNCTION_INFO_V1(mobilebert_best_combine);
 Datum
 mobilebert_best_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = best_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	BestList   *a = PG_ARGISNULL(0) ? NULL : (BestList *) PG_GETARG_POINTER(0);
 	BestList   *b = PG_ARGISNULL(1) ? NULL : (BestList *) PG_GETARG_POINTER(1);
 	size_t		i;
@@ -301,7 +285,7 @@ mobilebert_best_serialize(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 	size_t		i;
 
-	(void) best_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	best_finish(list);
 	pq_begintypsend(&buffer);
 	pq_sendint64(&buffer, (uint64) list->top_k);
@@ -332,7 +316,7 @@ mobilebert_best_deserialize(PG_FUNCTION_ARGS)
 	size_t		count;
 	size_t		i;
 
-	(void) best_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	initStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, VARDATA_ANY(data),
 						   (int) VARSIZE_ANY_EXHDR(data));

@@ -41,9 +41,6 @@ struct BestList
 											 * does */
 };
 
-/* The memory context of an aggregate's state; an error outside of one. */
-extern MemoryContext best_context(FunctionCallInfo fcinfo);
-
 /* A list at the beginning of a zeroed struct of that size, in that context. */
 extern BestList *best_make(MemoryContext context, size_t size, size_t top_k);
 
@@ -65,8 +62,5 @@ extern void best_finish(BestList *list);
  */
 extern Datum best_result(FunctionCallInfo fcinfo,
 						 void (*put) (const BestEntry *entry, Datum *values));
-
-/* Are both null, or the same? */
-extern bool best_same_text(const text *a, const text *b);
 
 #endif							/* MOBILEBERT_BEST_H */

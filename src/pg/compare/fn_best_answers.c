@@ -7,12 +7,13 @@
  * go to one queue (queue.c), so windows of many rows share passes.  The
  * question is tokenised once.  What is kept of the answers is in best.c.
  *
- * Depends on server/pg.h, server/options.h, models/model_cache.h,
- * pass/queue.h, functions/answer.h, compare/best.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h,
+ * models/model_cache.h, pass/queue.h, functions/answer.h, compare/best.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/options.h"
 #include "models/model_cache.h"
 #include "pass/queue.h"
@@ -105,7 +106,7 @@ read_question(AnswerState *state, const MobilebertModel *model, text *question)
 	MemoryContext old;
 
 	if (state->question != NULL && state->model == model &&
-		best_same_text(state->question, question))
+		mobilebert_same_value(state->question, question))
 		return;
 	mobilebert_queue_flush(&state->queue);
 	state->question = NULL;
@@ -148,7 +149,7 @@ mobilebert_best_answers_step(PG_FUNCTION_ARGS)
 	static const AnswerArguments arguments = {
 		4, ANSWER_ABSENT, 6, 7, 8, ANSWER_ABSENT, 9
 	};
-	MemoryContext context = best_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	AnswerState *state = PG_ARGISNULL(0) ? NULL :
 		(AnswerState *) PG_GETARG_POINTER(0);
 	AnswerOptions options;

@@ -6,12 +6,13 @@
  * Every row is a document of rank() (match.c), and what is kept of them is in
  * best.c.  The query is read once.
  *
- * Depends on server/pg.h, server/options.h, pass/queue.h, compare/best.h,
- * compare/match.h.
+ * Depends on server/pg.h, server/adapt.h, server/options.h, pass/queue.h,
+ * compare/best.h, compare/match.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/options.h"
 #include "pass/queue.h"
 #include "compare/best.h"
@@ -94,7 +95,7 @@ PG_FUNCTION_INFO_V1(mobilebert_best_matches_step);
 Datum
 mobilebert_best_matches_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = best_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	MatchState *state = PG_ARGISNULL(0) ? NULL :
 		(MatchState *) PG_GETARG_POINTER(0);
 	size_t		top_k;

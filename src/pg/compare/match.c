@@ -9,12 +9,13 @@
  * similarity.  Both are the calls of those functions, with other arguments, so
  * that scores have the same bits.
  *
- * Depends on server/pg.h, models/fitted.h, models/labels.h,
+ * Depends on server/pg.h, server/adapt.h, models/fitted.h, models/labels.h,
  * models/model_cache.h, pass/calls.h, pass/queue.h, functions/batched.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "models/fitted.h"
 #include "models/labels.h"
 #include "models/model_cache.h"
@@ -55,13 +56,6 @@ is_cross_encoder(const MobilebertModel *model)
 						  "text-classification")->outputs == 1;
 }
 
-static bool
-same_text(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 bool
 match_is_query(const MatchQuery *match, FunctionCallInfo fcinfo, int n,
 			   text *query)
@@ -69,7 +63,7 @@ match_is_query(const MatchQuery *match, FunctionCallInfo fcinfo, int n,
 	const MobilebertModel *model = mobilebert_model_argument(fcinfo, n,
 															 MB_TASK_EMBED);
 
-	return same_text(match->query, query) &&
+	return mobilebert_same_value(match->query, query) &&
 		memcmp(match->image_key, model->registry->image_key,
 			   sizeof(match->image_key)) == 0 &&
 		strlen(model->name) == VARSIZE_ANY_EXHDR(match->model) &&

@@ -317,13 +317,6 @@ embed_pool_end(const EmbedPlan *plan, mb_pool *pool)
  * Jobs
  */
 
-bool
-embed_same_text(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /* What the cache knows a vector by: EmbedKey, then prompt and text. */
 static void *
 job_key(const EmbedJob *job, size_t *size)

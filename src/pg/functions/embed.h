@@ -98,7 +98,6 @@ extern void embed_options_finish(EmbedPlan *plan);
 extern mb_pool *embed_pool_begin(const EmbedPlan *plan);
 extern float *embed_pool_end(const EmbedPlan *plan, mb_pool *pool);
 
-extern bool embed_same_text(const text *a, const text *b);
 
 extern void embed_job_init(EmbedJob *job, const EmbedPlan *plan, text *input);
 

@@ -10,13 +10,14 @@
  * the expression lives (EmbedMemo), so that ORDER BY cosine_similarity(column,
  * embed('words')) costs one pass and no look-up a row.
  *
- * Depends on server/pg.h, server/guc.h, server/options.h,
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, server/options.h,
  * models/model_cache.h, models/registry.h, pass/calls.h, pass/pass.h,
  * pass/sequences.h, pass/workspace.h, functions/batched.h, functions/embed.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/guc.h"
 #include "server/options.h"
 #include "models/model_cache.h"
@@ -128,7 +129,7 @@ is_fixed_call(FmgrInfo *flinfo)
 static bool
 memo_holds(const EmbedMemo *memo, text *input)
 {
-	return memo->vector != NULL && embed_same_text(memo->input, input) &&
+	return memo->vector != NULL && mobilebert_same_value(memo->input, input) &&
 		memo->generation == registry_generation() &&
 		memo->kernels == mb_kernels_current() &&
 		strcmp(memo->default_model, mobilebert_default_model) == 0;
@@ -306,7 +307,7 @@ mobilebert_similarity_begin(FunctionCallInfo fcinfo)
 	embed_job_init(&pair->a, plan, a);
 	embed_job_init(&pair->b, plan, b);
 	embed_job_begin(&pair->a);
-	if (!embed_same_text(a, b))
+	if (!mobilebert_same_value(a, b))
 		embed_job_begin(&pair->b);
 	pair->call.model = plan->model;
 	pair->call.layers = plan->options.layers;

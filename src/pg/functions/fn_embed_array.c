@@ -60,7 +60,7 @@ static int
 text_differs(const void *a, const void *b, Size size)
 {
 	(void) size;
-	return !embed_same_text(*(text *const *) a, *(text *const *) b);
+	return !mobilebert_same_value(*(text *const *) a, *(text *const *) b);
 }
 
 /*

@@ -258,16 +258,6 @@ typedef struct CentroidState
 	mb_exact_sum sum;
 } CentroidState;
 
-static MemoryContext
-centroid_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 static CentroidState *
 centroid_make(MemoryContext context)
 {
@@ -283,7 +273,7 @@ PG_FUNCTION_INFO_V1(mobilebert_centroid_step);
 Datum
 mobilebert_centroid_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = centroid_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	CentroidState *state = PG_ARGISNULL(0) ? NULL :
 		(CentroidState *) PG_GETARG_POINTER(0);
 	ArrayType  *vector;
@@ -316,7 +306,7 @@ PG_FUNCTION_INFO_V1(mobilebert_centroid_combine);
 Datum
 mobilebert_centroid_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = centroid_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	CentroidState *a = PG_ARGISNULL(0) ? NULL :
 		(CentroidState *) PG_GETARG_POINTER(0);
 	CentroidState *b = PG_ARGISNULL(1) ? NULL :
@@ -347,7 +337,7 @@ mobilebert_centroid_serialize(PG_FUNCTION_ARGS)
 	size_t		size = mb_exact_size(&state->sum);
 	bytea	   *data;
 
-	(void) centroid_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	data = palloc(VARHDRSZ + size);
 	SET_VARSIZE(data, VARHDRSZ + size);
 	mb_exact_write(&state->sum, VARDATA(data));
@@ -362,7 +352,7 @@ mobilebert_centroid_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *data = PG_GETARG_BYTEA_PP(0);
 	CentroidState *state;
 
-	(void) centroid_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	state = centroid_make(CurrentMemoryContext);
 	ENGINE_CALL(mb_exact_read, &state->sum, VARDATA_ANY(data),
 				VARSIZE_ANY_EXHDR(data), &state->memory);
@@ -379,7 +369,7 @@ mobilebert_centroid_final(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	(void) centroid_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	state = (const CentroidState *) PG_GETARG_POINTER(0);
 	if (state->sum.width == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));

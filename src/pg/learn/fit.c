@@ -297,15 +297,6 @@ run_begin(FitState *state, FunctionCallInfo fcinfo)
 	MemoryContextSwitchTo(old);
 }
 
-static bool
-same_value(const void *a, const void *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /*
  * The model and the options are those of the first row.  What was looked up
  * lasts for the transaction, but the right to it may go.
@@ -315,10 +306,11 @@ check_row(FitState *state, FunctionCallInfo fcinfo)
 {
 	const char *what = NULL;
 
-	if (PG_ARGISNULL(3) || !same_value(state->model, PG_GETARG_TEXT_PP(3)))
+	if (PG_ARGISNULL(3) ||
+		!mobilebert_same_value(state->model, PG_GETARG_TEXT_PP(3)))
 		what = "model";
-	else if (!same_value(state->given, ARG_IS_GIVEN(4) ?
-						 PG_GETARG_JSONB_P(4) : NULL))
+	else if (!mobilebert_same_value(state->given, ARG_IS_GIVEN(4) ?
+								   PG_GETARG_JSONB_P(4) : NULL))
 		what = "options";
 	if (what != NULL)
 		ereport(ERROR,
@@ -428,16 +420,6 @@ put_target(FitState *state, mb_fit_row *row, Datum value, Oid type)
  * ----------
  */
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 /*
  * fit_step(state internal, input text, label L, model text [, options jsonb])
  * -> internal; L: text, boolean, an enum, text[], double precision
@@ -446,7 +428,7 @@ PG_FUNCTION_INFO_V1(mobilebert_fit_step);
 Datum
 mobilebert_fit_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL :
 		(FitState *) PG_GETARG_POINTER(0);
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
@@ -478,7 +460,7 @@ PG_FUNCTION_INFO_V1(mobilebert_fit_combine);
 Datum
 mobilebert_fit_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	FitState   *a = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	FitState   *b = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
 
@@ -510,7 +492,7 @@ mobilebert_fit_serialize(PG_FUNCTION_ARGS)
 {
 	FitState   *state = (FitState *) PG_GETARG_POINTER(0);
 
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	finish(state);
 	PG_RETURN_BYTEA_P(fit_state_send(state));
 }
@@ -520,7 +502,7 @@ PG_FUNCTION_INFO_V1(mobilebert_fit_deserialize);
 Datum
 mobilebert_fit_deserialize(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	PG_RETURN_POINTER(fit_state_receive(CurrentMemoryContext,
 										PG_GETARG_BYTEA_PP(0)));
 }
@@ -533,7 +515,7 @@ mobilebert_fit_final(PG_FUNCTION_ARGS)
 	FitState   *state = PG_ARGISNULL(0) ? NULL :
 		(FitState *) PG_GETARG_POINTER(0);
 
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	if (state == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

@@ -7,11 +7,12 @@
  * at the end (fit_result.c), so that neither the order of rows nor who read
  * them shows in it.
  *
- * Depends on server/pg.h, server/guc.h, learn/fit.h.
+ * Depends on server/pg.h, server/adapt.h, server/guc.h, learn/fit.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
+#include "server/adapt.h"
 #include "server/guc.h"
 #include "learn/fit.h"
 
@@ -215,23 +216,14 @@ fit_state_labels(FitState *state, mb_fit_row *row, const uint32 *numbers,
 	row->target.labels.count = kept;
 }
 
-static bool
-same_bytes(const void *a, const void *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 void
 fit_state_same(const FitState *a, const FitState *b)
 {
 	const char *what = NULL;
 
-	if (!same_bytes(a->model, b->model))
+	if (!mobilebert_same_value(a->model, b->model))
 		what = "model";
-	else if (!same_bytes(a->given, b->given))
+	else if (!mobilebert_same_value(a->given, b->given))
 		what = "options";
 	if (what != NULL)
 		ereport(ERROR,

@@ -35,16 +35,6 @@ typedef struct ReportState
 	mb_report	report;
 } ReportState;
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 static ReportState *
 state_make(MemoryContext context)
 {
@@ -64,7 +54,7 @@ PG_FUNCTION_INFO_V1(mobilebert_classification_report_step);
 Datum
 mobilebert_classification_report_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	ReportState *state = PG_ARGISNULL(0) ? NULL :
 		(ReportState *) PG_GETARG_POINTER(0);
 	text	   *actual;
@@ -92,7 +82,7 @@ PG_FUNCTION_INFO_V1(mobilebert_classification_report_combine);
 Datum
 mobilebert_classification_report_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mobilebert_aggregate_context(fcinfo);
 	ReportState *a = PG_ARGISNULL(0) ? NULL :
 		(ReportState *) PG_GETARG_POINTER(0);
 	ReportState *b = PG_ARGISNULL(1) ? NULL :
@@ -124,7 +114,7 @@ mobilebert_classification_report_serialize(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 	size_t		i;
 
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	pq_begintypsend(&buffer);
 	pq_sendint64(&buffer, state->report.labels);
 	for (i = 0; i < state->report.labels; i++)
@@ -151,7 +141,7 @@ mobilebert_classification_report_deserialize(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 	int64		labels;
 
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	state = state_make(CurrentMemoryContext);
 	initStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, VARDATA_ANY(data),
@@ -220,7 +210,7 @@ mobilebert_classification_report_final(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	(void) aggregate_context(fcinfo);
+	(void) mobilebert_aggregate_context(fcinfo);
 	state = (const ReportState *) PG_GETARG_POINTER(0);
 
 	/* A window asks for each of its rows: nothing of that stays in the state. */

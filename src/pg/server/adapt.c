@@ -151,6 +151,16 @@ memory_limit(void)
 	return Max((size_t) mobilebert_memory_limit * 1024, MEMORY_FLOOR);
 }
 
+MemoryContext
+mobilebert_aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
 void
 mobilebert_memory_check(const char *what, size_t size)
 {
@@ -235,6 +245,15 @@ is_ascii(const char *s, size_t length)
 			CHECK_FOR_INTERRUPTS();
 	}
 	return (bits & 0x80) == 0;
+}
+
+bool
+mobilebert_same_value(const void *a, const void *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 void

@@ -38,6 +38,9 @@ mobilebert_check(mb_status status, const mb_error *err)
 /* Memory of a context (NULL context: the one current at each call). */
 extern mb_memory mobilebert_memory(MemoryContext context);
 
+/* The memory context of an aggregate's state; an error outside of one. */
+extern MemoryContext mobilebert_aggregate_context(FunctionCallInfo fcinfo);
+
 /*
  * mobilebert.memory_limit, or 4 MB where that is more, bounds whatever a user
  * decides the size of: an error before "what" is made (a word for the message)
@@ -109,6 +112,9 @@ extern void mobilebert_text_slices(const MobilebertText *t, const int32 *starts,
 extern const uint32 *mobilebert_text_places(const MobilebertText *t);
 extern size_t mobilebert_text_place(const MobilebertText *t,
 									const uint32 *places, int32 character);
+
+/* Have two values of varying length the same bytes, or are both NULL? */
+extern bool mobilebert_same_value(const void *a, const void *b);
 
 /* memcpy of what may be large: it lets a cancel in. */
 extern void mobilebert_copy(char *to, const char *from, size_t length);
