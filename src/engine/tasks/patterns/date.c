@@ -485,35 +485,20 @@ month_first_end(mb_scan *s, size_t at)
 	return end;
 }
 
+static size_t
+find_date(mb_scan *s, size_t at)
+{
+	char		c = mb_look(s, at);
+
+	if (!mb_is_alnum(c) || mb_joins_before(s, at))
+		return 0;
+	if (mb_is_letter(c))
+		return month_first_end(s, at);
+	return begins_there(s, at) ? digit_first_end(s, at) : 0;
+}
+
 mb_status
 mb_scan_date(mb_scan *s)
 {
-	size_t		at = 0;
-
-	while (at < s->length)
-	{
-		mb_status	status = mb_scan_poll(s, at);
-		char		c = mb_look(s, at);
-		size_t		end = 0;
-
-		if (status != MB_OK)
-			return status;
-		if (mb_is_alnum(c) && !mb_joins_before(s, at))
-		{
-			if (mb_is_letter(c))
-				end = month_first_end(s, at);
-			else if (begins_there(s, at))
-				end = digit_first_end(s, at);
-		}
-		if (end > 0)
-		{
-			status = mb_scan_add(s, at, end);
-			if (status != MB_OK)
-				return status;
-			at = end;
-		}
-		else
-			at++;
-	}
-	return MB_OK;
+	return mb_scan_forward(s, find_date);
 }

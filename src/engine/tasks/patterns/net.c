@@ -404,36 +404,22 @@ ip6_end(mb_scan *s, size_t at)
 	return at;
 }
 
+static size_t
+find_ip(mb_scan *s, size_t at)
+{
+	char		c = mb_look(s, at);
+	size_t		end = 0;
+
+	if (!(is_hex(c) || (c == ':' && mb_look(s, at + 1) == ':')) ||
+		mb_joins_before(s, at))
+		return 0;
+	if (c != ':' || at == 0 || mb_look(s, at - 1) != ':')
+		end = ip6_end(s, at);
+	return end == 0 && mb_is_digit(c) ? ip4_end(s, at) : end;
+}
+
 mb_status
 mb_scan_ip(mb_scan *s)
 {
-	size_t		at = 0;
-
-	while (at < s->length)
-	{
-		mb_status	status = mb_scan_poll(s, at);
-		char		c = mb_look(s, at);
-		size_t		end = 0;
-
-		if (status != MB_OK)
-			return status;
-		if ((is_hex(c) || (c == ':' && mb_look(s, at + 1) == ':')) &&
-			!mb_joins_before(s, at))
-		{
-			if (c != ':' || at == 0 || mb_look(s, at - 1) != ':')
-				end = ip6_end(s, at);
-			if (end == 0 && mb_is_digit(c))
-				end = ip4_end(s, at);
-		}
-		if (end > 0)
-		{
-			status = mb_scan_add(s, at, end);
-			if (status != MB_OK)
-				return status;
-			at = end;
-		}
-		else
-			at++;
-	}
-	return MB_OK;
+	return mb_scan_forward(s, find_ip);
 }

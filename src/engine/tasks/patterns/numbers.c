@@ -182,31 +182,16 @@ begins_number(mb_scan *s, size_t at)
 		!mb_digit_at(s, at - 2);
 }
 
+static size_t
+find_card(mb_scan *s, size_t at)
+{
+	return mb_digit_at(s, at) && begins_number(s, at) ? card_end(s, at) : 0;
+}
+
 mb_status
 mb_scan_card(mb_scan *s)
 {
-	size_t		at = 0;
-
-	while (at < s->length)
-	{
-		mb_status	status = mb_scan_poll(s, at);
-		size_t		end;
-
-		if (status != MB_OK)
-			return status;
-		end = mb_digit_at(s, at) && begins_number(s, at) ?
-			card_end(s, at) : 0;
-		if (end > 0)
-		{
-			status = mb_scan_add(s, at, end);
-			if (status != MB_OK)
-				return status;
-			at = end;
-		}
-		else
-			at++;
-	}
-	return MB_OK;
+	return mb_scan_forward(s, find_card);
 }
 
 /*
@@ -324,30 +309,15 @@ iban_end(mb_scan *s, size_t at)
 	return remainder == 1 && !mb_joins_at(s, at) ? at : 0;
 }
 
+static size_t
+find_iban(mb_scan *s, size_t at)
+{
+	return mb_is_letter(mb_look(s, at)) && mb_digit_at(s, at + 2) &&
+		!mb_joins_before(s, at) ? iban_end(s, at) : 0;
+}
+
 mb_status
 mb_scan_iban(mb_scan *s)
 {
-	size_t		at = 0;
-
-	while (at < s->length)
-	{
-		mb_status	status = mb_scan_poll(s, at);
-		size_t		end = 0;
-
-		if (status != MB_OK)
-			return status;
-		if (mb_is_letter(mb_look(s, at)) && mb_digit_at(s, at + 2) &&
-			!mb_joins_before(s, at))
-			end = iban_end(s, at);
-		if (end > 0)
-		{
-			status = mb_scan_add(s, at, end);
-			if (status != MB_OK)
-				return status;
-			at = end;
-		}
-		else
-			at++;
-	}
-	return MB_OK;
+	return mb_scan_forward(s, find_iban);
 }

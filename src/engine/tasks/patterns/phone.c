@@ -443,30 +443,17 @@ begins_number(mb_scan *s, size_t at)
 	return from == 0 || !mb_digit_at(s, from - 1);
 }
 
+static size_t
+find_phone(mb_scan *s, size_t at)
+{
+	char		c = mb_look(s, at);
+
+	return (mb_is_digit(c) || c == '+' || c == '(') &&
+		begins_number(s, at) ? phone_end(s, at) : 0;
+}
+
 mb_status
 mb_scan_phone(mb_scan *s)
 {
-	size_t		at = 0;
-
-	while (at < s->length)
-	{
-		mb_status	status = mb_scan_poll(s, at);
-		char		c = mb_look(s, at);
-		size_t		end;
-
-		if (status != MB_OK)
-			return status;
-		end = (mb_is_digit(c) || c == '+' || c == '(') &&
-			begins_number(s, at) ? phone_end(s, at) : 0;
-		if (end > 0)
-		{
-			status = mb_scan_add(s, at, end);
-			if (status != MB_OK)
-				return status;
-			at = end;
-		}
-		else
-			at++;
-	}
-	return MB_OK;
+	return mb_scan_forward(s, find_phone);
 }

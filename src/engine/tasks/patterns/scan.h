@@ -64,6 +64,32 @@ mb_scan_poll(mb_scan *s, size_t at)
 }
 
 /*
+ * All finds of a kind that is seen where it begins: end_at is the end of what
+ * begins at a place, or 0.
+ */
+static inline mb_status
+mb_scan_forward(mb_scan *s, size_t (*end_at) (mb_scan *s, size_t at))
+{
+	size_t		at = 0;
+
+	while (at < s->length)
+	{
+		mb_status	status = mb_scan_poll(s, at);
+		size_t		end;
+
+		if (status != MB_OK)
+			return status;
+		end = end_at(s, at);
+		if (end > 0)
+			status = mb_scan_add(s, at, end);
+		if (status != MB_OK)
+			return status;
+		at = end > 0 ? end : at + 1;
+	}
+	return MB_OK;
+}
+
+/*
  * Bytes.  Beyond the text there are zeros.
  */
 
