@@ -28,21 +28,16 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* At most so many arguments has a function that is called here. */
-#define ARGUMENTS 3
-
-/* A call of a function of ours with those arguments, within a call of another. */
+/* A call of a function with two texts, or three where c is not NULL. */
 static FunctionCallInfo
-inner_call(FunctionCallInfo fcinfo, text *a, text *b, text *c)
+text_call(FunctionCallInfo fcinfo, text *a, text *b, text *c)
 {
-	FunctionCallInfo call = palloc0(SizeForFunctionCallInfo(ARGUMENTS));
-	int			count = c == NULL ? 2 : ARGUMENTS;
+	FunctionCallInfo call = mobilebert_inner_call(fcinfo, c == NULL ? 2 : 3);
 
-	InitFunctionCallInfoData(*call, fcinfo->flinfo, count,
-							 fcinfo->fncollation, NULL, NULL);
-	call->args[0].value = PointerGetDatum(a);
-	call->args[1].value = PointerGetDatum(b);
-	call->args[2].value = PointerGetDatum(c);
+	mobilebert_inner_argument(call, 0, PointerGetDatum(a));
+	mobilebert_inner_argument(call, 1, PointerGetDatum(b));
+	if (c != NULL)
+		mobilebert_inner_argument(call, 2, PointerGetDatum(c));
 	return call;
 }
 
@@ -91,8 +86,8 @@ match_query(FunctionCallInfo fcinfo, int n, text *query)
 	match->similarity = (mb_similarity) model->image.settings.similarity;
 	if (!match->cross_encoder)
 	{
-		FunctionCallInfo embed = inner_call(fcinfo, match->query, match->model,
-											NULL);
+		FunctionCallInfo embed = text_call(fcinfo, match->query, match->model,
+										   NULL);
 
 		match->vector =
 			DatumGetArrayTypeP(mobilebert_call_value(embed,
@@ -116,10 +111,10 @@ match_document(const MatchQuery *match, FunctionCallInfo fcinfo,
 	row->number = number;
 	row->key = key == NULL ? NULL : DatumGetTextPCopy(PointerGetDatum(key));
 	row->queued.call = match->cross_encoder ?
-		mobilebert_score_begin(inner_call(fcinfo, match->query, match->model,
-										  document)) :
-		mobilebert_embed_document_begin(inner_call(fcinfo, document,
-												   match->model, NULL));
+		mobilebert_score_begin(text_call(fcinfo, match->query, match->model,
+										 document)) :
+		mobilebert_embed_document_begin(text_call(fcinfo, document,
+												  match->model, NULL));
 	MemoryContextSwitchTo(old);
 	mobilebert_queue_add(queue, &row->queued);
 }

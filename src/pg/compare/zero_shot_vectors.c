@@ -66,26 +66,15 @@ typedef struct VectorsCall
 	const ZeroShotVectors *labels;
 } VectorsCall;
 
-/*
- * Begin embed(value) with the options of a call of ours, whose statement is
- * told of texts that are cut.
- */
+/* Begin embed(value) with the options of the call of zero_shot(). */
 static MobilebertCall *
 embed_text(FunctionCallInfo fcinfo, const MobilebertModel *model, text *value)
 {
-	FunctionCallInfo embed =
-		palloc0(SizeForFunctionCallInfo(EMBED_ARGUMENTS));
-	int			i;
+	FunctionCallInfo embed = mobilebert_inner_call(fcinfo, EMBED_ARGUMENTS);
 
-	InitFunctionCallInfoData(*embed, fcinfo->flinfo, EMBED_ARGUMENTS,
-							 fcinfo->fncollation, NULL, NULL);
-	for (i = 0; i < EMBED_ARGUMENTS; i++)
-		embed->args[i].isnull = true;
-	embed->args[EMBED_INPUT].value = PointerGetDatum(value);
-	embed->args[EMBED_INPUT].isnull = false;
-	embed->args[EMBED_MODEL].value =
-		PointerGetDatum(cstring_to_text(model->name));
-	embed->args[EMBED_MODEL].isnull = false;
+	mobilebert_inner_argument(embed, EMBED_INPUT, PointerGetDatum(value));
+	mobilebert_inner_argument(embed, EMBED_MODEL,
+							  CStringGetTextDatum(model->name));
 	if (ARG_IS_GIVEN(ZERO_SHOT_OVERFLOW))
 		embed->args[EMBED_OVERFLOW] = fcinfo->args[ZERO_SHOT_OVERFLOW];
 	if (ARG_IS_GIVEN(ZERO_SHOT_STRIDE))

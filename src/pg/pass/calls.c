@@ -197,6 +197,19 @@ mobilebert_run_drop(MobilebertRun *run)
 	mobilebert_pass_clear(&run->pass);
 }
 
+FunctionCallInfo
+mobilebert_inner_call(FunctionCallInfo outer, int count)
+{
+	FunctionCallInfo inner = palloc0(SizeForFunctionCallInfo(count));
+	int			i;
+
+	InitFunctionCallInfoData(*inner, outer->flinfo, count,
+							 outer->fncollation, NULL, NULL);
+	for (i = 0; i < count; i++)
+		inner->args[i].isnull = true;
+	return inner;
+}
+
 Datum
 mobilebert_call_value(FunctionCallInfo fcinfo, MobilebertBegin begin)
 {

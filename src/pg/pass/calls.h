@@ -89,6 +89,21 @@ extern void mobilebert_run_flush(MobilebertRun *run);
 /* Forget the calls that are not done, without touching them. */
 extern void mobilebert_run_drop(MobilebertRun *run);
 
+/*
+ * For the begin function of another SQL function, called within the outer call,
+ * whose statement is told what is to be told: count arguments, all NULL until
+ * they are set.
+ */
+extern FunctionCallInfo mobilebert_inner_call(FunctionCallInfo outer,
+											  int count);
+
+static inline void
+mobilebert_inner_argument(FunctionCallInfo inner, int n, Datum value)
+{
+	inner->args[n].value = value;
+	inner->args[n].isnull = false;
+}
+
 /* Begin a call and run it alone: its value, or its rows in a tuplestore. */
 extern Datum mobilebert_call_value(FunctionCallInfo fcinfo,
 								   MobilebertBegin begin);
