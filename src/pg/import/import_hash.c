@@ -199,12 +199,6 @@ hash_json(pg_cryptohash_ctx *hash, const mb_json *value, bool top)
 	}
 }
 
-static bool
-is_classifier_file(int kind)
-{
-	return kind == DOC_CLASSIFIER || kind == DOC_CLASSIFIER_WEIGHTS;
-}
-
 /* What a fitted classifier is beside the model that it was fitted on. */
 static void
 hash_classifier(Import *import)
@@ -240,9 +234,9 @@ hash_model(Import *import)
 		import_hash_add(hash, import->filled[i].info.sha256,
 						PG_SHA256_DIGEST_LENGTH);
 	}
-	for (d = 0; d < DOC_COUNT; d++)
+	for (d = 0; d < DOC_CLASSIFIER; d++)
 	{
-		if (import->documents.files[d].text == NULL || is_classifier_file(d))
+		if (import->documents.files[d].text == NULL)
 			continue;
 		hash_string(hash, document_names[d]);
 		if (d == DOC_VOCAB)
@@ -255,9 +249,9 @@ hash_model(Import *import)
 
 	hash = hash_begin();
 	import_hash_add(hash, import->sha256, PG_SHA256_DIGEST_LENGTH);
-	for (d = 0; d < DOC_COUNT; d++)
+	for (d = 0; d < DOC_CLASSIFIER; d++)
 	{
-		if (import->documents.files[d].text == NULL || is_classifier_file(d))
+		if (import->documents.files[d].text == NULL)
 			continue;
 		hash_string(hash, document_names[d]);
 		import_hash_add(hash, import->documents.files[d].text,

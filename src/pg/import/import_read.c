@@ -372,19 +372,6 @@ read_sentence_files(Import *import, const char *directory)
 	return folder;
 }
 
-/*
- * Documents of the Transformer itself: all but those above, and those of a
- * fitted classifier, which create_classifier() makes.
- */
-static bool
-is_transformer_file(int kind)
-{
-	return kind != DOC_MODULES && kind != DOC_POOLING &&
-		kind != DOC_SENTENCE_BERT && kind != DOC_SENTENCE_CONFIG &&
-		kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS &&
-		kind < DOC_MODULE;
-}
-
 void
 import_read_directory(Import *import, const char *directory)
 {
@@ -407,10 +394,9 @@ import_read_directory(Import *import, const char *directory)
 				 errmsg("\"%s\" is not a directory", directory),
 				 errhint("Name the directory that holds config.json and model.safetensors.")));
 	directory = read_sentence_files(import, directory);
-	for (i = 0; i < DOC_COUNT; i++)
-		if (is_transformer_file(i))
-			(void) read_file(directory, document_names[i],
-							 &import->documents.files[i]);
+	for (i = 0; i < DOC_MODULES; i++)
+		(void) read_file(directory, document_names[i],
+						 &import->documents.files[i]);
 	if (import->documents.files[DOC_CONFIG].text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),

@@ -22,8 +22,6 @@ const char *const document_names[DOC_COUNT] = {
 	[DOC_POOLING] = "1_Pooling/config.json",
 	[DOC_SENTENCE_BERT] = "sentence_bert_config.json",
 	[DOC_SENTENCE_CONFIG] = "config_sentence_transformers.json",
-	[DOC_CLASSIFIER] = "classifier.json",
-	[DOC_CLASSIFIER_WEIGHTS] = "classifier.safetensors",
 	[DOC_MODULE] = "modules/2/config.json",
 	[DOC_MODULE + 1] = "modules/3/config.json",
 	[DOC_MODULE + 2] = "modules/4/config.json",
@@ -31,7 +29,9 @@ const char *const document_names[DOC_COUNT] = {
 	[DOC_MODULE + 4] = "modules/6/config.json",
 	[DOC_MODULE + 5] = "modules/7/config.json",
 	[DOC_MODULE + 6] = "modules/8/config.json",
-	[DOC_MODULE + 7] = "modules/9/config.json"
+	[DOC_MODULE + 7] = "modules/9/config.json",
+	[DOC_CLASSIFIER] = "classifier.json",
+	[DOC_CLASSIFIER_WEIGHTS] = "classifier.safetensors"
 };
 
 StaticAssertDecl(MB_MODULES_FIRST == 2 && MB_MODULES_LIMIT == 8,
@@ -78,9 +78,8 @@ documents_load_settings(Documents *documents, const RegistryModel *model,
 	int			kind;
 
 	documents_load(documents, model, DOC_CONFIG, snapshot);
-	for (kind = DOC_MODULES; kind < DOC_COUNT; kind++)
-		if (kind != DOC_CLASSIFIER && kind != DOC_CLASSIFIER_WEIGHTS)
-			documents_load(documents, model, (DocumentKind) kind, snapshot);
+	for (kind = DOC_MODULES; kind < DOC_CLASSIFIER; kind++)
+		documents_load(documents, model, (DocumentKind) kind, snapshot);
 }
 
 mb_json *

@@ -27,15 +27,18 @@ typedef enum DocumentKind
 	DOC_VOCAB,
 	DOC_TOKENIZER_CONFIG,
 	DOC_SPECIAL_TOKENS,
-	DOC_ADDED_TOKENS,
+	DOC_ADDED_TOKENS,			/* up to here: of the Transformer itself */
 	DOC_MODULES,
 	DOC_POOLING,
 	DOC_SENTENCE_BERT,
 	DOC_SENTENCE_CONFIG,
-	DOC_CLASSIFIER,				/* these two: of a classifier that was fitted on */
-	DOC_CLASSIFIER_WEIGHTS,		/* the states of the model of all others */
 	DOC_MODULE,					/* the first of MB_MODULES_LIMIT */
-	DOC_COUNT = DOC_MODULE + MB_MODULES_LIMIT
+	DOC_CLASSIFIER = DOC_MODULE + MB_MODULES_LIMIT, /* these two: of a
+													 * classifier that was
+													 * fitted on the states of
+													 * the model of all others */
+	DOC_CLASSIFIER_WEIGHTS,
+	DOC_COUNT
 } DocumentKind;
 
 /* "config.json", "1_Pooling/config.json", "modules/2/config.json", ... */
