@@ -9,19 +9,12 @@ use strict;
 use warnings;
 use File::Temp qw(tempdir);
 use FindBin;
+use lib $FindBin::RealBin;
+use Mobilebert;
 use Test::More;
 
 chdir "$FindBin::RealBin/../.." or die "chdir: $!";
 my $directory = tempdir(CLEANUP => 1);
-
-# content of a file
-sub content
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or die "$file: $!";
-	local $/;
-	return scalar <$handle>;
-}
 
 # what check_meta.pl says of a text: exit status, messages
 sub check
@@ -34,8 +27,8 @@ sub check
 	return ($? >> 8, $said);
 }
 
-my ($version) = content('mobilebert.control') =~ /^default_version = '(.*)'/m;
-my $meta = content('META.json');
+my ($version) = file_content('mobilebert.control') =~ /^default_version = '(.*)'/m;
+my $meta = file_content('META.json');
 my ($status, $said) = check($meta, "$version.0");
 is("$status$said", '0', 'META.json is as PGXN wants it, and has the version of the control file');
 
