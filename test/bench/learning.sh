@@ -12,9 +12,10 @@
 # any, all of them.  DRAWS is how many times rows are drawn, by a hash of their
 # number (default 5).  MODEL is the model, minilm unless set.
 #
-# Runs in a throw-away server (cluster.sh).  Times are the processor's.  Prints a line for each size: what
-# is measured on rows that were not drawn, the same by cross-validation of those
-# that were, the mean distance of the two, and the layers that were chosen.
+# Runs in a throw-away server (cluster.sh).  Times are the processor's.  Prints
+# a line for each size: what is measured on rows that were not drawn, the same
+# by cross-validation of those that were, the mean distance of the two, and the
+# layers that were chosen.
 #
 #-------------------------------------------------------------------------
 set -eu

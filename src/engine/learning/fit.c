@@ -410,10 +410,11 @@ count_part(mb_logistic *l, const mb_fit_part *part)
 }
 
 /*
- * Weights of the labels in a part.  A label without rows there cannot be fitted: it is never predicted, and in
- * the sum of losses its rows are left out.  Nor can an output that all rows or
- * none have: it keeps its share, with half a row added to both sides.  first:
- * [size] or NULL, becomes the weights to start from.
+ * Weights of the labels in a part.  A label without rows there cannot be
+ * fitted: it is never predicted, and in the sum of losses its rows are left
+ * out.  Nor can an output that all rows or none have: it keeps its share, with
+ * half a row added to both sides.  first: [size] or NULL, becomes the weights
+ * to start from.
  */
 static void
 weigh_part(mb_logistic *l, const mb_fit_part *part, bool balanced,

@@ -9,11 +9,11 @@
  * for two classes it fits one sigmoid there, and who calls does so too
  * (MB_FIT_CLASS with one output).  Several sigmoids are its OneVsRestClassifier.
  *
- * The method is L-BFGS, preconditioned: one matrix, the Hessian's mean over the
- * outputs, stands for the Hessian of each, which takes the correlations of the
- * features out; it is made anew every few steps.  It has converged when no element
- * of the gradient is larger than tolerance times the sum of the rows' weights, as
- * in scikit-learn.
+ * The method is L-BFGS, preconditioned: one matrix, the Hessian's mean over
+ * the outputs, stands for the Hessian of each, which takes the correlations of
+ * the features out; of few outputs it is made anew every few steps.  It has
+ * converged when no element of the gradient is larger than tolerance times the
+ * sum of the rows' weights, as in scikit-learn.
  *
  * Weights lie as [width, outputs padded]: the features, the bias in row
  * "features", zeros to the next multiple of MB_LANES.

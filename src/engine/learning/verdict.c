@@ -169,8 +169,9 @@ mb_verdict_difference(const mb_verdict *a, const mb_verdict *b,
 		sum > 0 ? HUGE_VAL : sum < 0 ? -HUGE_VAL : 0;
 }
 
-double
-mb_fit_f1(const mb_fit_count *count)
+/* 2 * correct / (rows + predicted), or 0 */
+static double
+f1_of(const mb_fit_count *count)
 {
 	size_t		both = count->rows + count->predicted;
 
@@ -247,7 +248,7 @@ mb_verdict_figures(const mb_verdict *v, const mb_fit_task *task,
 	for (i = 0; i < task->labels; i++)
 	{
 		const mb_fit_count *one = &v->counts[i];
-		double		f1 = mb_fit_f1(one);
+		double		f1 = f1_of(one);
 
 		all.rows += one->rows;
 		all.predicted += one->predicted;
@@ -273,7 +274,7 @@ mb_verdict_figures(const mb_verdict *v, const mb_fit_task *task,
 	}
 	result->accuracy = (double) v->exact / (double) count;
 	result->macro_f1 = sum / (double) task->labels;
-	result->micro_f1 = mb_fit_f1(&all);
+	result->micro_f1 = f1_of(&all);
 	result->majority = (double) most / (double) count;
 	return MB_OK;
 }

@@ -49,13 +49,9 @@ extern mb_status mb_verdict_add(mb_verdict *verdict, mb_logistic *logistic,
 								const double *weights,
 								const mb_cancel *cancel, mb_error *err);
 
-/* F1 from counts: 2 * correct / (rows + predicted), or 0 */
-extern double mb_fit_f1(const mb_fit_count *count);
-
 /*
  * The result's figures from the verdict on all of its rows; labels only.
- * spare [4 * rows] is overwritten for
- * MB_FIT_LABELS.
+ * spare [4 * rows] is overwritten for MB_FIT_LABELS.
  */
 extern mb_status mb_verdict_figures(const mb_verdict *verdict,
 									const mb_fit_task *task,

@@ -168,8 +168,9 @@ best_add(BestList *list, const BestEntry *entry)
 	list->entries[list->count++] = kept;
 }
 
-void
-best_finish(BestList *list)
+/* All rows are read: the best, in order. */
+static void
+finish(BestList *list)
 {
 	if (list->finish != NULL)
 		list->finish(list);
@@ -191,7 +192,7 @@ best_result(FunctionCallInfo fcinfo,
 		PG_RETURN_NULL();
 	(void) mobilebert_aggregate_context(fcinfo);
 	list = (BestList *) PG_GETARG_POINTER(0);
-	best_finish(list);
+	finish(list);
 	if (list->count == 0)
 		PG_RETURN_NULL();
 
@@ -238,7 +239,7 @@ mobilebert_best_combine(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(a);
 	}
-	best_finish(b);
+	finish(b);
 	if (a == NULL)
 		a = best_make(context, sizeof(BestList), b->top_k);
 	for (i = 0; i < b->count; i++)
@@ -286,7 +287,7 @@ mobilebert_best_serialize(PG_FUNCTION_ARGS)
 	size_t		i;
 
 	(void) mobilebert_aggregate_context(fcinfo);
-	best_finish(list);
+	finish(list);
 	pq_begintypsend(&buffer);
 	pq_sendint64(&buffer, (uint64) list->top_k);
 	pq_sendint64(&buffer, (uint64) list->count);

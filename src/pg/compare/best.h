@@ -53,9 +53,6 @@ extern size_t best_top_k(FunctionCallInfo fcinfo, int n, const BestList *list);
 /* Add an entry, with copies of its texts. */
 extern void best_add(BestList *list, const BestEntry *entry);
 
-/* All rows are read: the best, in order. */
-extern void best_finish(BestList *list);
-
 /*
  * The result of an aggregate, an array of rows: rank, key and what "put" makes
  * of the entry.  NULL when there is none.

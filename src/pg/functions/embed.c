@@ -93,8 +93,9 @@ embed_pooling(text *value)
 	return pooling;
 }
 
-void
-embed_options_finish(EmbedPlan *plan)
+/* Fill in what the model decides; other options are set. */
+static void
+options_finish(EmbedPlan *plan)
 {
 	const mb_image *image = &plan->model->image;
 	const mb_config *config = &image->config;
@@ -162,7 +163,7 @@ embed_options_model(EmbedPlan *plan, int dimensions)
 									   model->image.config.layers);
 	mobilebert_size_option(fcinfo, dimensions, "dimensions", 1,
 						   &options->asked);
-	embed_options_finish(plan);
+	options_finish(plan);
 }
 
 void
@@ -242,7 +243,7 @@ embed_options_default(EmbedPlan *plan, FunctionCallInfo fcinfo, int n,
 	plan->options.limit = window_tokens(fcinfo, max_length, plan->model);
 	mobilebert_size_option(fcinfo, dimensions, "dimensions", 1,
 						   &plan->options.asked);
-	embed_options_finish(plan);
+	options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(plan->model, prompt_name));
 }
 
@@ -258,7 +259,7 @@ embed_options_fitted(EmbedPlan *plan, FunctionCallInfo fcinfo,
 	plan->options.pooling = classifier->pooling;
 	plan->options.layers = classifier->layer;
 	plan->options.limit = mobilebert_embed_tokens(model);
-	embed_options_finish(plan);
+	options_finish(plan);
 	set_prompt(plan, mobilebert_prompt(model, NULL));
 }
 

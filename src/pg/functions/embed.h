@@ -91,9 +91,6 @@ extern void embed_options_fitted(EmbedPlan *plan, FunctionCallInfo fcinfo,
 								 const MobilebertModel *model,
 								 const mb_classifier *classifier);
 
-/* Fill in what the model decides; other options are set. */
-extern void embed_options_finish(EmbedPlan *plan);
-
 /* Pooling, in the plan's context; the vector has the plan's dimension. */
 extern mb_pool *embed_pool_begin(const EmbedPlan *plan);
 extern float *embed_pool_end(const EmbedPlan *plan, mb_pool *pool);

@@ -92,12 +92,6 @@ extern void fit_state_labels(FitState *state, mb_fit_row *row,
 /* The same error where "more" bytes are to be taken beside the rows. */
 extern void fit_state_check(const FitState *state, size_t more);
 
-/* Bytes of the row's features. */
-extern size_t fit_state_features(const FitState *state);
-
-/* An error unless both parts are of one call. */
-extern void fit_state_same(const FitState *a, const FitState *b);
-
 /* Put b's rows to those of a. */
 extern void fit_state_add(FitState *a, const FitState *b);
 

@@ -135,8 +135,9 @@ fit_state_label(FitState *state, const text *label)
 	return entry->number;
 }
 
-size_t
-fit_state_features(const FitState *state)
+/* Bytes of the row's features. */
+static size_t
+feature_bytes(const FitState *state)
 {
 	return state->options.layers * state->width * sizeof(float);
 }
@@ -176,7 +177,7 @@ fit_state_row(FitState *state, mb_fit_row **row)
 		state->rows = repalloc_huge(state->rows,
 									state->room * sizeof(mb_fit_row));
 	}
-	features = take_features(state, fit_state_features(state));
+	features = take_features(state, feature_bytes(state));
 	*row = &state->rows[state->count++];
 	memset(*row, 0, sizeof(mb_fit_row));
 	(*row)->features = features;
@@ -216,8 +217,9 @@ fit_state_labels(FitState *state, mb_fit_row *row, const uint32 *numbers,
 	row->target.labels.count = kept;
 }
 
-void
-fit_state_same(const FitState *a, const FitState *b)
+/* An error unless both parts are of one call. */
+static void
+check_same(const FitState *a, const FitState *b)
 {
 	const char *what = NULL;
 
@@ -269,7 +271,7 @@ fit_state_add(FitState *a, const FitState *b)
 	uint32	   *numbers = palloc(Max(b->label_count, 1) * sizeof(uint32));
 	size_t		i;
 
-	fit_state_same(a, b);
+	check_same(a, b);
 	for (i = 0; i < b->label_count; i++)
 		numbers[i] = fit_state_label(a, b->labels[i]);
 	for (i = 0; i < b->count; i++)
@@ -278,7 +280,7 @@ fit_state_add(FitState *a, const FitState *b)
 		float	   *features = fit_state_row(a, &row);
 
 		CHECK_FOR_INTERRUPTS();
-		memcpy(features, b->rows[i].features, fit_state_features(a));
+		memcpy(features, b->rows[i].features, feature_bytes(a));
 		memcpy(row->hash, b->rows[i].hash, sizeof(row->hash));
 		copy_target(a, row, &b->rows[i], numbers);
 	}
@@ -310,7 +312,7 @@ static void
 send_row(const FitState *state, const mb_fit_row *row, StringInfo buffer)
 {
 	send_bytes(buffer, row->hash, sizeof(row->hash));
-	send_bytes(buffer, row->features, fit_state_features(state));
+	send_bytes(buffer, row->features, feature_bytes(state));
 	send_bytes(buffer, &row->target, sizeof(row->target));
 	if (state->kind == MB_FIT_LABELS && row->target.labels.count > 0)
 		send_bytes(buffer, row->target.labels.items,
@@ -378,7 +380,7 @@ receive_row(FitState *state, StringInfo buffer)
 	float	   *features = fit_state_row(state, &row);
 
 	receive_bytes(buffer, row->hash, sizeof(row->hash));
-	receive_bytes(buffer, features, fit_state_features(state));
+	receive_bytes(buffer, features, feature_bytes(state));
 	receive_bytes(buffer, &row->target, sizeof(row->target));
 	if (state->kind == MB_FIT_LABELS && row->target.labels.count > 0)
 	{
