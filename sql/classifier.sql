@@ -20,6 +20,10 @@ SELECT * FROM mobilebert.create_classifier('middle', by_hand('{animal,food,money
 SELECT name, tasks, labels, layers, base, precision, sha256 <> mobilebert.fingerprint('minilm') AS own FROM mobilebert.models WHERE base = 'minilm' ORDER BY name;
 SELECT mobilebert.label(t, 'topic'), mobilebert.label(t, 'middle') AS middle FROM unnest('{a dog and a cat,bread with cheese,the bank gave us a loan}'::text[]) AS t;
 SELECT rank, label, round(score::numeric, 2) AS score FROM mobilebert.classify('The bank gave us a loan.', 'topic');
+-- as the default of classify it is none of zero_shot, which takes labels that it does not know
+SELECT mobilebert.set_default_model('classify', 'topic'), mobilebert.set_default_model('embed', 'minilm');
+SELECT mobilebert.default_model('classify') AS classify, mobilebert.default_model('zero_shot') AS zero_shot, mobilebert.label('The bank gave us a loan.'), mobilebert.best_label('The bank gave us a loan.', '{economy,sport}');
+SELECT mobilebert.set_default_model('classify', NULL), mobilebert.set_default_model('embed', NULL);
 SELECT c -> 'id2label' AS id2label, c -> 'label2id' AS label2id, c -> 'num_labels' AS num_labels, c -> 'problem_type' AS problem_type, c -> 'hidden_size' AS hidden_size, (c -> 'classifier') - 'fingerprint' AS classifier FROM mobilebert.model_config('topic') AS c;
 
 -- what it computes, from what embed() gives

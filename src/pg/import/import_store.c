@@ -307,6 +307,14 @@ labels_datum(Import *import, Datum *result)
 
 /* A fitted classifier has its base's states, but not its heads. */
 static uint32
+parts_of(const Import *import)
+{
+	return import->classifier == NULL ? import->parts_mask :
+		import->parts_mask & (1U << MB_PART_BASE | 1U << MB_PART_POOLER |
+							  1U << MB_PART_MODULES);
+}
+
+static uint32
 tasks_of(const Import *import)
 {
 	uint32		tasks = mb_checkpoint_tasks(&import->config,
@@ -466,7 +474,7 @@ store_model(Import *import, Oid owner, Datum id)
 	row_put_bigint(&row, "owner_cluster", role_cluster());
 	row_put(&row, "precision", TEXTOID,
 			CStringGetTextDatum(import->precision));
-	row_put_int(&row, "parts", (int32) import->parts_mask);
+	row_put_int(&row, "parts", (int32) parts_of(import));
 	row_put_int(&row, "task_bits", (int32) tasks);
 	row_put(&row, "tasks", TEXTARRAYOID, tasks_datum(tasks));
 	put_architecture(&row, import);

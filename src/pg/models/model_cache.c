@@ -240,6 +240,19 @@ mobilebert_task_heads(mb_task task)
 		task;
 }
 
+/*
+ * Does a model have the head that a task is named after?  A classifier that
+ * was fitted on frozen states knows its own labels alone.
+ */
+static bool
+has_head(const RegistryModel *row, mb_task task)
+{
+	if ((row->tasks & mobilebert_task_head(task)) == 0)
+		return false;
+	return task != MOBILEBERT_ZERO_SHOT ||
+		(row->parts & (1U << MB_PART_CLASSIFIER | 1U << MB_PART_SEQUENCE)) != 0;
+}
+
 /* The stored default of a task by name, cached for one generation. */
 static const char *
 stored_default(mb_task task)
@@ -262,21 +275,22 @@ stored_default(mb_task task)
 	}
 	if (defaults[index] == NULL)
 	{
-		const char *name = "";
+		RegistryModel *row = NULL;
 
 		if (registry_default(mobilebert_task_name(task), &id))
+			row = registry_find_id(&id);
+		else if (mobilebert_task_head(task) != task &&
+				 registry_default(mobilebert_task_name(mobilebert_task_head(task)),
+								  &id))
 		{
-			RegistryModel *row = registry_find_id(&id);
-
-			if (row != NULL)
-				name = row->name;
+			row = registry_find_id(&id);
+			if (row != NULL && !has_head(row, task))
+				row = NULL;
 		}
-		defaults[index] = MemoryContextStrdup(cache_context, name);
+		defaults[index] = MemoryContextStrdup(cache_context,
+											  row != NULL ? row->name : "");
 	}
-	if (defaults[index][0] != '\0')
-		return defaults[index];
-	return mobilebert_task_head(task) == task ? NULL :
-		stored_default(mobilebert_task_head(task));
+	return defaults[index][0] != '\0' ? defaults[index] : NULL;
 }
 
 /* The default model of a head; without errors for the planner. */
@@ -296,7 +310,7 @@ default_of_head(mb_task task, bool missing_ok)
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("model \"%s\" does not exist", name),
 					 errdetail("It is named by the setting mobilebert.default_model.")));
-		if ((entry->row->tasks & mobilebert_task_head(task)) != 0)
+		if (has_head(entry->row, task))
 			return name;
 	}
 	return stored_default(task);
