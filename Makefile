@@ -66,9 +66,11 @@ endif
 $(ADAPTER): override CPPFLAGS += -Isrc/pg -Isrc -Isrc/engine
 
 $(OBJS): Makefile src/engine/flags.mk
+$(ADAPTER): mobilebert.control
 -include $(OBJS:.o=.d)
 
-# Only what SQL calls is visible outside of the library.
+# Only what SQL calls is visible outside of the library: what any script of any
+# version names, as databases in which the extension was not updated call that.
 $(shlib): src/exports.map
 src/exports.map: $(DATA)
 	{ echo '{ global: Pg_magic_func; _PG_init;'; \

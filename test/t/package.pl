@@ -2,11 +2,12 @@
 #
 # package.pl
 #		META.json is one that PGXN takes, its versions are the control file's,
-#		and what is wrong in one is seen.
+#		and what is wrong in one is seen; scripts of released versions stay.
 #
 #-------------------------------------------------------------------------
 use strict;
 use warnings;
+use Digest::SHA ();
 use File::Temp qw(tempdir);
 use FindBin;
 use lib $FindBin::RealBin;
@@ -36,7 +37,7 @@ foreach my $case (
 	[ 's/"abstract": .*//', qr/no "abstract"/, 'a key that must be there' ],
 	[ 's/"tags"/"tegs"/', qr/unknown key "tegs"/, 'a misspelt key' ],
 	[ 's/14\.0\.0/14/', qr/PostgreSQL is not as it should be/, 'a version of two numbers' ],
-	[ 's/"1\.0\.0"/"1.0.1"/', qr/is 1\.0\.1, not/, 'another version' ],
+	[ "s/\"\Q$version\E\\.0\"/\"$version.1\"/", qr/is \Q$version\E\.1, not/, 'another version' ],
 	[ 's/mobilebert--/mobile-/', qr/does not exist/, 'a file that is not there' ],
 	[ 's/"semantic search"/"embeddings"/', qr/different texts/, 'a tag twice' ],
 	[ 's/}\s*$//', qr/not JSON/, 'what is no JSON' ])
@@ -47,6 +48,16 @@ foreach my $case (
 	($status, $said) = check($text, "$version.0");
 	ok($status != 0, "$what is refused");
 	like($said, $message, 'and named');
+}
+
+# What was released is in databases: from there an update script goes on.
+my %released = (
+	'1.0' => '63684c206ef94ddbf82f33aa49eed93fd38b26abf070dfab53516747512ea7ca');
+foreach my $release (sort keys %released)
+{
+	my $script = "sql/mobilebert--$release.sql";
+	is(Digest::SHA->new(256)->addfile($script)->hexdigest,
+		$released{$release}, "$script is as it was released");
 }
 
 done_testing();

@@ -344,3 +344,27 @@ mobilebert_best_deserialize(PG_FUNCTION_ARGS)
 	pq_getmsgend(&buffer);
 	PG_RETURN_POINTER(list);
 }
+
+/*
+ * The names that these have in version 1.0, which best_answers() had for itself
+ */
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_combine);
+Datum
+mobilebert_best_answers_combine(PG_FUNCTION_ARGS)
+{
+	return mobilebert_best_combine(fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_serialize);
+Datum
+mobilebert_best_answers_serialize(PG_FUNCTION_ARGS)
+{
+	return mobilebert_best_serialize(fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(mobilebert_best_answers_deserialize);
+Datum
+mobilebert_best_answers_deserialize(PG_FUNCTION_ARGS)
+{
+	return mobilebert_best_deserialize(fcinfo);
+}
