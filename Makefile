@@ -38,6 +38,7 @@ REGRESS_OPTS = --inputdir=. --load-extension=mobilebert
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 PG_INCLUDE := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+SERVER := $(word 2,$(shell $(PG_CONFIG) --version 2>/dev/null))
 
 # The server's headers are not ours to clean: no warnings about their macros.
 # What an object was made of is written beside it, to make it anew by.
@@ -65,9 +66,16 @@ endif
 # the adapter includes engine/engine.h, which needs the engine's.
 $(ADAPTER): override CPPFLAGS += -Isrc/pg -Isrc -Isrc/engine
 
-$(OBJS): Makefile src/engine/flags.mk
+$(OBJS): Makefile src/engine/flags.mk build/server
 $(ADAPTER): mobilebert.control
 -include $(OBJS:.o=.d)
+
+# Objects are of one version of the server; for another all are made anew.
+ifneq ($(shell cat build/server 2>/dev/null),$(SERVER))
+.PHONY: build/server
+endif
+build/server:
+	mkdir -p build && echo '$(SERVER)' >$@
 
 # Only what SQL calls is visible outside of the library: what any script of any
 # version names, as databases in which the extension was not updated call that.

@@ -2,7 +2,8 @@
 #
 # package.pl
 #		META.json is one that PGXN takes, its versions are the control file's,
-#		and what is wrong in one is seen; scripts of released versions stay.
+#		and what is wrong in one is seen; scripts of released versions stay; for
+#		another server the library is built anew.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -59,5 +60,21 @@ foreach my $release (sort keys %released)
 	is(Digest::SHA->new(256)->addfile($script)->hexdigest,
 		$released{$release}, "$script is as it was released");
 }
+
+# A pg_config that gives the same answers, for a server of another version:
+# nothing is built here, make only says what it would do.
+my $make = $ENV{MAKE} || 'make';
+my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
+my $other = "$directory/pg_config";
+write_file($other, <<"END");
+#!/bin/sh
+test "\$*" != --version || { echo 'PostgreSQL 1.0'; exit; }
+exec $pg_config "\$@"
+END
+chmod 0755, $other or die $!;
+unlike(qx{$make -n PG_CONFIG=$pg_config}, qr/ -c /,
+	'what is built is not built again');
+like(qx{$make -n PG_CONFIG=$other}, qr{ -c .*src/pg/server/},
+	'but for a server of another version');
 
 done_testing();
