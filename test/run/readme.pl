@@ -5,6 +5,7 @@
 #		Runs the SQL examples of a Markdown file and compares their output.
 #
 #	perl test/run/readme.pl README.md
+#	UPDATE=1 perl test/run/readme.pl README.md		writes other output into it
 #
 # Prints TAP.  Examples are the code blocks fenced with ```sql, run in the
 # order of the file, in one session and a database of their own.  A block that
@@ -16,7 +17,9 @@
 #
 #	<!-- not run: REASON -->
 #
-# above an example leaves it out.  Links within the file have to lead to a
+# above an example leaves it out.  With UPDATE set, an output that differs is
+# replaced in the file by what psql gave, to be read before it is kept; an
+# error is not, where there was none.  Links within the file have to lead to a
 # heading, and its contents, if it has any, to each part and to each long part
 # of a part.  The variable checkpoints of psql is the path
 # of test/golden/checkpoint.  The connection is taken from PGHOST and its kin.
@@ -33,7 +36,8 @@ my $database = 'readme';
 my $mark = '-- end of example';
 my $checkpoints = abs_path(dirname(__FILE__) . '/../golden/checkpoint');
 
-# The examples of a text as hashes: line, sql, output (undef), skip (undef).
+# The examples of a text as hashes: line, sql, output (undef), the line that it
+# begins in, skip (undef).
 sub examples
 {
 	my ($text) = @_;
@@ -60,6 +64,7 @@ sub examples
 			elsif ($adjacent && $language =~ /^(?:text)?$/)
 			{
 				$found[-1]{output} = $block;
+				$found[-1]{begins} = $number - ($block =~ tr/\n//);
 				$adjacent = 0;
 			}
 			$block = undef;
@@ -108,6 +113,25 @@ sub same_output
 
 	return 0 unless @got == @expected;
 	return !grep { !same_part($got[$_], $expected[$_]) } 0 .. $#got;
+}
+
+# The text with other outputs: pairs of an example and what psql gave.
+sub with_outputs
+{
+	my ($text, @others) = @_;
+	my @lines = split /^/, $text;
+
+	# from the last on, so that lines before keep their numbers
+	foreach my $other (reverse @others)
+	{
+		my ($example, $got) = @$other;
+		my $count = $example->{output} =~ tr/\n//;
+
+		$got =~ s/[ \t]+$//gm;
+		$got =~ s/\A\n+|\n+\z//g;
+		splice @lines, $example->{begins} - 1, $count, "$got\n";
+	}
+	return join '', @lines;
 }
 
 # The parts of a text as hashes: level, anchor, lines.
@@ -183,6 +207,7 @@ my $all = run('psql', '-X', '-q', '-v', "checkpoints=$checkpoints", '-d',
 	$database, '-f', "$directory/script.sql");
 $all =~ s/^psql:\S+: //gm;
 my @outputs = split /^\Q$mark\E\n/m, $all, -1;
+my @others;
 
 foreach my $example (@examples)
 {
@@ -192,16 +217,32 @@ foreach my $example (@examples)
   SKIP:
 	{
 		skip "$name: $example->{skip}", 1 if defined $example->{skip};
+		my $fails = $got =~ /\bERROR:|\bFATAL:/;
+
 		if (defined $example->{output})
 		{
+			if (   $ENV{UPDATE}
+				&& !same_output($got, $example->{output})
+				&& (!$fails || $example->{output} =~ /\bERROR:/))
+			{
+				push @others, [ $example, $got ];
+				pass("$name: written anew");
+				next;
+			}
 			ok(same_output($got, $example->{output}), $name)
 			  or diag("expected:\n$example->{output}got:\n$got");
 		}
 		else
 		{
-			ok($got !~ /\bERROR:|\bFATAL:/, $name) or diag($got);
+			ok(!$fails, $name) or diag($got);
 		}
 	}
 }
 run('psql', '-X', '-q', '-d', 'postgres', '-c', "DROP DATABASE $database");
+if (@others)
+{
+	open my $target, '>', $file or die "cannot write $file: $!\n";
+	print $target with_outputs($text, @others);
+	close $target or die "cannot write $file: $!\n";
+}
 done_testing();

@@ -25,6 +25,9 @@
 # build/suite, and one run of prove goes through them and counts; flags for
 # it are taken from PROVE_FLAGS.  The exit status is that of prove.  TESTS
 # chooses among them by patterns of their names: TESTS='server-cancel unit-*'.
+# The server's parts run with the models of MODELS_DIR (Makefile):
+# "make readme MODELS_DIR=../other".  "UPDATE=1 make readme" writes outputs that
+# differ into README.md.
 #
 # The server's parts install the extension into a private copy of PostgreSQL
 # (cluster.sh) and run there.  Root may call this: the servers, and all tests,
@@ -36,6 +39,7 @@ cd "$(dirname "$0")/../.."
 . test/run/cluster.sh
 
 make=${MAKE:-make}
+top=$PWD
 engine="$make -s -j$(nproc) -f test/engine.mk"
 sanitized="$engine OUT=build/sanitized SANITIZE=address,undefined TILES=software"
 suite=build/suite
@@ -172,6 +176,8 @@ finish()
 {
 	status=$?
 	trap - EXIT
+	test -z "${UPDATE:-}" || test "$PWD" = "$top" ||
+		cat README.md >"$top/README.md"
 	cd /
 	cluster_end
 	exit $status
