@@ -3,15 +3,19 @@
 # package.pl
 #		META.json is one that PGXN takes, its versions are the control file's,
 #		and what is wrong in one is seen; scripts of released versions stay; for
-#		another server the library is built anew.
+#		another server the library is built anew.  Each model has its licence,
+#		which META.json names, and all of them are not too large.
 #
 #-------------------------------------------------------------------------
 use strict;
 use warnings;
 use Digest::SHA ();
+use File::Basename qw(basename dirname);
+use File::Find qw(find);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib $FindBin::RealBin;
+use JSON::PP;
 use Mobilebert;
 use Test::More;
 
@@ -76,5 +80,29 @@ unlike(qx{$make -n PG_CONFIG=$pg_config}, qr/ -c /,
 	'what is built is not built again');
 like(qx{$make -n PG_CONFIG=$other}, qr{ -c .*src/pg/server/},
 	'but for a server of another version');
+
+# The models: at most 110 MB, each with a licence that META.json names
+my %licences = (
+	'Apache License' => 'Apache-2.0',
+	'Attribution-ShareAlike 4.0' => 'CC-BY-SA-4.0',
+	'Attribution 4.0' => 'CC-BY-4.0');
+my @named = keys %{ JSON::PP->new->decode($meta)->{license} };
+my $bytes = 0;
+
+foreach my $model (sort map { dirname($_) } glob('weights/*/config.json'))
+{
+	my $name = basename($model);
+	my ($heading) = -e "$model/LICENSE"
+	  ? file_content("$model/LICENSE") =~ /\A\s*(Apache License|Attribution\S* 4\.0)/
+	  : ();
+	my $licence = $licences{ $heading // '' } // 'none';
+
+	is_deeply(
+		[ map { s/ \(.*//r } grep { /[ \/,]\Q$name\E[),]/ } @named ],
+		[$licence], "META.json has $name\'s licence, $licence");
+	ok(-s "$model/$_", "$name has $_") for qw(NOTICE SOURCE.md);
+	find(sub { $bytes += -s if -f }, $model);
+}
+cmp_ok($bytes, '<=', 110e6, 'the models are not too large');
 
 done_testing();

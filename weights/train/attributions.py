@@ -1,10 +1,12 @@
 """The data sets that models are trained on: who made them, under what licence.
 
-`export.py` writes NOTICE and SOURCE.md of a model from this, so each program names in its
-Task the sets that it reads.  A model that is trained on text under CC BY-SA is
+`export.py` writes LICENSE, NOTICE and SOURCE.md of a model from this, so each
+program names in its Task the sets that it reads.  A model that is trained on text under CC BY-SA is
 given under CC BY-SA 4.0: later versions of that licence may be used for what
 an earlier one covers.
 """
+
+from pathlib import Path
 
 SHARE_ALIKE = "CC BY-SA"
 LICENCES = {True: "Creative Commons Attribution-ShareAlike 4.0 International "
@@ -123,6 +125,8 @@ mobilebert's source.  They are given under
 
     {licence}
 
+whose text is in the file LICENSE.
+
 The vocabulary and the tokenizer's files are those of BERT by Google (Apache
 License, Version 2.0), unchanged.
 
@@ -133,6 +137,12 @@ License, Version 2.0), unchanged.
 def share_alike(sets):
     """Whether one of the sets is under a licence that says share alike."""
     return any(SHARE_ALIKE in SETS[name][2] for name in sets)
+
+
+def licence(sets):
+    """Returns the file with the text of the licence for a model's sets."""
+    name = "CC-BY-SA-4.0" if share_alike(sets) else "CC-BY-4.0"
+    return Path(__file__).parent / "licences" / f"{name}.txt"
 
 
 def notice(title, sets):
@@ -169,7 +179,8 @@ Quality on held-out text: `figures.tsv`, which is Hugging Face's, and which
 
 ## Licence
 
-{licence}; see `NOTICE`. Trained on
+{licence};
+see `LICENSE` and `NOTICE`. Trained on
 
 | data | licence |
 |---|---|

@@ -12,8 +12,10 @@ Face directory in F16 with the tensors that differ from the base's, and
 model of that name.  `complete.py` makes a directory with all tensors of it.
 Of a run with several heads --kind takes one class's; the encoder is the same.
 
-NOTICE and SOURCE.md say on what the model was trained: on the sets of RUN and on those of
-other runs that it started from (--after RUN).
+NOTICE and SOURCE.md say on what the model was trained: on the sets of RUN and
+on those of other runs that it started from (--after RUN); LICENSE is that of
+the strictest of them.  In the end the size of all models beside TARGET is told,
+which must stay below LIMIT.
 """
 import argparse
 import hashlib
@@ -32,6 +34,7 @@ HEADS = {"ForPreTraining": "cls.", "ForQuestionAnswering": "qa_outputs.",
          "ForSequenceClassification": "classifier.",
          "ForTokenClassification": "classifier.",
          "ForMultipleChoice": "classifier."}
+LIMIT = 110e6                   # bytes of all shipped models; test/t/package.pl
 TOKENIZER = ["vocab.txt", "tokenizer_config.json", "special_tokens_map.json"]
 
 
@@ -57,6 +60,12 @@ def configuration(base, kind, result, default_for):
         config["id2label"] = {str(i): name for i, name in enumerate(labels)}
         config["label2id"] = {name: i for i, name in enumerate(labels)}
     return config
+
+
+def size(directory):
+    """Returns the bytes of all models in a directory."""
+    return sum(path.stat().st_size for config in directory.glob("*/config.json")
+               for path in config.parent.rglob("*") if path.is_file())
 
 
 def main():
@@ -102,6 +111,7 @@ def main():
                    indent=2, sort_keys=True) + "\n")
     (args.target / "NOTICE").write_text(attributions.notice(
         f"{args.target.resolve().name}: MobileBert{kind}", sets))
+    shutil.copyfile(attributions.licence(sets), args.target / "LICENSE")
     for name in TOKENIZER:
         shutil.copyfile(args.base / name, args.target / name)
     options = {name.replace("_", "-"): result["options"][name]
@@ -112,7 +122,10 @@ def main():
         result["program"], options,
         {name: hashlib.sha256((args.target / name).read_bytes()).hexdigest()
          for name in ("model.safetensors", "config.json")}, sets))
-    print(f"{len(differing)} tensors, {weights.stat().st_size / 1e6:.1f} MB")
+    total = size(args.target.resolve().parent)
+    print(f"{len(differing)} tensors, {weights.stat().st_size / 1e6:.1f} MB; "
+          f"all models {total / 1e6:.1f} MB"
+          + (f", more than {LIMIT / 1e6:.0f}" if total > LIMIT else ""))
 
 
 if __name__ == "__main__":
