@@ -20,8 +20,7 @@ SELECT mobilebert.default_model('classify') IS NOT NULL AS label,
 \if :label
 \echo :heading'== what customers think'
 \echo -n :plain:statement
-SELECT mobilebert.label(body), left(body, 68) AS review
-FROM review ORDER BY id
+SELECT mobilebert.label(body), left(body, 80) || ' ...' AS review FROM review ORDER BY id
 \p
 \echo -n :plain
 \g
@@ -30,17 +29,23 @@ FROM review ORDER BY id
 \if :names
 \echo :heading'== who and what is in the news'
 \echo -n :plain:statement
-SELECT id, entity, word, round(score::numeric, 2) AS score
-FROM news, LATERAL mobilebert.ner(body) WHERE id IN (1, 5)
+SELECT entity, word, round(score::numeric, 2) AS score
+FROM news, LATERAL mobilebert.ner(body) WHERE id = 6
 \p
 \echo -n :plain
 \g
+\echo -n :statement
+SELECT mobilebert.redact(body) AS "the same text, masked" FROM news WHERE id = 6
+\p
+\echo -n :plain
+\g (format=wrapped columns=100 linestyle=old-ascii)
 \endif
 
 \if :topics
-\echo :heading'== topics that nothing was trained on'
+\echo :heading'== what it is about, with labels that no model was trained on'
 \echo -n :plain:statement
-SELECT mobilebert.best_label(body, '{sports,technology,health,law,war}') AS topic, left(body, 62) AS news
+SELECT mobilebert.best_label(body, '{sports,technology,health,law,politics}') AS topic,
+	left(body, 80) || ' ...' AS news
 FROM news ORDER BY id
 \p
 \echo -n :plain
@@ -48,12 +53,12 @@ FROM news ORDER BY id
 \endif
 
 \if :answers
-\echo :heading'== a question to all addresses of presidents'
+\echo :heading'== one question to all addresses: the 30 passages nearest to it are read for the answer'
 \echo -n :plain:statement
 SELECT a.answer, round(a.score::numeric, 2) AS score, a.key AS said_by
 FROM unnest((SELECT mobilebert.best_answers(question, passage, president || ' ' || year)
-	FROM (VALUES ('What is the only thing we have to fear?')) AS q (question), nearest(question, 20))) AS a
-ORDER BY a.rank LIMIT 3
+	FROM (VALUES ('How many States were there at first?')) AS q (question), nearest(question, 30))) AS a
+ORDER BY a.rank
 \p
 \echo -n :plain
 \g
@@ -70,12 +75,12 @@ FROM mobilebert.fill_mask('Ask not what your country can do for you; ask what yo
 \endif
 
 \if :order
-\echo :heading'== which sentence comes next'
+\echo :heading'== which sentence comes next after the first one about Internet Explorer'
 \echo -n :plain:statement
 SELECT round(mobilebert.next_sentence(split_part(a.body, '. ', 1) || '.', b.next)::numeric, 2) AS probability,
-	left(b.next, 68) AS next
+	left(b.next, 80) || ' ...' AS next
 FROM news AS a, (SELECT id, split_part(body, '. ', 2) AS next FROM news) AS b
-WHERE a.id = 4 AND b.next <> '' ORDER BY probability DESC
+WHERE a.id = 2 AND b.next <> '' ORDER BY probability DESC
 \p
 \echo -n :plain
 \g
