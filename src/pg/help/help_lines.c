@@ -7,8 +7,8 @@
  * needs no more than a line that has it.  sql/help.sql tells which public
  * function, view or setting has no line, and runs all examples in this order:
  * on the shipped model minilm, the tables note (id, body, label, embedding) and
- * ticket (body, label), and small models called nli, reranker, ner, qa, mlm and
- * chooser, which stand for one with such a head.
+ * ticket (body, label), and small models called sentiment, reranker, ner, qa,
+ * language and chooser, which stand for one with such a head.
  *
  * Depends on help/help_lines.h.
  *
@@ -69,7 +69,7 @@ const HelpLine help_lines[] = {
 	{"embeddings", "attentions", "weights of each layer, head and token",
 	"SELECT * FROM mobilebert.attentions('A text.', 'minilm', layer => 0, head => 0)"},
 	{"embeddings", "logits", "raw output of any head",
-	"SELECT * FROM mobilebert.logits('A text.', 'nli', head => 'classify')"},
+	"SELECT * FROM mobilebert.logits('A text.', 'sentiment', head => 'classify')"},
 
 	{"vectors", "cosine_similarity", "cosine of two vectors, -1 to 1",
 	"SELECT id FROM note ORDER BY mobilebert.cosine_similarity(embedding, mobilebert.embed('money')) DESC LIMIT 10"},
@@ -85,15 +85,15 @@ const HelpLine help_lines[] = {
 	"SELECT label, mobilebert.centroid(embedding) FROM note GROUP BY label"},
 
 	{"classification", "label", "best label of a text, by a model's classifier",
-	"UPDATE note SET label = mobilebert.label(body, 'nli')"},
+	"UPDATE note SET label = mobilebert.label(body, 'sentiment')"},
 	{"classification", "classify", "all labels with their scores",
-	"SELECT * FROM mobilebert.classify('A dull film.', 'nli')"},
+	"SELECT * FROM mobilebert.classify('A dull film.', 'sentiment')"},
 	{"classification", "best_label", "best of your own labels, without training",
 	"SELECT mobilebert.best_label(body, '{bill,pet,politics}', 'minilm') FROM note"},
 	{"classification", "zero_shot", "your own labels with their scores",
 	"SELECT * FROM mobilebert.zero_shot('Prices rose again.', '{economy,sport}', 'minilm')"},
 	{"classification", "uncertainty", "how unsure a classifier is of a text, 0 to 1",
-	"SELECT id FROM note ORDER BY mobilebert.uncertainty(body, 'nli') DESC LIMIT 20"},
+	"SELECT id FROM note ORDER BY mobilebert.uncertainty(body, 'sentiment') DESC LIMIT 20"},
 	{"classification", "fit", "learns a classifier from labelled rows (an aggregate)",
 	"SELECT (mobilebert.fit(body, label, 'minilm')).accuracy FROM ticket"},
 	{"classification", "create_classifier", "registers it as a model",
@@ -129,25 +129,25 @@ const HelpLine help_lines[] = {
 	"SELECT (unnest(mobilebert.best_answers('Who sleeps?', body, id::text, 'qa', 3))).* FROM note"},
 
 	{"words", "best_token", "the word for the only [MASK] of a text",
-	"SELECT mobilebert.best_token('The [MASK] was old.', 'mlm')"},
+	"SELECT mobilebert.best_token('The [MASK] was old.', 'language')"},
 	{"words", "fill_mask", "most probable words for each [MASK]",
-	"SELECT * FROM mobilebert.fill_mask('He worked as a [MASK].', 'mlm', top_k => 3)"},
+	"SELECT * FROM mobilebert.fill_mask('He worked as a [MASK].', 'language', top_k => 3)"},
 	{"words", "token_log_probability", "how probable each word of a text is",
-	"SELECT * FROM mobilebert.token_log_probability('The man worked.', 'mlm')"},
+	"SELECT * FROM mobilebert.token_log_probability('The man worked.', 'language')"},
 	{"words", "pseudo_perplexity", "how unusual a text is, 1 or more",
-	"SELECT mobilebert.pseudo_perplexity('The man worked.', 'mlm')"},
+	"SELECT mobilebert.pseudo_perplexity('The man worked.', 'language')"},
 	{"words", "pretraining", "both outputs of the pretraining heads",
-	"SELECT * FROM mobilebert.pretraining('The man [MASK].', 'mlm', positions => '{3}')"},
+	"SELECT * FROM mobilebert.pretraining('The man [MASK].', 'language', positions => '{3}')"},
 
 	{"pairs", "next_sentence", "does the second text follow the first, 0 to 1",
-	"SELECT mobilebert.next_sentence('The man went out.', 'He came back.', 'mlm')"},
+	"SELECT mobilebert.next_sentence('The man went out.', 'He came back.', 'language')"},
 	{"pairs", "best_choice", "number of the best continuation",
 	"SELECT mobilebert.best_choice('He sat down and', '{rested,flew}', 'chooser')"},
 	{"pairs", "choose", "all continuations with their share",
 	"SELECT * FROM mobilebert.choose('He sat down and', '{rested,flew}', 'chooser')"},
 
 	{"evaluation", "loss", "loss of a text with its true label; avg() of it judges a model",
-	"SELECT avg(mobilebert.loss(body, 'nli', label)) FROM note"},
+	"SELECT avg(mobilebert.loss(body, 'sentiment', label)) FROM note"},
 
 	{"tables", "enrich", "fills a column in batches that commit",
 	"CALL mobilebert.enrich('note', 'embedding', 'mobilebert.embed(body)')"},
