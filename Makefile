@@ -34,6 +34,8 @@ MODELS = $(notdir $(patsubst %/,%,$(dir $(wildcard $(MODELS_DIR)/*/config.json))
 
 REGRESS = $(basename $(notdir $(filter-out sql/mobilebert--%,$(wildcard sql/*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=mobilebert
+# pg_regress says so itself from PostgreSQL 15 on.
+export PG_ABS_SRCDIR = $(CURDIR)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)

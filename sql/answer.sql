@@ -2,7 +2,7 @@
 -- answer, best_answer, best_answers
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set checkpoint :abs_srcdir '/test/golden/checkpoint/tok-no-cjk'
 \set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
 
@@ -71,7 +71,7 @@ SELECT mobilebert.best_answer('x', '');
 SELECT * FROM mobilebert.answer('', '', 'qa');
 SELECT count(*), count(mobilebert.best_answer('x', E' \t\n')) FROM mobilebert.answer('x', E' \t\n', 'qa', 5);
 SELECT rank, answer, start_offset, end_offset, score = no_answer_score AS none FROM mobilebert.answer('x', '   ', 'qa', 5, handle_impossible_answer => true);
-SELECT answer, start_offset, end_offset FROM mobilebert.answer(' ', U&'\4E2D\6587 \+01F600', 'qa', max_answer_len => 1);
+SELECT answer = U&'\+01F600' AS emoji, start_offset, end_offset FROM mobilebert.answer(' ', U&'\4E2D\6587 \+01F600', 'qa', max_answer_len => 1);
 SELECT count(*) FROM mobilebert.answer('[CLS] [SEP] [MASK]?', 'the [CLS] and [SEP]', 'qa', 50);
 
 -- options

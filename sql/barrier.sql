@@ -1,7 +1,7 @@
 --
 -- barriers: what calls that are gathered over rows see and tell of rows that their caller may not read
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT name FROM mobilebert.import_model('tiny', :'tiny');
 SET mobilebert.cache_size = 0;

@@ -1,7 +1,7 @@
 --
 -- batching: calls of many rows in common passes, with the same results
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT name FROM mobilebert.import_model('tiny', :'tiny');
 SET mobilebert.default_model = 'tiny';
@@ -212,30 +212,6 @@ WITH gone AS (DELETE FROM vectors WHERE id <= 100 RETURNING id)
 INSERT INTO vectors SELECT id + 1000, mobilebert.embed(body) FROM gone JOIN texts USING (id);
 UPDATE vectors SET id = id - 1000 WHERE id > 1000;
 SELECT agree();
-
--- MERGE: where each row certainly has the call, and from a source as it is
-SELECT current_setting('server_version_num')::int >= 150000 AS has_merge \gset
-\if :has_merge
-TRUNCATE vectors;
-INSERT INTO vectors SELECT id, NULL FROM texts WHERE id % 2 = 0;
-SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
-WHEN MATCHED THEN UPDATE SET v = mobilebert.embed(texts.body)
-WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
-MERGE INTO vectors USING texts ON texts.id = vectors.id
-WHEN MATCHED THEN UPDATE SET v = mobilebert.embed(texts.body)
-WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body));
-SELECT agree();
-SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
-WHEN MATCHED AND texts.id > 5 THEN UPDATE SET v = mobilebert.embed(texts.body)
-WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
-SELECT nodes('MERGE INTO vectors USING texts ON texts.id = vectors.id
-WHEN NOT MATCHED THEN INSERT VALUES (texts.id, mobilebert.embed(texts.body))');
-UPDATE vectors SET v = NULL;
-MERGE INTO vectors USING (SELECT id, mobilebert.embed(body) AS e FROM texts OFFSET 0) AS s ON s.id = vectors.id
-WHEN MATCHED AND s.id > 5 THEN UPDATE SET v = e
-WHEN MATCHED THEN UPDATE SET v = e;
-SELECT agree();
-\endif
 
 -- Partitions: a node under each branch
 CREATE TABLE parts (id int, body text, v real[]) PARTITION BY RANGE (id);

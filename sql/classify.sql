@@ -2,7 +2,7 @@
 -- classify, label, score, zero_shot, best_label
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set yesno :abs_srcdir '/test/golden/checkpoint/store-bf16'
 \set nli :abs_srcdir '/test/golden/checkpoint/nli-3-entail-first'
 \set one :abs_srcdir '/test/golden/checkpoint/sequence-1-plain'

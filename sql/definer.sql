@@ -2,7 +2,7 @@
 -- owner: the caller's setting chooses among the owner's models
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set half :abs_srcdir '/test/golden/checkpoint/store-f16'
 SELECT name FROM mobilebert.import_model('definer_tiny', :'tiny');

@@ -1,7 +1,7 @@
 --
 -- What a drop or rename of a model says of the objects that name it
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT name FROM mobilebert.import_model('O''Neill\é', :'tiny');
 SELECT name FROM mobilebert.import_model('O''Neill', :'tiny');

@@ -2,7 +2,7 @@
 -- embed and similarity: values against a stored reference, options, overflow
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT mobilebert.embed('x');
 SELECT mobilebert.embed('x', mobilebert.default_model('embed'), pooling => 'cls');

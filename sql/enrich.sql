@@ -2,7 +2,7 @@
 -- CALL mobilebert.enrich(): one session (several, and what ends a call by
 -- force, are in test/t/enrich.pl)
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set VERBOSITY terse
 SELECT name FROM mobilebert.import_model('enrich_tiny', :'tiny');

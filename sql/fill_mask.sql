@@ -2,7 +2,7 @@
 -- fill_mask, best_token, token_log_probability, pseudo_perplexity, pretraining
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set mlm :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set yesno :abs_srcdir '/test/golden/checkpoint/store-bf16'
 \set mlm_config :mlm '/config.json'

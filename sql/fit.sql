@@ -69,7 +69,7 @@ SELECT (mobilebert.fit(body, 1e9 + id, 'minilm')).r2 < 1 AS large FROM ticket;
 SELECT (f).layer, (f).pooling, (f).l2, (f).class_weight, (f).folds FROM (SELECT mobilebert.fit(body, label, 'minilm', '{"layer": -3, "pooling": "cls,max", "l2": 0.5, "class_weight": "balanced", "folds": 3}') AS f FROM ticket) AS s;
 SELECT mobilebert.fit(body, label, 'minilm', NULL) = c AS null_options, mobilebert.fit(body, label, 'minilm', '{"layer": null, "pooling": null, "l2": null, "class_weight": null, "folds": null}') = c AS nulls, mobilebert.fit(body, label, 'minilm', '{"pooling": "mean", "folds": 5}') = c AS defaults FROM ticket, fitted GROUP BY c;
 -- what is fitted on is what is read later: a number with next to no penalty goes through all points, whatever the layer, pooling, precision and prompt
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set one :abs_srcdir '/test/golden/checkpoint/sequence-1-plain'
 \set one_config :one '/config.json'
 \set one_tokenizer :one '/tokenizer.json'

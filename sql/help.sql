@@ -1,7 +1,7 @@
 --
 -- help: what there is; each public function, view and setting has its line
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 SELECT * FROM mobilebert.help('rank');
 SELECT topic, name, example FROM mobilebert.help('Cache_Size');
 SELECT wanted, array_agg(name) AS names FROM unnest('{mobilebert.chunk,chunk(),"Chunk(text, model)",mobilebert.chunk(text)}'::text[]) WITH ORDINALITY AS w(wanted, n), mobilebert.help(wanted) GROUP BY n, wanted ORDER BY n;

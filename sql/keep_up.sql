@@ -2,7 +2,7 @@
 -- Keeping vectors up to date: generated columns, triggers, stale rows, and
 -- changing the model without downtime (the recipes of the README)
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set half :abs_srcdir '/test/golden/checkpoint/store-f16'
 SELECT name FROM mobilebert.import_model('keep_old', :'tiny');

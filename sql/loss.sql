@@ -2,7 +2,7 @@
 -- loss, for every head
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set pre :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set yesno :abs_srcdir '/test/golden/checkpoint/store-bf16'
 \set yesno_config :yesno '/config.json'

@@ -1,7 +1,7 @@
 --
 -- Registering, describing, renaming and dropping models
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
 

@@ -2,7 +2,7 @@
 -- hidden_states, attentions, logits
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set pretraining :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
 \set sequence :abs_srcdir '/test/golden/checkpoint/store-bf16'

@@ -2,7 +2,7 @@
 -- next_sentence, choose, best_choice
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set nsp :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set one :abs_srcdir '/test/golden/checkpoint/sequence-1-plain'
 \set one_config :one '/config.json'

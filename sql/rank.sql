@@ -2,7 +2,7 @@
 -- rank, best_matches
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set one :abs_srcdir '/test/golden/checkpoint/sequence-1-plain'
 \set nli :abs_srcdir '/test/golden/checkpoint/nli-3-entail-first'
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'

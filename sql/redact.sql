@@ -2,7 +2,7 @@
 -- redact, highlight and pattern_entities
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
 \set sequence :abs_srcdir '/test/golden/checkpoint/store-bf16'
 SELECT mobilebert.redact('x');

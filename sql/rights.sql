@@ -1,7 +1,7 @@
 --
 -- Who may do what with models
 --
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 \set half :abs_srcdir '/test/golden/checkpoint/store-f16'
 

@@ -3,7 +3,7 @@
 --
 SET client_encoding = 'UTF8';
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT name FROM mobilebert.import_model('minilm');
 

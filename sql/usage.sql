@@ -2,7 +2,7 @@
 -- results of tasks in statements of all kinds: tables, row security, cursors, transactions, recursion, memory
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set yesno :abs_srcdir '/test/golden/checkpoint/store-bf16'
 \set ner :abs_srcdir '/test/golden/checkpoint/tok-only-vocab'
 \set qa :abs_srcdir '/test/golden/checkpoint/tok-no-cjk'

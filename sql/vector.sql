@@ -44,7 +44,7 @@ SELECT proname, provolatile, proparallel, proisstrict FROM pg_proc
 WHERE pronamespace = 'mobilebert'::regnamespace AND proname IN ('cosine_similarity', 'cosine_distance', 'inner_product', 'l2_distance', 'l2_normalize', 'centroid') ORDER BY 1;
 
 -- double precision[], numeric[] and integers: the same as real[]
-CREATE TEMP TABLE kinds AS
+CREATE TABLE kinds AS
 SELECT n, array_agg(x ORDER BY i) AS r, array_agg(x::float8 ORDER BY i) AS d,
 	array_agg(y ORDER BY i) AS s, array_agg(y::float8 ORDER BY i) AS e
 FROM generate_series(1, 40) AS n, generate_series(1, n) AS i,
@@ -154,3 +154,4 @@ SELECT mobilebert.centroid('{1e60}'::float8[]);
 SELECT mobilebert.centroid('{a}'::text[]);
 SELECT mobilebert.centroid_final(NULL::bytea);
 SELECT mobilebert.centroid_step(NULL::bytea, '{1}'::real[]);
+DROP TABLE kinds;

@@ -2,7 +2,7 @@
 -- zero_shot and best_label by a model that embeds
 --
 \pset null '(null)'
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \set nli :abs_srcdir '/test/golden/checkpoint/nli-3-entail-first'
 \set tiny :abs_srcdir '/test/golden/checkpoint/one-layer-one-head'
 SELECT mobilebert.best_label('x', '{a,b}');
