@@ -23,7 +23,7 @@ BLAS_LIB := $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial)
 BLAS_INCLUDE := $(firstword $(wildcard \
 	/usr/include/$(MULTIARCH)/openblas-serial \
 	/usr/include/$(MULTIARCH)/openblas-pthread /usr/include/openblas))
-BLAS_LINK := $(BLAS_LIB:%=-L% -Wl$(comma)-rpath$(comma)%) -lopenblas
+BLAS_LINK := $(foreach dir,$(BLAS_LIB),-L$(dir) -Wl$(comma)-rpath$(comma)$(dir)) -lopenblas
 
 ENGINE_SOURCES := $(patsubst src/engine/%,%,$(wildcard \
 	src/engine/*/*.c src/engine/*/*/*.c))

@@ -412,6 +412,9 @@ foreach my $module (@ARGV)
 	none("$module shows SQL entry points only",
 		grep { !/^(?:pg_finfo_)?mobilebert_|^Pg_magic_func$|^_PG_(?:init|fini)$/ }
 		  @symbols);
+	none("$module looks for libraries in folders named in full",
+		grep { !m{^/} } map { split /:/ }
+		  `readelf -d '$module'` =~ /\((?:RPATH|RUNPATH)\).*\[(.*)\]/);
 	none("$module has no tiles but the processor's (test/unit/software_tiles.h)",
 		grep { /soft_tiles/ } `nm '$module'`);
 }
