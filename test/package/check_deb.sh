@@ -8,8 +8,8 @@
 #
 # DIRECTORY has the two .deb files.  Changes the machine: meant for a container
 # or chroot without PostgreSQL, as root.  Installs them with apt, which fetches
-# what they depend on; makes a cluster of Debian's kind; imports a model by its
-# name, embeds, and searches; removes all packages again and looks for what
+# what they depend on; makes a cluster of Debian's kind; imports the models of
+# the package, embeds, and searches; removes all packages again and looks for what
 # they left behind.
 #
 #-------------------------------------------------------------------------
@@ -29,8 +29,8 @@ pg_ctlcluster "$major" check start
 setpriv --reuid=postgres --regid=postgres --clear-groups \
 	psql -X -q -A -t -v ON_ERROR_STOP=1 --cluster "$major/check" postgres <<'SQL'
 CREATE EXTENSION mobilebert;
-SELECT name || ' has ' || dimension || ' features'
-FROM mobilebert.import_model('minilm');
+SELECT 'imported: ' || string_agg(name || coalesce(' for ' || nullif(array_to_string(default_for, ', '), ''), ''), '; ' ORDER BY name)
+FROM mobilebert.import_defaults();
 SELECT 'nearest to "a pet": ' || t
 FROM unnest(ARRAY['a stock market', 'my dog', 'the weather']) AS t
 ORDER BY mobilebert.similarity(t, 'a pet', 'minilm') DESC LIMIT 1;

@@ -87,7 +87,8 @@ Description: MobileBERT and the other WordPiece encoders inside PostgreSQL
 Package: $models
 Architecture: all
 Description: trained models for the mobilebert extension of PostgreSQL
- What import_model finds by its name alone.
+ What import_defaults registers, and import_model by a name alone. The licence
+ of each is in its directory, and all of them in this package's copyright file.
 EOF
 date=$(git log -1 --format=%cD 2>/dev/null || date -R)
 cat >"$root/debian/changelog" <<EOF
