@@ -74,6 +74,7 @@ value(
 	CREATE POLICY read ON note FOR SELECT
 		USING (mobilebert.label(body, 'yesno') IS NOT NULL);
 	CREATE TABLE sorted (body text) PARTITION BY LIST (mobilebert.label(body, 'yesno'));
+	CREATE TABLE sorted_yes PARTITION OF sorted FOR VALUES IN ('yes');
 	CREATE TABLE sorted_other PARTITION OF sorted DEFAULT;
 	INSERT INTO sorted SELECT body FROM note;
 
@@ -176,7 +177,9 @@ ask($session, q{PREPARE vector(text) AS SELECT md5(mobilebert.embed($1, 'pre')::
 my @used = (
 	[ 'EXPLAIN EXECUTE scan(NULL);', qr/note_yes/, 'a prepared statement uses the index' ],
 	[ "EXPLAIN $scan 'yes';", qr/note_yes/, 'and a new one' ],
-	[ "EXPLAIN $partial;", qr/note_document/, 'a partial index of two calls' ]);
+	[ "EXPLAIN $partial;", qr/note_document/, 'a partial index of two calls' ],
+	[ q{EXPLAIN SELECT * FROM sorted WHERE mobilebert.label(body, 'yesno') = 'yes';},
+		qr/^(?!.*sorted_other).*sorted_yes/s, 'one partition is looked at' ]);
 my @kept = (
 	q{EXECUTE scan('yes');}, q{EXECUTE vector('text');}, q{SELECT spoken('a letter');},
 	q{SELECT parsed('a letter');});
@@ -195,6 +198,9 @@ like($row, qr/[0-9a-f]{32}$/, 'a cursor with its first row');
 # The climb
 # ---------------------------------------------------------------------------
 
+value($node, 'BEGIN; ALTER EXTENSION mobilebert UPDATE; ROLLBACK', 'old');
+is(installed($node, 'old'), '1.0', 'an update that is rolled back leaves 1.0');
+is(value($node, $questions[0], 'old'), $before->[0], 'at work');
 value($node, 'ALTER EXTENSION mobilebert UPDATE', 'old');
 is(installed($node, 'old'), $version, 'updated');
 
@@ -324,6 +330,15 @@ sub objects
 
 value($node, 'CREATE DATABASE climbed');
 value($node, q{CREATE EXTENSION mobilebert VERSION '1.0';
+	GRANT CREATE ON SCHEMA mobilebert TO reader;
+	SET ROLE reader;
+	CREATE FUNCTION mobilebert.l2_normalize(vector real[]) RETURNS real[]
+		LANGUAGE sql AS 'SELECT vector'}, 'climbed');
+fails_like($node, 'ALTER EXTENSION mobilebert UPDATE',
+	'42723', 'function "l2_normalize" already exists',
+	'what others put in the schema is not taken over', 'climbed');
+value($node, q{DROP FUNCTION mobilebert.l2_normalize(real[]);
+	REVOKE CREATE ON SCHEMA mobilebert FROM reader;
 	ALTER EXTENSION mobilebert UPDATE}, 'climbed');
 my %fresh = map { $_ => 1 } objects('postgres');
 my %climbed = map { $_ => 1 } objects('climbed');
