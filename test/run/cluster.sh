@@ -77,13 +77,15 @@ pg_private()
 	# Debian keeps one pg_config for all versions elsewhere: take this one's.
 	test -x "$CLUSTER/pg$bin/pg_config" ||
 		cp -L "$(command -v "$1")" "$CLUSTER/pg$bin/pg_config"
-	link_tree "$("$1" --pkglibdir)"
-	link_tree "$("$1" --sharedir)"
+	lib=$("$1" --pkglibdir)
+	share=$("$1" --sharedir)
+	link_tree "$lib"
+	link_tree "$share"
 	include=$("$1" --includedir-server)
 	mkdir -p "$CLUSTER/pg${include%/*}"
 	ln -s "$include" "$CLUSTER/pg$include"
 	# Another build of the extension may be installed on this machine.
-	find "$CLUSTER/pg" -name 'mobilebert*' -prune -exec rm -rf {} +
+	find "$CLUSTER/pg$lib" "$CLUSTER/pg$share" -name 'mobilebert*' -prune -exec rm -rf {} +
 	test -z "$CLUSTER_USER" || chown -Rh "$CLUSTER_USER" "$CLUSTER/pg"
 	PG_CONFIG=$CLUSTER/pg$bin/pg_config
 	PATH=$CLUSTER/pg$bin:$PATH

@@ -192,7 +192,7 @@ done
 
 test "$parts" = arm64 || test/run/deps.sh test
 echo "== building"
-! wanted border regress server readme || $make -s all
+! wanted border regress server readme || $make -s -j"$(nproc)" all
 rm -rf $suite
 mkdir -p $suite
 ! wanted border || add_border

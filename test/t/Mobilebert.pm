@@ -4,11 +4,11 @@
 #		What the tests with a live server share.
 #
 # Loading this module finds PostgreSQL's own test modules through pg_config
-# (PG_CONFIG, else the first on PATH) and sets what they want from the
-# environment, so that "prove test/t/*.pl" works by itself, as an ordinary
-# user, wherever the extension is installed.  Files of a test go to a
-# temporary directory unless TESTDIR (TESTDATADIR from PostgreSQL 16 on) says
-# otherwise.
+# (PG_CONFIG, else the first on PATH), or Debian's newest where that server came
+# without, and sets what they want from the environment, so that "prove
+# test/t/*.pl" works by itself, as an ordinary user, wherever the extension is
+# installed.  Files of a test go to a temporary directory unless TESTDIR
+# (TESTDATADIR from PostgreSQL 16 on) says otherwise.
 #
 # The second half makes checkpoints: it reads, changes and writes safetensors
 # files, and builds models of any size with random weights.
@@ -42,11 +42,14 @@ BEGIN
 	chomp(my $pgxs = `$pg_config --pgxs 2>/dev/null`);
 	chomp(my $bindir = `$pg_config --bindir 2>/dev/null`);
 	my $tests = dirname(dirname($pgxs)) . '/test';
+	my ($modules) = grep { -e "$_/PostgreSQL/Test/Cluster.pm" }
+	  "$tests/perl",
+	  reverse sort glob('/usr/lib/postgresql/*/lib/pgxs/src/test/perl');
 
 	plan skip_all => 'the server does not run as root' if $> == 0;
-	plan skip_all => "PostgreSQL's test modules (15 or newer) are missing"
-	  unless -e "$tests/perl/PostgreSQL/Test/Cluster.pm";
-	unshift @INC, "$tests/perl";
+	plan skip_all => "PostgreSQL's test modules are missing"
+	  unless $modules;
+	unshift @INC, $modules;
 	$ENV{PATH} = "$bindir:$ENV{PATH}";
 	$ENV{PG_REGRESS} ||= "$tests/regress/pg_regress";
 	if (!$ENV{TESTDIR} && !$ENV{TESTDATADIR})
