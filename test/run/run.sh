@@ -30,8 +30,10 @@
 # differ into README.md.
 #
 # The server's parts install the extension into a private copy of PostgreSQL
-# (cluster.sh) and run there.  Root may call this: the servers, and all tests,
-# then run as an ordinary user in a copy of the tree.
+# (cluster.sh) and run there: of the one that PG_CONFIG names, whoever made it.
+# OLD_PG_CONFIG names an older one from which server-upgrade upgrades.  Root
+# may call this: the servers, and all tests, then run as an ordinary user in a
+# copy of the tree.
 #
 #-------------------------------------------------------------------------
 set -eu
@@ -163,6 +165,26 @@ add_arm64()
 	done <build/arm64/list
 }
 
+# pg_private_old: an older PostgreSQL beside the one that is tested.
+pg_private_old()
+{
+	tested=${PG_CONFIG:-pg_config}
+	pg_private "$OLD_PG_CONFIG"
+	OLD_PG_CONFIG=$PG_CONFIG
+	PG_CONFIG=$tested
+	export OLD_PG_CONFIG
+}
+
+# install_old: the extension for that, built in a tree of its own.
+install_old()
+{
+	mkdir "$CLUSTER/old"
+	tar -cf - --exclude=./.git --exclude=./build . | tar -xf - -C "$CLUSTER/old"
+	$make -s -j"$(nproc)" -C "$CLUSTER/old" all PG_CONFIG="$OLD_PG_CONFIG"
+	$make -s -C "$CLUSTER/old" install PG_CONFIG="$OLD_PG_CONFIG"
+	rm -rf "$CLUSTER/old"
+}
+
 # copy_tree: continues in a copy that CLUSTER_USER can read and write.
 copy_tree()
 {
@@ -209,8 +231,11 @@ trap 'exit 130' INT TERM
 cluster_begin
 if wanted regress server readme; then
 	echo "== installing into a private copy of PostgreSQL"
+	test -z "${OLD_PG_CONFIG:-}" || pg_private_old
 	pg_private "${PG_CONFIG:-pg_config}"
 	$make -s install PG_CONFIG="$PG_CONFIG" >"$CLUSTER/install.log" 2>&1 ||
+		{ cat "$CLUSTER/install.log" >&2; exit 1; }
+	test -z "${OLD_PG_CONFIG:-}" || install_old >"$CLUSTER/install.log" 2>&1 ||
 		{ cat "$CLUSTER/install.log" >&2; exit 1; }
 	test -z "$CLUSTER_USER" || chown -R "$CLUSTER_USER" "$CLUSTER/pg"
 fi

@@ -78,11 +78,13 @@ sub golden
 	return "$golden/$name";
 }
 
-# A running server with the extension in database postgres.
+# A running server with the extension in database postgres, of the version that
+# is tested or of another's directory, install_path.
 sub new_server
 {
 	my ($name, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name,
+		install_path => $options{install_path});
 
 	$node->init(
 		allows_streaming => $options{streaming},

@@ -4,13 +4,15 @@
 #		pg_upgrade takes models, vectors, generated columns and expression
 #		indexes along; the image is made anew.
 #
-# Both servers are of the same version here, which pg_upgrade allows: what it
-# does to the catalogs and files is the same.
+# OLD_PG_CONFIG is the pg_config of an older server that has the extension
+# (test/run/run.sh sees to that).  Without it both servers are of the same
+# version, which pg_upgrade allows.
 #
 #-------------------------------------------------------------------------
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use FindBin;
 use lib $FindBin::RealBin;
 use Mobilebert;
@@ -19,11 +21,24 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $tiny = golden('one-layer-one-head');
-my $old = new_server('old');
+my $new_config = $ENV{PG_CONFIG} || 'pg_config';
+my $old_config = $ENV{OLD_PG_CONFIG} || $new_config;
+my ($old_bin, $new_bin) =
+  map { chomp(my $bin = qx{$_ --bindir}); $bin } $old_config, $new_config;
+my ($from, $to) =
+  map { qx{$_ --version} =~ /^PostgreSQL (\d+)/; $1 } $old_config, $new_config;
+my $old = new_server('old',
+	$ENV{OLD_PG_CONFIG} ? (install_path => dirname($old_bin)) : ());
 my $new = PostgreSQL::Test::Cluster->new('new');
-my $bin = $old->config_data('--bindir');
 
-$new->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
+# Pages have checksums by default from PostgreSQL 18 on.
+$new->init(
+	extra => [
+		'--locale=C', '--encoding=UTF8',
+		$from < 18 && $to >= 18 ? '--no-data-checksums' : ()
+	]);
+is(value($old, 'SHOW server_version_num') =~ /^(\d\d)/ && $1,
+	$from, "the old server is of version $from");
 value(
 	$old, qq{
 	SELECT mobilebert.import_model('tiny', '$tiny');
@@ -45,16 +60,20 @@ my @before = map { value($old, $_) } @questions;
 
 $old->stop;
 chdir PostgreSQL::Test::Utils::tempdir() or die;
-command_ok(
-	[
-		"$bin/pg_upgrade", '--no-sync', '-b', $bin, '-B', $bin,
-		'-d', $old->data_dir, '-D', $new->data_dir,
-		'-s', $new->host, '-p', $old->port, '-P', $new->port
-	],
-	'pg_upgrade');
+my $said = join(
+	' ',
+	"$new_bin/pg_upgrade", '--no-sync', '-b', $old_bin, '-B', $new_bin,
+	'-d', $old->data_dir, '-D', $new->data_dir,
+	'-s', $new->host, '-p', $old->port, '-P', $new->port);
+$said = qx{$said 2>&1};
+is($?, 0, "pg_upgrade from $from to $to")
+  or diag($said, map { "$_:\n" . substr(file_content($_), -2000) }
+	  $said =~ m{"(/\S+\.log)"});
 is_deeply([ glob($new->data_dir . '/pgsql_tmp_mobilebert/*') ],
 	[], 'images stay behind');
 $new->start;
+is(value($new, 'SHOW server_version_num') =~ /^(\d\d)/ && $1,
+	$to, "the new server is of version $to");
 is(value($new, $questions[$_]), $before[$_], $questions[$_]) for 0 .. $#questions;
 value($new, q{INSERT INTO note VALUES (2, 'after', '{3,4}')});
 is(value($new, q{SELECT v = mobilebert.embed(body, 'tiny') FROM note WHERE id = 2}),
