@@ -49,18 +49,24 @@ SELECT max(greatest(abs(pg_temp.squad_f1(answer, gold) - (c ->> 'f1')::float8),
 	abs(pg_temp.squad_f1(c ->> 'other', gold) - (c ->> 'other_f1')::float8))) FROM answered;
 SELECT round(sum(pg_temp.squad_f1(answer, gold) + pg_temp.squad_f1(c ->> 'other', gold))) FROM answered;
 END
-my @values = split /\n/,
-  `psql -X -q -A -t -d '${\$node->connstr('postgres')}' -f '$work/script'`;
-is($? >> 8, 0, 'the statements run');
+SKIP:
+{
+	skip 'this server has no ICU, by which metrics.sql lower-cases', 8
+	  if value($node, q{SELECT count(*) FROM pg_collation
+			WHERE collname = 'und-x-icu'}) == 0;
+	my @values = split /\n/,
+	  `psql -X -q -A -t -d '${\$node->connstr('postgres')}' -f '$work/script'`;
+	is($? >> 8, 0, 'the statements run');
 
-is($values[0], 200, '200 questions');
-is($values[1], 200, 'answers and offsets as Hugging Face has them');
-cmp_ok($values[2], '<', 2e-6, 'and scores');
-is($values[3], 200, 'best_answer is the first of answer');
-is($values[4], 200, 'exact match as Hugging Face has it');
-cmp_ok($values[5], '<', 1e-9, 'and F1');
-cmp_ok($values[6], '>', 50, 'which is not always 0');
-diag("largest difference of a score to Hugging Face's float32: $values[2]");
+	is($values[0], 200, '200 questions');
+	is($values[1], 200, 'answers and offsets as Hugging Face has them');
+	cmp_ok($values[2], '<', 2e-6, 'and scores');
+	is($values[3], 200, 'best_answer is the first of answer');
+	is($values[4], 200, 'exact match as Hugging Face has it');
+	cmp_ok($values[5], '<', 1e-9, 'and F1');
+	cmp_ok($values[6], '>', 50, 'which is not always 0');
+	diag("largest difference of a score to Hugging Face's float32: $values[2]");
+}
 
 # One question to all contexts, 20 times over: memory is that of one time.
 sub status
