@@ -266,7 +266,7 @@ COMMENT ON FUNCTION mobilebert.best_deserialize(bytea, internal) IS
 
 COMMENT ON COLUMN mobilebert.models.base IS 'Model that it stands on: whose tensors it has by create_variant, create_classifier or "base" in config.json; NULL: none, or one that the current user may not use';
 COMMENT ON FUNCTION mobilebert.import_model(text) IS
-'Registers a model that is shipped with the extension (minilm); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of the tasks that it is meant for, where there is none yet';
+'Registers a model that is shipped with the extension (minilm, language, qa, ner, nli, sentiment); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of the tasks that it is meant for, where there is none yet';
 COMMENT ON FUNCTION mobilebert.set_default_model(text, text) IS
 'Stores the default model of a task (embed, classify, zero_shot, ner, fill_mask, next_sentence, answer, choose) in this database; NULL removes it, and zero_shot has that of classify then, else that of embed; needs the rights of the database''s owner';
 COMMENT ON FUNCTION mobilebert.model_config(text) IS

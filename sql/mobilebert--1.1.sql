@@ -381,7 +381,7 @@ RETURNS mobilebert.model_info
 AS 'MODULE_PATHNAME', 'mobilebert_import_shipped'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mobilebert.import_model(text) IS
-'Registers a model that is shipped with the extension (minilm); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of the tasks that it is meant for, where there is none yet';
+'Registers a model that is shipped with the extension (minilm, language, qa, ner, nli, sentiment); needs EXECUTE, which the owner of the database has, as all functions that take a name; when the owner of the database does so it becomes the default of the tasks that it is meant for, where there is none yet';
 
 CREATE FUNCTION mobilebert.import_defaults(OUT name text, OUT imported boolean, OUT default_for text[])
 RETURNS SETOF record
