@@ -62,7 +62,7 @@ $old->stop;
 chdir PostgreSQL::Test::Utils::tempdir() or die;
 my $said = join(
 	' ',
-	"$new_bin/pg_upgrade", '--no-sync', '-b', $old_bin, '-B', $new_bin,
+	"$new_bin/pg_upgrade", $to >= 15 ? '--no-sync' : (), '-b', $old_bin, '-B', $new_bin,
 	'-d', $old->data_dir, '-D', $new->data_dir,
 	'-s', $new->host, '-p', $old->port, '-P', $new->port);
 $said = qx{$said 2>&1};
