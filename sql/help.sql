@@ -49,7 +49,7 @@ GROUP BY topic HAVING count(DISTINCT block) > 1;
 SELECT name AS long FROM mobilebert.help() WHERE length(description) > 70 OR length(example) > 120 OR description ~ '[^ -~]' OR example ~ '[^ -~]' OR example ~ ';';
 SELECT name AS without_itself FROM mobilebert.help() AS h WHERE position(CASE WHEN name LIKE '%.%' THEN name ELSE 'mobilebert.' || name END IN example) = 0;
 
--- examples run, on the shipped model, tables and models made for them (the
+-- examples run, on the shipped minilm, tables and models made for them (the
 -- statistics need the library preloaded, so that they are planned only)
 \set golden :abs_srcdir '/test/golden/checkpoint'
 \set sentiment :golden '/nli-3-entail-first'

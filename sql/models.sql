@@ -15,7 +15,7 @@ SELECT (mobilebert.import_model('models_ner', :'ner')).tasks;
 SELECT name, tasks, layers, hidden_size, dimension, max_tokens, labels
 FROM mobilebert.models WHERE name LIKE 'models\_%' ORDER BY name;
 
--- the shipped model
+-- the shipped minilm
 SELECT name, tasks, architecture, layers, hidden_size, dimension,
 	vocabulary_size, max_tokens, parameters, "precision", labels
 FROM mobilebert.import_model('minilm');

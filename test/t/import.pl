@@ -68,7 +68,7 @@ like(embeds('plain'), qr/^\w{32}$/, 'it embeds');
 is( value(
 		$node, q{SELECT (mobilebert.import_model('minilm')).architecture}),
 	'MobileBertModel',
-	'the shipped model');
+	'the shipped minilm');
 is( value($node, q{SELECT pg_catalog.array_length(mobilebert.embed('a'), 1)}),
 	384, 'it is the default, and embeds');
 

@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # minilm.pl
-#		The shipped model against Hugging Face: 100 texts, and the number of
+#		The shipped minilm against Hugging Face: 100 texts, and the number of
 #		tokens that the model sees of each; labels of one's own and a ranked
 #		list against sentence-transformers.
 #

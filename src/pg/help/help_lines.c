@@ -6,7 +6,7 @@
  * To add one, write its line below beside others of its topic; a new topic
  * needs no more than a line that has it.  sql/help.sql tells which public
  * function, view or setting has no line, and runs all examples in this order:
- * on the shipped model minilm, the tables note (id, body, label, embedding) and
+ * on the shipped minilm, the tables note (id, body, label, embedding) and
  * ticket (body, label), and small models called sentiment, reranker, ner, qa,
  * language and chooser, which stand for one with such a head.
  *
@@ -17,7 +17,7 @@
 #include "help/help_lines.h"
 
 const HelpLine help_lines[] = {
-	{"models", "import_model", "registers the model that is shipped",
+	{"models", "import_model", "registers a shipped model",
 	"SELECT mobilebert.import_model('minilm')"},
 	{"models", "import_model", "registers a Hugging Face directory on the server",
 	"SELECT mobilebert.import_model('bge', '/srv/models/bge-small')"},
