@@ -3,7 +3,8 @@
     python language.py --data DATA --out OUT --start RUNS/qa
 
 One encoder for all three: a batch holds pairs of passages with masked words,
-and questions (a share of those of qa.py, the same examples).  Passage B
+and questions (a share of those of qa.py, the same examples).  Whole words
+are masked, since punctuation and pieces of words teach little. Passage B
 follows passage A in half of the pairs; else it mostly stands elsewhere in the
 same document, so that the subject alone does not tell.
 
@@ -67,6 +68,8 @@ class Language(Qa):
 
     def __init__(self, *args):
         super().__init__(*args)
+        self.names = self.tokenizer.convert_ids_to_tokens(
+            range(self.tokenizer.vocab_size))
         self.passages = self.pairs(prose.held_out_wikipedia(self.data),
                                    random.Random("held out"))
 
@@ -144,10 +147,10 @@ class Language(Qa):
 
     def mask(self, ids, rng):
         """Returns (ids with masks, what to tell at each place)."""
-        special = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id}
-        places = [i for i, token in enumerate(ids) if token not in special]
+        places = self.whole_words(ids) or range(1, len(ids) - 1)
+        count = max(1, min(len(places), round(len(ids) * MASKED)))
         masked, told = list(ids), [IGNORED] * len(ids)
-        for i in rng.sample(places, max(1, round(len(places) * MASKED))):
+        for i in rng.sample(places, count):
             told[i] = ids[i]
             kind = rng.random()
             if kind < 0.8:
@@ -192,17 +195,19 @@ class Language(Qa):
                                  apart.to(network.device)))
         return loss + own * (len(passages) / len(rows))
 
+    def whole_words(self, ids):
+        """Returns the places of tokens that are words of letters."""
+        return [i for i in range(1, len(ids) - 1)
+                if self.names[ids[i]].isalpha()
+                and not self.names[ids[i + 1]].startswith("##")]
+
     def one_masked(self, rows):
         """Returns the rows with one whole word masked each; the target is
         its place and the word."""
         rng = random.Random("one word")
-        names = self.tokenizer.convert_ids_to_tokens(
-            range(self.tokenizer.vocab_size))
         masked = []
         for row in rows:
-            places = [i for i in range(1, len(row.ids) - 1)
-                      if names[row.ids[i]].isalpha()
-                      and not names[row.ids[i + 1]].startswith("##")]
+            places = self.whole_words(row.ids)
             if places:
                 at = rng.choice(places)
                 ids = list(row.ids)
