@@ -90,8 +90,9 @@ class Ner(Task):
         d = self.data
         rows = []
         held_out = Ngrams(sum(self.held_out_texts().values(), []))
-        for sentences in (entities.uner(d, "train"), entities.crossner(d),
-                          entities.wnut(d, "train"), entities.btc(d),
+        for sentences in (entities.uner(d, "train"), entities.uner(d, "dev"),
+                          entities.wnut(d, "train"), entities.wnut(d, "dev"),
+                          entities.crossner(d), entities.btc(d),
                           entities.wikigold(d)[0], entities.wikigold(d)[0],
                           rng.sample(entities.fewnerd(d), FEWNERD)):
             sentences = [s for s in sentences if " ".join(

@@ -120,13 +120,13 @@ def btc(data):
     """Tweets without MISC; mentions of users are tagged, and not learned."""
     rows = []
     types = {name: name for name in ("PER", "LOC", "ORG")}
-    for section in ("a.conll", "b.conll", "e.conll", "g.conll.gz"):
-        for words, tags in sentences(data / "ner-btc" / section):
+    for path in sorted((data / "ner-btc").glob("*.conll*")):
+        for words, tags in sentences(path):
             sentence = marked(words, tags, types)
             for i, (word, allowed) in enumerate(sentence):
-                if word.startswith("@"):
+                if word.startswith("@") or i and words[i - 1] == "@":
                     sentence[i] = (word, ANY)
-                elif allowed == OUTSIDE and word[0].isupper():
+                elif allowed == OUTSIDE and word[:1].isupper():
                     sentence[i] = (word, OUTSIDE_OR_MISC)
             rows.append(sentence)
     return rows
