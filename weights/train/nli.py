@@ -22,10 +22,11 @@ MAX_TOKENS = 128
 TEMPLATES = ["This text is about {}.", "This example is {}.",
              "The topic is {}.", "This is about {}.", "{}"]
 # texts that pairs with label sentences are made of
-LABELLED = [(pairs.clinc, 7000), (pairs.home, 3000),
+LABELLED = [(pairs.clinc, 9000), (pairs.home, 4000),
             (pairs.stack_overflow, 3000), (pairs.clothes, 1500),
             (pairs.textbooks, 1500), (pairs.articles, 4000),
-            (pairs.kinds, 7000), (pairs.emotions, 2000)]
+            (pairs.kinds, 9000), (pairs.emotions, 3000),
+            (pairs.reviews, 2500)]
 LABELLED_WORDS = 60
 
 
@@ -51,7 +52,8 @@ class Nli(Task):
     sets = ["nli-mnli", "nli-snli", "nli-cad-snli", "nli-semi-automatic-wiki",
             "clinc150", "nlu-home", "stackoverflow-titles", "reviews-clothing",
             "text-openstax", "squad-train", "ner-fewnerd-partial",
-            "goemotions"]
+            "goemotions", "nltk-product-reviews-1", "nltk-product-reviews-2",
+            "nltk-pros-cons"]
     defaults = {"epochs": 3, "batch_tokens": 4096}
 
     def encode(self, rows):

@@ -10,7 +10,7 @@ import csv
 import json
 import re
 
-from readers import entities, files
+from readers import entities, files, opinions
 
 LABELS = ["entailment", "neutral", "contradiction"]
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
@@ -194,6 +194,13 @@ def emotions(data):
     return [(row[0].replace("[NAME]", "Sam"), names[int(row[1])])
             for row in files.tsv(folder / "train.tsv.gz", False)
             if "," not in row[1] and names[int(row[1])] != "neutral"]
+
+
+def reviews(data):
+    """Sentences of reviews of products by what they say of them."""
+    names = {opinions.POSITIVE: "positive", opinions.NEGATIVE: "negative"}
+    return [(text, names[label]) for text, label
+            in opinions.products(data) + opinions.pros_and_cons(data)]
 
 
 def dbpedia(data):
