@@ -3,7 +3,7 @@
     python qa.py --data DATA --out OUT --start ../../qa.safetensors
 
 A question that its text does not answer has the first token, [CLS], as its
-answer, as SQuAD 2.0 does it.
+answer, as SQuAD 2.0 does it; readers/questions.py makes such questions.
 
 Held out: SQuAD v1.1's development set, in the windows that MLPerf made, and
 SQuAD 2.0's, where "no answer" is given when [CLS] scores above every span.
@@ -23,7 +23,7 @@ STRIDE = 128
 LONGEST = 30                    # tokens of an answer
 OUT_OF_REACH = -1e4
 QAMR = 9000                     # questions of QAMR, one in ten
-UNANSWERED = 0.2                # share of all questions
+UNANSWERED = 0.25               # share of all questions
 
 
 def f1(guess, answer):

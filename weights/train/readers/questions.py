@@ -13,7 +13,39 @@ from dataclasses import dataclass, field
 from readers import files
 
 LONGEST = 200                   # characters of an answer to learn
-MIXED = 8                       # paragraphs tried for an unanswered question
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=[A-Z\"'(\[])")
+SENTENCE_START = re.compile(r"(^|[.!?:][\"')\]]*\s+)[\"'(\[]*$")
+NAME = re.compile(r"\b[A-Z][\w'-]*\w(?: (?:of |the |de )?[A-Z][\w'-]*\w)*"
+                  r"|\b\d[\d,.]*(?<![,.])\b")
+NEGATED = re.compile(r"\b(did|do|does|was|were|is|are|has|had|can|could|will|"
+                     r"would|should)\b")
+OPPOSITES = [pair.split() for pair in (
+    "first last", "before after", "largest smallest", "highest lowest",
+    "most least", "more fewer", "increase decrease", "increased decreased",
+    "north south", "east west", "northern southern", "eastern western",
+    "male female", "men women", "man woman", "won lost", "win lose",
+    "winner loser", "early late", "earliest latest", "oldest youngest",
+    "old new", "older newer", "above below", "inside outside", "began ended",
+    "begin end", "started stopped", "start stop", "best worst",
+    "better worse", "upper lower", "major minor", "positive negative",
+    "allowed forbidden", "legal illegal", "same different", "long short",
+    "longest shortest", "high low", "higher lower", "large small",
+    "larger smaller", "strong weak", "rich poor", "public private",
+    "internal external", "include exclude", "included excluded",
+    "accepted rejected", "accept reject", "supported opposed",
+    "support oppose", "created destroyed", "built destroyed",
+    "joined left", "join leave", "born buried", "gained lost",
+    "caused prevented", "cause prevent", "successful failed",
+    "common rare", "maximum minimum", "import export", "rural urban",
+    "ancient modern", "left right", "enemy ally", "attacked defended",
+    "hot cold", "light dark", "full empty", "many few", "always never",
+    "majority minority", "required forbidden", "popular unpopular",
+    "added removed", "add remove", "open close", "opened closed",
+    "founded dissolved", "bought sold", "buy sell", "friend enemy",
+    "parents children", "father mother", "son daughter", "brother sister",
+    "husband wife", "king queen")]
+OPPOSITES = ({one: two for one, two in OPPOSITES}
+             | {two: one for one, two in OPPOSITES})
 
 
 @dataclass
@@ -43,27 +75,108 @@ def answered(articles):
             for qa in paragraph["qas"]]
 
 
-def unanswered(articles, count, rng):
-    """Returns questions with a paragraph that does not answer them.
+def unanswered(articles, count, rng, kinds=None):
+    """Returns questions whose paragraph does not answer them.
 
-    The paragraph is of the same article, lacks the answer, and is the one
-    of a few that has most words in common with the question.
+    'kinds' are functions that make one, taken in turn.  Without them half of
+    the questions are altered; a quarter have their own paragraph without the
+    sentence that answers, a quarter another paragraph of the same article.
     """
+    kinds = kinds or [altered, elsewhere, altered, cut_out]
     choices = [(paragraphs, paragraph, qa)
                for paragraphs in articles if len(paragraphs) > 1
                for paragraph in paragraphs for qa in paragraph["qas"]]
+    rng.shuffle(choices)
     rows = []
-    for paragraphs, own, qa in rng.sample(choices, min(count, len(choices))):
-        asked = set(files.words(qa["q"]))
-        others = [p for p in rng.sample(paragraphs,
-                                        min(MIXED, len(paragraphs)))
-                  if p is not own
-                  and qa["a"].lower() not in p["context"].lower()]
-        if others:
-            best = max(others, key=lambda p: len(
-                asked & set(files.words(p["context"]))))
-            rows.append(Question(qa["q"], best["context"]))
+    for paragraphs, own, qa in choices:
+        if len(rows) >= count:
+            break
+        row = kinds[len(rows) % len(kinds)](paragraphs, own, qa, rng)
+        if row is not None:
+            rows.append(row)
     return rows
+
+
+def elsewhere(paragraphs, own, qa, rng):
+    """Puts a question to another paragraph of the same article: the one
+    that has most of its longer words, and not the answer."""
+    asked = {word for word in files.words(qa["q"]) if len(word) > 3}
+    others = [p for p in paragraphs if p is not own
+              and qa["a"].lower() not in p["context"].lower()]
+    if not others:
+        return None
+    best = max(others, key=lambda p: len(
+        asked & set(files.words(p["context"]))))
+    return Question(qa["q"], best["context"])
+
+
+def cut_out(paragraphs, own, qa, rng):
+    """Takes the sentence that answers out of the paragraph."""
+    context = own["context"]
+    begin = max((m.end() for m in SENTENCE_END.finditer(context, 0, qa["s"])),
+                default=0)
+    end = SENTENCE_END.search(context, qa["s"] + len(qa["a"]))
+    rest = context[:begin] + (context[end.end():] if end else "")
+    if len(rest) < 100 or qa["a"].lower() in rest.lower():
+        return None
+    return Question(qa["q"], rest.strip())
+
+
+def altered(paragraphs, own, qa, rng):
+    """Alters a question, so that its paragraph no longer answers it: another
+    name or number of the same article for one, the opposite of a word, or a
+    negation."""
+    ways = [swap_name, swap_name, swap_name, opposite, opposite, negate]
+    rng.shuffle(ways)
+    for way in ways:
+        question = way(qa, own, paragraphs, rng)
+        if question is not None:
+            return Question(question, own["context"])
+    return None
+
+
+def swap_name(qa, own, paragraphs, rng):
+    """Puts another name or number for one that question and text share."""
+    question = qa["q"]
+    found = [m for m in NAME.finditer(question)
+             if m.start() and m.group() in own["context"]]
+    if not found:
+        return None
+    old = rng.choice(found)
+    source = own if rng.random() < 0.5 else rng.choice(paragraphs)
+    taken = set(files.words(question)) | set(files.words(qa["a"]))
+    others = sorted({m.group() for m in NAME.finditer(source["context"])
+                     if SENTENCE_START.search(source["context"][:m.start()])
+                     is None
+                     and m.group()[0].isdigit() == old.group()[0].isdigit()
+                     and len(m.group()) > 1
+                     and taken.isdisjoint(files.words(m.group()))})
+    if not others:
+        return None
+    return question[:old.start()] + rng.choice(others) + question[old.end():]
+
+
+def opposite(qa, own, paragraphs, rng):
+    """Puts the opposite for a word of the question."""
+    found = [m for m in re.finditer("[a-z]+", qa["q"])
+             if m.group() in OPPOSITES]
+    if not found:
+        return None
+    old = rng.choice(found)
+    return (qa["q"][:old.start()] + OPPOSITES[old.group()]
+            + qa["q"][old.end():])
+
+
+def negate(qa, own, paragraphs, rng):
+    """Asks what is not so."""
+    found = NEGATED.search(qa["q"])
+    if found is None:
+        return None
+    verb = found.group()
+    short = {"can": "can't", "will": "won't"}.get(verb, verb + "n't")
+    return (qa["q"][:found.start()]
+            + rng.choice([short, verb + " not", verb + " never"])
+            + qa["q"][found.end():])
 
 
 def undo_tokens(text):

@@ -16,7 +16,8 @@ def with_negatives(data, count, rng):
     asked = rng.sample(questions.answered(articles), count)
     rows = [(q.question, q.context, 1) for q in asked]
     rows += [(q.question, q.context, 0)
-             for q in questions.unanswered(articles, count, rng)]
+             for q in questions.unanswered(articles, count, rng,
+                                           [questions.elsewhere])]
     natural = questions.natural(data, "train")
     for q in natural:
         words = set(files.words(q.question))
