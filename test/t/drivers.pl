@@ -78,13 +78,11 @@ is(join(', ', map { $_->[0] } @examples),
 	'each driver has an example');
 
 my $node = new_server('drivers', conf => "listen_addresses = '127.0.0.1'\n");
-my $ner = golden('tok-only-vocab');
 my $place = PostgreSQL::Test::Utils::tempdir();
 
 value(
-	$node, qq{
-	SELECT mobilebert.import_model('minilm');
-	SELECT mobilebert.import_model('tiny-ner', '$ner');
+	$node, q{
+	SELECT FROM mobilebert.import_defaults();
 	CREATE TABLE note (id int PRIMARY KEY, body text, embedding real[]);
 	INSERT INTO note (id, body) VALUES
 		(1, 'The invoice of March has not been paid yet.'),

@@ -4,7 +4,8 @@
 #		META.json is one that PGXN takes, its versions are the control file's,
 #		and what is wrong in one is seen; scripts of released versions stay; for
 #		another server the library is built anew.  Each model has its licence,
-#		which META.json names, and all of them are not too large.
+#		which META.json names, and all of them are not too large; README
+#		has the figures that were measured.
 #
 #-------------------------------------------------------------------------
 use strict;
@@ -87,6 +88,7 @@ my %licences = (
 	'Attribution-ShareAlike 4.0' => 'CC-BY-SA-4.0',
 	'Attribution 4.0' => 'CC-BY-4.0');
 my @named = keys %{ JSON::PP->new->decode($meta)->{license} };
+my $readme = file_content('README.md');
 my $bytes = 0;
 
 foreach my $model (sort map { dirname($_) } glob('weights/*/config.json'))
@@ -101,6 +103,17 @@ foreach my $model (sort map { dirname($_) } glob('weights/*/config.json'))
 		[ map { s/ \(.*//r } grep { /[ \/,]\Q$name\E[),]/ } @named ],
 		[$licence], "META.json has $name\'s licence, $licence");
 	ok(-s "$model/$_", "$name has $_") for qw(NOTICE SOURCE.md);
+	if (-e "$model/figures.tsv")
+	{
+		my %measured = map { sprintf('%.1f', (split /\t/)[2]) => 1 }
+		  split /\n/, file_content("$model/figures.tsv");
+		my ($quality) = $readme =~ /^\| `\Q$name\E` \| [^|]* \| ([^|]*) \|/m;
+		my @said = ($quality // '') =~ /\b(\d+\.\d)\b(?!\.\d)/g;
+
+		ok(@said > 0 && !(grep { !$measured{$_} } @said),
+			"README has $name\'s figures")
+		  or diag("not in figures.tsv: @{[grep { !$measured{$_} } @said]}");
+	}
 	find(sub { $bytes += -s if -f }, $model);
 }
 cmp_ok($bytes, '<=', 110e6, 'the models are not too large');

@@ -165,7 +165,7 @@ Face `weights/train/complete.py` writes a directory with all tensors.
 ## Origin
 
 Trained by `weights/train/{program}` (mobilebert's source), from
-all-MiniLM-L6-v2, with
+all-MiniLM-L6-v2. Of its runs, which `weights/train/RESULTS.md` has, the last had
 
 {options}
 
