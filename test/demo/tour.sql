@@ -57,7 +57,7 @@ FROM news ORDER BY id
 \echo -n :plain:statement
 SELECT a.answer, round(a.score::numeric, 2) AS score, a.key AS said_by
 FROM unnest((SELECT mobilebert.best_answers(question, passage, president || ' ' || year)
-	FROM (VALUES ('How many States were there at first?')) AS q (question), nearest(question, 30))) AS a
+	FROM (VALUES ('How many original States were there?')) AS q (question), nearest(question, 30))) AS a
 ORDER BY a.rank
 \p
 \echo -n :plain
