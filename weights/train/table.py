@@ -71,8 +71,6 @@ def results(text):
             own = figures(match[1])
             if cells[1] in own:
                 cells[3] = f"{own[cells[1]]:.1f}"
-                if cells[4] == "x |" and own[cells[1]] >= float(cells[2]):
-                    cells[4] = "|"
         return " | ".join(cells)
 
     return re.sub(r"^\| `(\w+)` \| .*$", row, text, flags=re.M)
