@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256 sha256_hex);
 use FindBin;
 use lib $FindBin::RealBin;
 use Mobilebert;
@@ -48,6 +49,21 @@ sub imports
 
 	return value($node,
 		"SELECT (mobilebert.import_model('$name', '$directory')).name");
+}
+
+# "base_sha256" of the encoder's tensors but some.
+sub base_hash
+{
+	my ($tensors, $but) = @_;
+	my %taken = map { (s/^mobilebert\.//r => $tensors->{$_}) }
+	  grep { !$but->{$_} && !/^(cls|classifier|qa_outputs)\./ } keys %$tensors;
+
+	return sha256_hex(join '', map {
+		my $tensor = $taken{$_};
+
+		"$_\0" . sha256(join('', map { "$_\0" } $tensor->{dtype}, @{ $tensor->{shape} }, '')
+			  . $tensor->{data})
+	} sort keys %taken);
 }
 
 sub embeds
@@ -532,6 +548,26 @@ like(
 		SELECT (mobilebert.import_model('partners', '$part')).owner"),
 	qr/partner/,
 	'and one that he may');
+
+# and, where it is told, the one that the model was made for
+my $hash = base_hash({ %$all, %few }, \%few);
+edit_json("$part/config.json", sub { $_[0]{base_sha256} = $hash });
+imports('of full', $part);
+is(value($node, sprintf($fingerprint, 'of full')), value($node, sprintf($fingerprint, 'partners')),
+	'a base of the hash that is told');
+edit_json("$part/config.json", sub { $_[0]{base_sha256} = base_hash($all, \%few) . '0' });
+fails_like($node, "SELECT mobilebert.import_model('new', '$part')",
+	'55000', 'not made for this base model "full"', 'a base of another hash');
+edit_json("$part/config.json", sub { $_[0]{base_sha256} = 1 });
+fails_like($node, "SELECT mobilebert.import_model('new', '$part')",
+	'55000', 'not made for this base model "full"', 'a hash that is none');
+imports('in one tensor', rewrite(copy_of('store-sharded'), { %$all,
+	map { ($_ => { %{ $all->{$_} }, data => "\0" x length $all->{$_}{data} }) }
+	  grep { /layer\.0\.output\.dense\.bias$/ } keys %$all }));
+edit_json("$part/config.json",
+	sub { @{ $_[0] }{qw(base base_sha256)} = ('in one tensor', $hash) });
+fails_like($node, "SELECT mobilebert.import_model('new', '$part')",
+	'55000', 'not made for this base model "in one tensor"', 'a base that differs in a tensor');
 
 # --------------------------------------------------------------------------
 # Ways to be refused

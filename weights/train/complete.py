@@ -28,6 +28,7 @@ def main():
             shutil.copyfile(path, target / path.name)
     config = json.loads((source / "config.json").read_text())
     config.pop("base", None)
+    config.pop("base_sha256", None)
     (target / "config.json").write_text(
         json.dumps(config, indent=2, sort_keys=True) + "\n")
     save_file(complete_tensors(source), target / "model.safetensors",

@@ -9,7 +9,7 @@
 RUN is the output directory of a training program.  TARGET becomes a Hugging
 Face directory in F16 with the tensors that differ from the base's, and
 "base" in its config.json: `import_model` takes the rest from the registered
-model of that name.  `complete.py` makes a directory with all tensors of it.
+model of that name, if it is the same ("base_sha256").  `complete.py` makes a directory with all tensors of it.
 Of a run with several heads --kind takes one class's; the encoder is the same.
 
 NOTICE and SOURCE.md say on what the model was trained: on the sets of RUN and
@@ -47,11 +47,32 @@ def halves(tensors):
     return rounded
 
 
-def configuration(base, kind, result, default_for):
+def tensor_hash(tensor):
+    """Returns the hash of a tensor in F16 that the registry has: SHA-256 of
+    type and shape as text, each number with a zero byte, and its bytes."""
+    found = hashlib.sha256()
+    for part in ("F16", *tensor.shape, ""):
+        found.update(f"{part}\0".encode())
+    found.update(tensor.numpy().tobytes())
+    return found.digest()
+
+
+def hash_of(tensors):
+    """Returns "base_sha256" of the tensors that a model takes from its base:
+    SHA-256 of their names, each with a zero byte, and hashes."""
+    found = hashlib.sha256()
+    for name, tensor in sorted((name.removeprefix("mobilebert."), tensor)
+                               for name, tensor in tensors.items()):
+        found.update(name.encode() + b"\0" + tensor_hash(tensor))
+    return found.hexdigest()
+
+
+def configuration(base, kind, result, default_for, taken):
     """Returns the base's configuration with the class of a result."""
     config = json.loads((base / "config.json").read_text())
     config["architectures"] = ["MobileBert" + kind]
     config["base"] = base.resolve().name
+    config["base_sha256"] = hash_of(taken)
     config["default_for"] = default_for
     for member in ("id2label", "label2id"):
         config.pop(member, None)
@@ -107,7 +128,9 @@ def main():
     save_file(differing, weights, {"format": "pt"})
     weights.chmod(0o644)
     (args.target / "config.json").write_text(
-        json.dumps(configuration(args.base, kind, result, args.default_for),
+        json.dumps(configuration(args.base, kind, result, args.default_for,
+                                 {name: value for name, value in base.items()
+                                  if name not in differing}),
                    indent=2, sort_keys=True) + "\n")
     (args.target / "NOTICE").write_text(attributions.notice(
         f"{args.target.resolve().name}: MobileBert{kind}", sets))

@@ -5,7 +5,7 @@
  *
  * Depends on server/pg.h, server/adapt.h, models/model_cache.h,
  * models/registry.h, models/registry_write.h, models/rights.h,
- * import/import_model.h, import/import_read.h.
+ * import/import_hash.h, import/import_model.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,7 @@
 #include "models/registry_write.h"
 #include "models/rights.h"
 #include "import/import_check.h"
+#include "import/import_hash.h"
 #include "import/import_model.h"
 #include "import/import_read.h"
 
@@ -407,6 +408,33 @@ check_precision(Import *import)
 	}
 }
 
+/*
+ * "base_sha256" in config.json: what the model was trained on.  Another model of
+ * that name and shape would fill the gaps as well, with wrong results.
+ */
+static void
+check_base_is_meant(const Import *import)
+{
+	const mb_json *value = mb_json_get(documents_tree(&import->documents, DOC_CONFIG),
+									   "base_sha256");
+	uint8		found[PG_SHA256_DIGEST_LENGTH];
+	char		hex[PG_SHA256_DIGEST_STRING_LENGTH];
+
+	if (import->variant || value == NULL || value->type == MB_JSON_NULL)
+		return;
+	import_hash_base(import, found);
+	registry_hex(found, hex);
+	if (value->type == MB_JSON_STRING && strcmp(value->text, hex) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" was not made for this base model \"%s\"",
+					import->name, import->base->name),
+			 errdetail("The tensors to take from it have the hash %s, \"base_sha256\" in \"config.json\" is another.",
+					   hex),
+			 errhint("Drop or rename the base model, and import the one that came with the model, under that name.")));
+}
+
 /* A model that has all tensors in its own files stands on no other. */
 static void
 check_base(Import *import)
@@ -422,6 +450,7 @@ check_base(Import *import)
 		import->base = NULL;
 	if (import->base == NULL)
 		return;
+	check_base_is_meant(import);
 	while ((base = base->base) != NULL)
 		depth++;
 	if (depth > REGISTRY_BASES_MAX)

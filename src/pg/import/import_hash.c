@@ -7,16 +7,16 @@
  * covers precision, its tensors by slot, and its documents in canonical form
  * (JSON with sorted keys, without the keys that change no result), so that the
  * same model imported in another way has the same fingerprint.  The image key
- * covers the documents' own bytes as well.
+ * covers the documents' own bytes as well.  What a model takes from its base has
+ * a hash too, by which it knows that base again.
  *
- * Depends on server/pg.h, models/registry.h, import/import_check.h,
- * import/import_model.h, import/import_progress.h, import/import_read.h.
+ * Depends on server/pg.h, models/registry.h, import/import_model.h,
+ * import/import_progress.h, import/import_read.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/pg.h"
 #include "models/registry.h"
-#include "import/import_check.h"
 #include "import/import_hash.h"
 #include "import/import_model.h"
 #include "import/import_progress.h"
@@ -121,6 +121,40 @@ hash_tensors(Import *import)
 }
 
 static int
+compare_slots(const void *a, const void *b)
+{
+	return strcmp((*(const mb_slot *const *) a)->name,
+				  (*(const mb_slot *const *) b)->name);
+}
+
+void
+import_hash_base(const Import *import, uint8 *result)
+{
+	pg_cryptohash_ctx *hash = hash_begin();
+	mb_slot   **taken = palloc(import->slots * sizeof(mb_slot *));
+	size_t		count = 0;
+	size_t		i;
+
+	for (i = 0; i < import->slots; i++)
+	{
+		if (!import->present[i] || import->filled[i].file != NULL)
+			continue;
+		taken[count] = palloc(sizeof(mb_slot));
+		mb_slot_get(&import->config, i, taken[count++]);
+	}
+	qsort(taken, count, sizeof(mb_slot *), compare_slots);
+	for (i = 0; i < count; i++)
+	{
+		ptrdiff_t	index = mb_slot_index(&import->config, taken[i]->name);
+
+		hash_string(hash, taken[i]->name);
+		import_hash_add(hash, import->filled[index].info.sha256,
+						PG_SHA256_DIGEST_LENGTH);
+	}
+	import_hash_end(hash, result);
+}
+
+static int
 compare_members(const void *a, const void *b)
 {
 	const mb_json *x = *(const mb_json *const *) a;
@@ -139,7 +173,7 @@ changes_no_result(const mb_json *member)
 {
 	static const char *const keys[] = {
 		"_name_or_path", "name_or_path", "transformers_version", "torch_dtype",
-		"dtype", "base", "default_for", "_commit_hash",
+		"dtype", "base", "base_sha256", "default_for", "_commit_hash",
 		"__version__"
 	};
 	int			i;

@@ -24,6 +24,13 @@ extern void import_hash_add(pg_cryptohash_ctx *hash, const void *data,
 /* Ends the hash and frees it: result [PG_SHA256_DIGEST_LENGTH]. */
 extern void import_hash_end(pg_cryptohash_ctx *hash, uint8 *result);
 
+/*
+ * Of the tensors that a model takes from its base: in the order of their names'
+ * bytes each name, a zero byte, and the tensor's hash.  result
+ * [PG_SHA256_DIGEST_LENGTH].
+ */
+extern void import_hash_base(const Import *import, uint8 *result);
+
 /* Of each tensor of a weight file, and of the model. */
 extern void import_hash(Import *import);
 
