@@ -24,6 +24,7 @@ LONGEST = 30                    # tokens of an answer
 OUT_OF_REACH = -1e4
 QAMR = 9000                     # questions of QAMR, one in ten
 UNANSWERED = 0.25               # share of all questions
+WEIGHT = (1 - UNANSWERED) / UNANSWERED  # so that they weigh half in the loss
 
 
 def f1(guess, answer):
@@ -112,9 +113,12 @@ class Qa(Task):
         states = network.states(*inputs(rows, network.device))
         z = self.logits(network, states, rows)
         target = torch.tensor([row.target for row in rows])
-        target = target.to(network.device)
-        return (F.cross_entropy(z[..., 0], target[:, 0])
-                + F.cross_entropy(z[..., 1], target[:, 1])) / 2
+        weight = torch.where(target[:, 0] == 0, WEIGHT, 1.0)
+        target, weight = target.to(network.device), weight.to(network.device)
+        losses = (F.cross_entropy(z[..., 0], target[:, 0], reduction="none")
+                  + F.cross_entropy(z[..., 1], target[:, 1],
+                                    reduction="none")) / 2
+        return (losses * weight).mean()
 
     def best(self, network, rows):
         """Returns (score, begin, end, score of no answer) of windows."""
