@@ -120,18 +120,25 @@ hash_tensors(Import *import)
 	pfree(buffer);
 }
 
-static int
-compare_slots(const void *a, const void *b)
+/* A tensor that the base model gives. */
+typedef struct TakenTensor
 {
-	return strcmp((*(const mb_slot *const *) a)->name,
-				  (*(const mb_slot *const *) b)->name);
+	mb_slot		slot;
+	const uint8 *sha256;
+} TakenTensor;
+
+static int
+compare_taken(const void *a, const void *b)
+{
+	return strcmp(((const TakenTensor *) a)->slot.name,
+				  ((const TakenTensor *) b)->slot.name);
 }
 
 void
 import_hash_base(const Import *import, uint8 *result)
 {
 	pg_cryptohash_ctx *hash = hash_begin();
-	mb_slot   **taken = palloc(import->slots * sizeof(mb_slot *));
+	TakenTensor *taken = palloc(import->slots * sizeof(TakenTensor));
 	size_t		count = 0;
 	size_t		i;
 
@@ -139,19 +146,17 @@ import_hash_base(const Import *import, uint8 *result)
 	{
 		if (!import->present[i] || import->filled[i].file != NULL)
 			continue;
-		taken[count] = palloc(sizeof(mb_slot));
-		mb_slot_get(&import->config, i, taken[count++]);
+		mb_slot_get(&import->config, i, &taken[count].slot);
+		taken[count++].sha256 = import->filled[i].info.sha256;
 	}
-	qsort(taken, count, sizeof(mb_slot *), compare_slots);
+	qsort(taken, count, sizeof(TakenTensor), compare_taken);
 	for (i = 0; i < count; i++)
 	{
-		ptrdiff_t	index = mb_slot_index(&import->config, taken[i]->name);
-
-		hash_string(hash, taken[i]->name);
-		import_hash_add(hash, import->filled[index].info.sha256,
-						PG_SHA256_DIGEST_LENGTH);
+		hash_string(hash, taken[i].slot.name);
+		import_hash_add(hash, taken[i].sha256, PG_SHA256_DIGEST_LENGTH);
 	}
 	import_hash_end(hash, result);
+	pfree(taken);
 }
 
 static int
