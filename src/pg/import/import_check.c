@@ -413,7 +413,7 @@ check_precision(Import *import)
  * that name and shape would fill the gaps as well, with wrong results.
  */
 static void
-check_base_is_meant(const Import *import)
+check_base_is_meant(Import *import)
 {
 	const mb_json *value = mb_json_get(documents_tree(&import->documents, DOC_CONFIG),
 									   "base_sha256");
