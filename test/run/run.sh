@@ -22,9 +22,11 @@
 #				(arm64.sh); as one of several parts, some of it
 #
 # and without any, all of them.  Each test program becomes one small script in
-# build/suite, and one run of prove goes through them and counts; flags for
-# it are taken from PROVE_FLAGS.  The exit status is that of prove.  TESTS
-# chooses among them by patterns of their names: TESTS='server-cancel unit-*'.
+# build/suite, and one run of prove goes through them and counts: those of the
+# engine side by side, one a processor, then the server's one after the other.
+# Flags for prove are taken from PROVE_FLAGS ("-j1": no two at a time).  The
+# exit status is that of prove.  TESTS chooses among them by patterns of their
+# names: TESTS='server-cancel unit-*'.
 # The server's parts run with the models of MODELS_DIR (Makefile):
 # "make readme MODELS_DIR=../other".  "UPDATE=1 make readme" writes outputs that
 # differ into README.md.
@@ -246,6 +248,15 @@ if [ "$number" = 0 ]; then
 	echo "run.sh: no test is named like \"${TESTS:-}\"" >&2
 	exit 2
 fi
+# Engine's tests share the processors; the server's have them for themselves,
+# since some watch how soon a cancel is answered.
+cat >$suite/rules.yml <<EOF
+---
+seq:
+  - par: $suite/*-{unit,golden,sanitized,fuzz,arm64}-*
+  - seq: $suite/*
+EOF
 echo "== testing${PG_CONFIG:+ with $("$PG_CONFIG" --version)}"
 # shellcheck disable=SC2086
-as_user prove --exec '' ${PROVE_FLAGS:-} $suite/*
+as_user env HARNESS_RULESFILE=$suite/rules.yml \
+	prove --exec '' -j"$(nproc)" ${PROVE_FLAGS:-} $suite/[0-9]*
