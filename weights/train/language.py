@@ -3,10 +3,10 @@
     python language.py --data DATA --out OUT --start RUNS/qa
 
 One encoder for all three: a batch holds pairs of passages with masked words,
-and questions (a share of those of qa.py, the same examples).  Whole words
-are masked, since punctuation and pieces of words teach little. Passage B
-follows passage A in half of the pairs; else it mostly stands elsewhere in the
-same document, so that the subject alone does not tell.
+and questions (those of qa.py).  Whole words are masked, since punctuation and
+pieces of words teach little. Passage B follows passage A in half of the pairs;
+else it nearly always stands elsewhere in the same document, so that the subject
+alone does not tell.
 
 The decoder of masked words is the table of word embeddings, which is not
 trained.
@@ -14,6 +14,7 @@ trained.
 Held out: articles of Wikipedia (SQuAD 2.0's development set), one masked word
 a passage, and the figures of qa.py.
 """
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -23,14 +24,15 @@ import transformers
 
 from batches import Example, inputs, pad, predict
 from program import main
-from qa import Qa
+from qa import WINDOW, Qa
 from readers import prose, questions
 from readers.files import Ngrams
 
-PASSAGES = 128                  # tokens of a pair
+HALVES = 1000                   # paragraphs that settle where B follows A
+PASSAGES = (128, 128, 256)      # tokens of a pair, one of these
 MASKED = 0.15                   # share of the tokens
-QUESTIONS = 0.5                 # share of the examples of qa.py
-NEXT, SAME_DOCUMENT = 0.5, 0.85  # bounds: B follows, is of the document, else
+QUESTIONS = 1.0                 # share of the examples of qa.py
+NEXT, SAME_DOCUMENT = 0.5, 0.95  # bounds: B follows, same document, other
 IGNORED = -100
 
 
@@ -77,33 +79,46 @@ class Language(Qa):
         return PreTraining
 
     def tokens(self, documents):
-        """Returns documents as lists of sentences as lists of tokens."""
-        split = [[s for paragraph in document
-                  for s in prose.sentences(paragraph)]
+        """Returns for each document its sentences as lists of tokens, and
+        the numbers of those that begin a paragraph."""
+        split = [[prose.sentences(paragraph) for paragraph in document]
                  for document in documents]
-        flat = [s for document in split for s in document]
+        flat = [s for document in split for paragraph in document
+                for s in paragraph]
         e = iter(self.tokenizer(flat, add_special_tokens=False,
                                 truncation=True,
-                                max_length=PASSAGES)["input_ids"])
-        return [[next(e) for _ in document] for document in split]
+                                max_length=min(PASSAGES))["input_ids"])
+        return [([next(e) for paragraph in document for _ in paragraph],
+                 set(itertools.accumulate(map(len, document), initial=0)))
+                for document in split]
 
     def pairs(self, documents, rng):
-        """Returns pairs of passages over all documents."""
-        documents = [d for d in self.tokens(documents) if len(d) > 1]
+        """Returns pairs of passages over all documents.
+
+        Where it can be, A ends within a paragraph: what follows the end of
+        one often might as well stand elsewhere in the document.
+        """
+        documents = [d for d in self.tokens(documents) if len(d[0]) > 1]
         start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
-        room = PASSAGES - 3
         rows = []
-        for own in documents:
+        for own, paragraphs in documents:
             at = 0
             while at < len(own) - 1:
+                room = rng.choice(PASSAGES) - 3
+                first = at
                 a, at = fill(own[:-1], at,
                              rng.randint(room // 4, room * 3 // 4))
+                if at in paragraphs and at - first > 1:
+                    at -= 1
+                    a = a[:-len(own[at])]
                 kind = rng.random()
                 source, begin = own, at
                 if kind >= NEXT:
                     if kind >= SAME_DOCUMENT or len(own) < 8:
-                        source = rng.choice(documents)
+                        source, _ = rng.choice(documents)
                     begin = rng.randrange(len(source))
+                    if source is own and first <= begin < at:
+                        begin = at
                 apart = int(source is not own or begin != at)
                 b, behind = fill(source, begin, room - len(a))
                 if not apart:
@@ -144,6 +159,35 @@ class Language(Qa):
             dense = head.transform.dense.weight
             dense.copy_(torch.eye(len(dense)))
             head.bias.copy_(0.5 * (logs - logs.mean()))
+
+    def halves(self, rng):
+        """Returns first halves of paragraphs of Wikipedia, each with its own
+        second half or that of another paragraph of the article."""
+        texts = []
+        for article in prose.wikipedia(self.data):
+            split = [s for s in map(prose.sentences, article) if len(s) > 1]
+            for own in split if len(split) > 1 else []:
+                other = rng.choice([s for s in split if s is not own])
+                apart = rng.randrange(2)
+                second = other if apart else own
+                texts.append((" ".join(own[:len(own) // 2]),
+                              " ".join(second[len(second) // 2:]), apart))
+        texts = rng.sample(texts, HALVES)
+        e = self.tokenizer([a for a, _, _ in texts], [b for _, b, _ in texts],
+                           truncation=True, max_length=WINDOW)
+        return [Example(ids, types, Passages(text[2])) for ids, types, text
+                in zip(e["input_ids"], e["token_type_ids"], texts)]
+
+    def finish(self, network):
+        """Moves the bias of next sentences to where B is said to follow as
+        often as it does: wrong passages of pairs() may be a book away."""
+        rows = self.halves(random.Random(f"halves {self.options.seed}"))
+        z = torch.tensor(predict(network, rows, lambda states, _:
+                                 self.follows(network, states).tolist()))
+        follow = sum(not row.target.apart for row in rows) / len(rows)
+        by = (z[:, 0] - z[:, 1]).quantile(1 - follow).item()
+        with torch.no_grad():
+            network.model.cls.seq_relationship.bias[0] -= by
 
     def mask(self, ids, rng):
         """Returns (ids with masks, what to tell at each place)."""

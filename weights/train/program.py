@@ -49,6 +49,9 @@ class Task:
     def prepare(self, network, examples):
         """Sets what a fresh head should start from; nothing by default."""
 
+    def finish(self, network):
+        """Sets what is not learnt by steps, after them; nothing by default."""
+
     def loss(self, network, rows):
         """Returns the mean loss of a batch of examples."""
         raise NotImplementedError
@@ -144,6 +147,7 @@ def main(task_class):
         except Stopped:
             sys.exit(f"stopped after step {trainer.done}; "
                      "the same command goes on")
+        task.finish(network)
         save_file({name: parameter.detach().contiguous()
                    for name, parameter in network.trained().items()},
                   out / "model.safetensors")
