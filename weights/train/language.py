@@ -180,7 +180,7 @@ class Language(Qa):
 
     def finish(self, network):
         """Moves the bias of next sentences to where B is said to follow as
-        often as it does: wrong passages of pairs() may be a book away."""
+        often as it does, which learning from pairs() does not reach."""
         rows = self.halves(random.Random(f"halves {self.options.seed}"))
         z = torch.tensor(predict(network, rows, lambda states, _:
                                  self.follows(network, states).tolist()))
